@@ -12,7 +12,13 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from pushserver import __version__
-from pushserver.cli.context import CliContext, CliError, UsageError
+from pushserver.cli.context import (
+    DEFAULT_OUTPUT,
+    CliContext,
+    CliError,
+    OutputOptionsArg,
+    UsageError,
+)
 from pushserver.cli.standard_files import open_standard_files
 from pushserver.errors import PushServerError
 
@@ -104,6 +110,7 @@ def _run(argv: list[str], environ: Mapping[str, str]) -> int:
         server: str | None = None,
         token: str | None = None,
         json: Annotated[bool, Parameter(negative=())] = False,
+        output: OutputOptionsArg = DEFAULT_OUTPUT,
     ) -> int:
         """
         Run one command.
@@ -116,8 +123,12 @@ def _run(argv: list[str], environ: Mapping[str, str]) -> int:
             A token of its API; else PUSHSERVER_TOKEN.
         json
             Print JSON: one object a line for lists, else one object.
+        output
+            What tables show.
         """
-        context = CliContext.from_flags(environ, server=server, token=token, json=json)
+        context = CliContext.from_flags(
+            environ, server=server, token=token, json=json, output=output
+        )
         return _run_command(app, tokens, context)
 
     if "--wait" in argv:

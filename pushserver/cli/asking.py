@@ -1,8 +1,14 @@
 """Asks whoever sits at the terminal."""
 
 import sys
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from pushserver.cli.context import CliError, UsageError
+
+#: The option that answers what would be asked.
+YesOption = Annotated[bool, Parameter(negative=(), help="Do not ask.")]
 
 
 def ask(question: str, otherwise: str) -> str:

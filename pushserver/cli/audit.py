@@ -1,7 +1,7 @@
 """`pushserver audit`: read who did what, or follow it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Annotated, Any
 
@@ -9,11 +9,16 @@ import attrs
 from cyclopts import Parameter
 
 from pushserver.cli.backoff import retry_while_unreachable
-from pushserver.cli.context import CliContext, InjectedContext, format_cell
-from pushserver.client import MAX_PAGE_SIZE, Client, Json, iter_items
+from pushserver.cli.choices import choose
+from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.paging import ONE_PAGE, PageOptions, PageOptionsArg, print_list
+from pushserver.cli.printing import format_exact
+from pushserver.client import MAX_PAGE_SIZE, Client, Json, QueryParams, iter_items
+from pushserver.model.audit import AuditAction, TargetKind
 
 #: Seconds between two looks for new entries.
 POLL_INTERVAL = 1.0
+COLUMNS = ("at", "actor", "action", "target", "detail", "endpoint", "address", "id")
 
 
 @Parameter(name="*")
@@ -35,15 +40,14 @@ class AuditFilters:
     "Only what was done after this instant (2026-11-20T13:00:00Z)."
     created_before: str | None = None
     "Only what was done before this instant."
-    limit: int = 50
-    "How many at most; 0 for all. With --follow, how many of before."
 
     def query_params(self) -> dict[str, Any]:
         """Return the filters as the API names them."""
         return {
             "actor": self.actor,
-            "action": self.action,
-            "targetKind": self.target_kind,
+            "action": self.action and choose(self.action, AuditAction, "action"),
+            "targetKind": self.target_kind
+            and choose(self.target_kind, TargetKind, "kind"),
             "targetId": self.target,
             "deviceId": self.device,
             "createdAfter": self.created_after,
@@ -55,6 +59,7 @@ def audit(
     *,
     follow: Annotated[bool, Parameter(negative=())] = False,
     filters: Annotated[AuditFilters, Parameter(name="*")] = AuditFilters(),
+    page: PageOptionsArg = ONE_PAGE,
     context: InjectedContext,
 ) -> int:
     """
@@ -66,9 +71,11 @@ def audit(
         Print what there was, oldest first, and then what is done, until Ctrl-C.
     filters
         Which entries to print.
+    page
+        How many. With --follow, how many of before.
     """
     try:
-        asyncio.run(_print_entries(context, filters, follow=follow))
+        asyncio.run(_print_entries(context, filters, page, follow=follow))
     except KeyboardInterrupt:
         if not follow:
             raise
@@ -76,30 +83,31 @@ def audit(
 
 
 async def _print_entries(
-    context: CliContext, filters: AuditFilters, *, follow: bool
+    context: CliContext, filters: AuditFilters, page: PageOptions, *, follow: bool
 ) -> None:
+    query = filters.query_params()
     async with context.client() as client:
-        entries = _follow(client, filters) if follow else _read(client, filters)
-        async for entry in entries:
-            if context.json:
-                context.print_json(entry)
-            else:
-                context.print_line(_format_entry(entry))
+        if not follow:
+            fetch = client.audit.list
+            await print_list(
+                context, client, fetch, COLUMNS, page, to_row=_to_row, **query
+            )
+            return
+        async for entry in _follow(client, query, page.count()):
+            context.print_row(entry if context.json else _to_row(entry), COLUMNS)
 
 
-def _read(client: Client, filters: AuditFilters) -> AsyncIterator[Json]:
-    return iter_items(client.audit.list, filters.limit, **filters.query_params())
-
-
-async def _follow(client: Client, filters: AuditFilters) -> AsyncGenerator[Json, None]:
+async def _follow(
+    client: Client, query: QueryParams, limit: int
+) -> AsyncGenerator[Json, None]:
     """Yield entries as they are made, without end; wait for a server that is away."""
     newest = (await client.audit.list(limit=1))["items"]
     after = newest[0]["id"] if newest else "0"
-    earlier = [entry async for entry in _read(client, filters)]
+    earlier = [e async for e in iter_items(client.audit.list, limit, **query)]
     for entry in reversed(earlier):
         yield entry
         after = str(max(int(after), int(entry["id"])))
-    fetch = partial(client.audit.list, limit=MAX_PAGE_SIZE, **filters.query_params())
+    fetch = partial(client.audit.list, limit=MAX_PAGE_SIZE, **query)
     while True:
         answer = await retry_while_unreachable(partial(fetch, after=after))
         for entry in answer["items"]:
@@ -109,18 +117,12 @@ async def _follow(client: Client, filters: AuditFilters) -> AsyncGenerator[Json,
             await asyncio.sleep(POLL_INTERVAL)
 
 
-def _format_entry(entry: Json) -> str:
-    """Return an entry in one line for people."""
-    actor = entry.get("actor", {})
+def _to_row(entry: Json) -> Json:
+    """Return an entry as a row for people."""
     target = entry.get("target")
     detail = entry.get("detail", {})
-    parts = [
-        entry["at"],
-        f"{actor.get('name', '?')} ({actor.get('tokenId', 'no token')})",
-        entry["action"],
-        f"{target['kind']} {target['id']}" if target else "",
-        entry.get("endpoint", ""),
-        " ".join(f"{name}={format_cell(value)}" for name, value in detail.items()),
-        f"from {entry['address']}" if "address" in entry else "",
-    ]
-    return "  ".join(filter(None, parts))
+    return {
+        **entry,
+        "target": f"{target['kind']} {target['id']}" if target else None,
+        "detail": " ".join(f"{k}={format_exact(v, k)}" for k, v in detail.items()),
+    }

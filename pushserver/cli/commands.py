@@ -1,18 +1,24 @@
 """`pushserver commands`: see what is queued and what came of it."""
 
-import sys
 from typing import Annotated, Any
 
 import attrs
 from cyclopts import App, Parameter
 
+from pushserver.cli.asking import YesOption, confirm
+from pushserver.cli.choices import choose_each
 from pushserver.cli.context import InjectedContext, UsageError
 from pushserver.cli.id_commands import add_id_commands
-from pushserver.client import iter_items
+from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
+from pushserver.client import Client, Json, iter_items
+from pushserver.model.state import CommandState
 
 app = App(name="commands", help="List, show, cancel, release and retry commands.")
 
-COLUMNS = ("id", "deviceId", "endpoint", "state", "attempts", "createdAt", "finishedAt")
+COLUMNS = (
+    *("id", "deviceId", "endpoint", "state", "createdAt", "attempts", "finishedAt"),
+    *("delivery", "priority", "expiresAt", "createdBy", "operationId", "supersede"),
+)
 
 
 @Parameter(name="*")
@@ -36,7 +42,7 @@ class CommandFilters:
     def api_fields(self) -> dict[str, Any]:
         """Return the filters that are given as the API names them."""
         fields = {
-            "state": [state.upper() for state in self.state],
+            "state": choose_each(self.state, CommandState, "state"),
             "deviceId": self.device,
             "endpoint": self.endpoint,
             "createdBefore": self.created_before,
@@ -60,8 +66,6 @@ class ListFilters(CommandFilters):
     "Only those that are held after a restore."
     created_by: str | None = None
     "Only those of the token with this id."
-    limit: int = 50
-    "How many at most; 0 for all."
 
     def api_fields(self) -> dict[str, Any]:
         """Return the filters that are given as the API names them."""
@@ -77,14 +81,14 @@ class ListFilters(CommandFilters):
 async def list_(
     *,
     filters: Annotated[ListFilters, Parameter(name="*")] = ListFilters(),
+    page: PageOptionsArg = ONE_PAGE,
     context: InjectedContext,
 ) -> int:
     """List commands, newest first."""
     async with context.client() as client:
-        commands = iter_items(
-            client.commands.list, filters.limit, **filters.api_fields()
+        await print_list(
+            context, client, client.commands.list, COLUMNS, page, **filters.api_fields()
         )
-        await context.print_stream(commands, COLUMNS)
     return 0
 
 
@@ -109,6 +113,7 @@ async def cancel(
     *command_ids: str,
     filters: Annotated[CommandFilters, Parameter(name="*")] = CommandFilters(),
     dry_run: Annotated[bool, Parameter(negative=())] = False,
+    yes: YesOption = False,
     context: InjectedContext,
 ) -> int:
     """
@@ -134,15 +139,24 @@ async def cancel(
             answer = await client.commands.cancel(command_ids[0])
         else:
             chosen = {"ids": list(command_ids)} if command_ids else fields
+            if fields and not dry_run and not yes:
+                await _confirm_cancel(client, fields)
             answer = await client.commands.cancel_many(chosen, dry_run=dry_run)
     context.print_fields(answer)
     return 0
+
+
+async def _confirm_cancel(client: Client, fields: Json) -> None:
+    """Ask whether that many commands are meant."""
+    counts = await client.commands.cancel_many(fields, dry_run=True)
+    confirm(f"Take back {sum(counts['states'].values())} commands?")
 
 
 @app.command
 async def release(
     *command_ids: str,
     all_: Annotated[bool, Parameter(name="--all", negative=())] = False,
+    yes: YesOption = False,
     context: InjectedContext,
 ) -> int:
     """
@@ -162,6 +176,8 @@ async def release(
         if all_:
             held = iter_items(client.commands.list, held=True)
             ids = [command["id"] async for command in held]
+            if not yes:
+                confirm(f"Let {len(ids)} commands be handed out?")
         context.print_table(
             [await client.commands.release(each) for each in ids], COLUMNS
         )
@@ -177,6 +193,5 @@ async def result(command_id: str, /, *, context: InjectedContext) -> int:
             context.print_json(command.get("result", {}))
         else:
             content, _ = await client.commands.result(command_id)
-            sys.stdout.buffer.write(content)
-            sys.stdout.flush()
+            context.print_bytes(content)
     return 0

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from pushserver.cli.context import InjectedContext
 from pushserver.cli.json_files import STDIN
-from pushserver.cli.pairs import parse_tag_filters
+from pushserver.cli.pairs import tag_filter
 from pushserver.client import CSV, NDJSON, ApiError
 
 STDOUT = "-"
@@ -81,8 +81,9 @@ async def export(
         Only those with this tag, key=value; may be repeated: one of the values of each
         key.
     """
-    content_type, tags = _content_type(file, format), parse_tag_filters(tag)
+    content_type = _content_type(file, format)
     async with context.client() as client:
+        tags = [tag_filter(each) for each in tag]
         chunks = client.devices.export_file(content_type, state=state, tag=tags)
         with open_target(file) as target:
             async for chunk in chunks:

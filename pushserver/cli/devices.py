@@ -6,25 +6,21 @@ import attrs
 from cyclopts import App, Parameter
 
 from pushserver.cli.api_fields import without_none
-from pushserver.cli.context import InjectedContext, UsageError
+from pushserver.cli.asking import YesOption, confirm
+from pushserver.cli.choices import choose
+from pushserver.cli.context import InjectedContext
 from pushserver.cli.device_files import STDOUT, export, import_, open_target
 from pushserver.cli.id_commands import add_id_commands
-from pushserver.cli.pairs import parse_tag_filters
+from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
+from pushserver.cli.pairs import parse_tags, tag_filter, without_tags
 from pushserver.cli.task_options import NO_TARGETS, TargetOptions
-from pushserver.client import iter_items
+from pushserver.model.device import DeviceState
 
 app = App(name="devices", help="List, add, change, adopt, import and export devices.")
 
 COLUMNS = (
-    "deviceId",
-    "name",
-    "state",
-    "online",
-    "lastSeenAt",
-    "address",
-    "pollPeriod",
-    "queueDepth",
-    "tags",
+    *("deviceId", "name", "state", "online", "lastSeenAt", "tags", "queueDepth"),
+    *("address", "pollPeriod", "hold", "keyed", "createdAt"),
 )
 
 
@@ -36,13 +32,13 @@ class DeviceOptions:
     name: str | None = None
     "A name for people."
     tag: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    "A tag, key:value; may be repeated. They replace those it has."
+    "A tag, key=value; may be repeated."
     hold: float | None = None
     "Seconds to hold its polls."
 
     def api_fields(self) -> dict[str, Any]:
         """Return what is given, as the API names it."""
-        tags = _parse_tags(self.tag)
+        tags = parse_tags(self.tag) or None
         return without_none({"name": self.name, "tags": tags, "hold": self.hold})
 
 
@@ -60,7 +56,7 @@ async def list_(
     tag: Repeated = (),
     search: str | None = None,
     sort: str | None = None,
-    limit: int = 50,
+    page: PageOptionsArg = ONE_PAGE,
     context: InjectedContext,
 ) -> int:
     """
@@ -79,15 +75,18 @@ async def list_(
         Only those with this text in their name or id.
     sort
         deviceId, name, lastSeenAt or queueDepth; with - before it from the largest on.
-    limit
-        How many at most; 0 for all.
+    page
+        How many.
     """
-    filters = {"state": state, "online": online, "q": search, "sort": sort}
+    filters: dict[str, Any] = {
+        "state": state and choose(state, DeviceState, "state"),
+        "online": online,
+        "tag": [tag_filter(each) for each in tag],
+        "q": search,
+        "sort": sort,
+    }
     async with context.client() as client:
-        devices = iter_items(
-            client.devices.list, limit, tag=parse_tag_filters(tag), **filters
-        )
-        await context.print_stream(devices, COLUMNS)
+        await print_list(context, client, client.devices.list, COLUMNS, page, **filters)
     return 0
 
 
@@ -127,17 +126,34 @@ async def set_(
     /,
     *,
     options: DeviceOptionsArg = DeviceOptions(),
+    untag: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     context: InjectedContext,
 ) -> int:
-    """Change some of a device's fields."""
+    """
+    Change some of a device's fields; a tag is added to those it has.
+
+    Parameters
+    ----------
+    untag
+        The key of a tag to take away, or key=value: only with that value; may be
+        repeated.
+    """
+    fields = options.api_fields()
     async with context.client() as client:
-        context.print_fields(await client.devices.patch(device, **options.api_fields()))
+        if options.tag or untag:
+            known = (await client.devices.get(device))["tags"]
+            fields["tags"] = without_tags(known, untag) | fields.get("tags", {})
+        context.print_fields(await client.devices.patch(device, **fields))
     return 0
 
 
 @app.command
-async def remove(device: str, /, *, context: InjectedContext) -> int:
+async def remove(
+    device: str, /, *, yes: YesOption = False, context: InjectedContext
+) -> int:
     """Remove a device; what is pending for it is canceled, its history stays."""
+    if not yes:
+        confirm(f"Remove device {device}, and cancel what is pending for it?")
     async with context.client() as client:
         await client.devices.delete(device)
     context.print_fields({"deviceId": device, "removed": True})
@@ -202,16 +218,3 @@ async def keys(
 
 app.command(name="import")(import_)
 app.command(export)
-
-
-def _parse_tags(pairs: tuple[str, ...]) -> dict[str, str] | None:
-    """
-    Return the tags in *pairs*; None when there are none.
-
-    Raises:
-        UsageError: one is not key:value.
-    """
-    for pair in pairs:
-        if not all(pair.partition(":")[:2]):
-            raise UsageError(f"{pair!r} is not a tag: write key:value.")
-    return {k: v for k, _, v in (pair.partition(":") for pair in pairs)} or None

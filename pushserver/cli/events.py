@@ -9,6 +9,9 @@ from cyclopts import Parameter
 
 from pushserver.cli.backoff import Backoff
 from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.event_types import choose_events
+from pushserver.cli.pairs import tag_filter
+from pushserver.cli.printing import format_exact
 from pushserver.client import (
     ApiError,
     Client,
@@ -23,6 +26,7 @@ IDLE_TIMEOUT = 1.0
 #: The id before the first event.
 START_EVENT_ID = "0"
 MISSED = "missed"
+COLUMNS = ("timestamp", "type", "deviceId", "state", "data")
 
 
 @Parameter(name="*")
@@ -35,13 +39,17 @@ class EventFilters:
     device: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "Only those of this device; may be repeated."
     tag: str | None = None
-    "Only those of devices with this tag, key:value."
+    "Only those of devices with this tag, key=value."
     last_event_id: str | None = None
     "Go on after this one, as printed when the last run ended."
 
     def query_params(self) -> dict[str, Any]:
         """Return the filters as the API names them."""
-        return {"events": self.event, "deviceId": self.device, "tag": self.tag}
+        return {
+            "events": choose_events(self.event),
+            "deviceId": self.device,
+            "tag": self.tag and tag_filter(self.tag),
+        }
 
 
 @attrs.define(kw_only=True)
@@ -141,7 +149,7 @@ def _print_message(context: CliContext, message: StreamMessage) -> None:
     elif message.type == MISSED:
         context.print_note(_format_missed(message.data.get(MISSED)))
     else:
-        context.print_line(_format_event(message.data))
+        context.print_row(_to_row(message.data), COLUMNS)
 
 
 def _format_missed(count: int | None) -> str:
@@ -151,18 +159,23 @@ def _format_missed(count: int | None) -> str:
     return f"{count} events were missed."
 
 
-def _format_event(event: Json) -> str:
-    """Return an event in one line for people."""
+def _to_row(event: Json) -> Json:
+    """Return an event as a row for people."""
     data = event.get("data", {})
-    pairs = [f"{name}={data[name]}" for name in data if name not in _OMITTED_FIELDS]
-    state = data.get("state") or data.get("status")
-    columns = (event["timestamp"], event["type"], data.get("deviceId"), state, *pairs)
-    return "  ".join(str(each) for each in columns if each is not None)
+    others = (name for name in data if name not in _OMITTED_FIELDS)
+    return {
+        "deviceId": data.get("deviceId"),
+        "deviceName": data.get("deviceName"),
+        **event,
+        "state": data.get("state") or data.get("status"),
+        "data": "  ".join(f"{n}={format_exact(data[n], n)}" for n in others),
+    }
 
 
 #: Fields that have a column of their own, or that only programs use.
 _OMITTED_FIELDS = {
     "deviceId",
+    "deviceName",
     "state",
     "status",
     "sequence",

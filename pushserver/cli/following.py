@@ -73,7 +73,7 @@ async def print_failures(
         context.print_json({**task, "failures": shown})
         return
     if shown:
-        context.print_table(shown, kind.failure_columns)
+        context.print_rows(shown, kind.failure_columns)
     counts = task["counts"]
     hidden_count = counts["FAILED"] + counts["STALE"] - len(shown)
     if hidden_count > 0:
@@ -103,7 +103,7 @@ async def _poll_until_settled(
 @contextmanager
 def _progress_display(context: CliContext, kind: ResourceKind) -> Iterator[OnUpdate]:
     """Show updates as JSON, as a bar on a terminal, or else as lines."""
-    console = Console()
+    console = Console(_environ=context.environ)
     if context.json:
         yield _JsonDisplay(context)
     elif not console.is_terminal:

@@ -9,9 +9,11 @@ from cyclopts import App, Parameter
 
 from pushserver.cli.api_fields import given_options, without_none
 from pushserver.cli.backoff import retry_while_unreachable
+from pushserver.cli.choices import choose
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.cli.failures import step_error
 from pushserver.cli.json_files import read_steps
+from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.client import Client, Json, iter_items
 from pushserver.model.operation import OperationStatus
 
@@ -25,6 +27,7 @@ COLUMNS = (
     "progress",
     "createdAt",
     "endedAt",
+    "taskId",
 )
 STEP_COLUMNS = ("step", "resource", "endpoint", "state", "commandId", "error")
 NOTIFICATION_COLUMNS = ("sentOn", "progress", "status", "resource", "message")
@@ -94,7 +97,7 @@ async def list_(
     device: str | None = None,
     task: str | None = None,
     status: str | None = None,
-    limit: int = 50,
+    page: PageOptionsArg = ONE_PAGE,
     context: InjectedContext,
 ) -> int:
     """
@@ -108,13 +111,17 @@ async def list_(
         Only those of this task.
     status
         Only those that are RUNNING, COMPLETED, FAILED or STALE.
-    limit
-        How many at most; 0 for all.
+    page
+        How many.
     """
-    filters = {"deviceId": device, "taskId": task, "status": status and status.upper()}
+    filters: dict[str, Any] = {
+        "deviceId": device,
+        "taskId": task,
+        "status": status and choose(status, OperationStatus, "status"),
+    }
     async with context.client() as client:
-        await context.print_stream(
-            iter_items(client.operations.list, limit, **filters), COLUMNS
+        await print_list(
+            context, client, client.operations.list, COLUMNS, page, **filters
         )
     return 0
 
@@ -182,6 +189,6 @@ async def _print_operation(
     )
     rows = ({"step": n, **step} for n, step in enumerate(steps, start=1))
     if steps:
-        context.print_table(rows, STEP_COLUMNS)
+        context.print_rows(rows, STEP_COLUMNS)
     if notifications:
-        context.print_table(notifications, NOTIFICATION_COLUMNS)
+        context.print_rows(notifications, NOTIFICATION_COLUMNS)

@@ -1,7 +1,7 @@
 """Parses `key=value` pairs and tags of the command line."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -48,7 +48,7 @@ def parse_text_pairs(pairs: Iterable[str]) -> dict[str, str]:
 
 def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
     """
-    Return the tags in *pairs*: `key:value`, as devices take them, or `key=value`.
+    Return the tags in *pairs*: `key=value`, or `key:value` as in the API's filters.
 
     Raises:
         UsageError: one of them is not a tag.
@@ -62,16 +62,25 @@ def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
     return tags
 
 
-def parse_tag_filters(pairs: Iterable[str]) -> list[str]:
+def tag_filter(pair: str) -> str:
     """
-    Return each tag in *pairs* as the API names it: `key:value`.
+    Return a tag as the API's filters take it.
 
     Raises:
-        UsageError: one of them is not a tag.
+        UsageError: it is not a tag.
     """
-    return [
-        f"{key}:{value}" for pair in pairs for key, value in parse_tags([pair]).items()
-    ]
+    ((key, value),) = parse_tags([pair]).items()
+    return f"{key}:{value}"
+
+
+def without_tags(tags: Mapping[str, str], removed: Iterable[str]) -> dict[str, str]:
+    """Return *tags* without those *removed*: each by its key, or as a whole tag."""
+    names = set(removed)
+    return {
+        key: value
+        for key, value in tags.items()
+        if names.isdisjoint({key, f"{key}={value}", f"{key}:{value}"})
+    }
 
 
 def parse_json(text: str | bytes, source: str) -> Any:

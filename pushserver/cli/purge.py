@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import Progress
 
-from pushserver.cli.asking import confirm
+from pushserver.cli.asking import YesOption, confirm
 from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.client import Json
@@ -22,7 +22,7 @@ async def purge(
     /,
     *,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
-    yes: Annotated[bool, Parameter(negative=())] = False,
+    yes: YesOption = False,
     context: InjectedContext,
 ) -> int:
     """
@@ -37,8 +37,6 @@ async def purge(
         moment in UTC.
     dry_run
         Only tell how much that is.
-    yes
-        Do not ask about a date without a time, or about one in the future.
     """
     instant, question, is_future = _read_instant(before)
     if question is not None and not (yes or dry_run):
@@ -63,11 +61,10 @@ def _read_instant(text: str) -> tuple[str, str | None, bool]:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         return text, None, False  # the server says what is wrong
-    question = None
     if len(text) == _DATE_LENGTH:
         text = f"{text}T00:00:00Z"
         parsed = parsed.replace(tzinfo=UTC)
-        question = f"Delete what is from before {text}?"
+    question = f"Delete what is from before {text}?"
     is_future = parsed.tzinfo is not None and parsed > datetime.now(UTC)
     if is_future:
         question = f"{text} is in the future: delete all that has ended?"

@@ -1,13 +1,14 @@
 """Tasks and upgrades as the command line sees them: their calls, counts and rows."""
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import attrs
 
-from pushserver.cli.context import CliContext, strip_unprintable
+from pushserver.cli.context import CliContext
 from pushserver.cli.failures import FAILURE_COLUMNS, task_failures
+from pushserver.cli.printing import strip_unprintable
 from pushserver.client import Client, Json, iter_items
 
 
@@ -57,11 +58,6 @@ class ResourceKind:
     def print_resource(self, context: CliContext, task: Json) -> None:
         """Print a task or an upgrade."""
         context.print_fields(task if context.json else self.to_row(task))
-
-    async def to_rows(self, tasks: AsyncIterator[Json]) -> AsyncIterator[Json]:
-        """Yield each of *tasks* as a row for people."""
-        async for task in tasks:
-            yield self.to_row(task)
 
 
 def _task_counts(task: Json) -> dict[str, int]:

@@ -10,10 +10,14 @@ from cyclopts import Parameter
 
 from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.device_names import fetch_names
+from pushserver.cli.paging import ONE_PAGE, PageOptionsArg
+from pushserver.cli.printing import format_exact
 from pushserver.client import MAX_PAGE_SIZE, Client, Json
 
 #: Seconds that the server may hold a call until there are results.
 LONG_POLL_SECONDS = 20
+COLUMNS = ("receivedAt", "deviceId", "endpoint", "outcome", "commandId")
 
 
 @Parameter(name="*")
@@ -27,8 +31,6 @@ class ResultFilters:
     "Only those of this device."
     orphan: bool | None = None
     "Only those that belong to no command, or only those that do."
-    limit: int = 50
-    "How many at most; 0 for all. Without meaning for --follow."
 
 
 @attrs.define(kw_only=True)
@@ -57,6 +59,13 @@ class ResultReader:
                 yield item
             remaining = remaining - len(items) if limit else MAX_PAGE_SIZE
 
+    async def has_more(self) -> bool:
+        """Tell whether there are results after the cursor."""
+        answer = await self.client.results.list(
+            cursor=self.cursor, limit=1, **self.filters
+        )
+        return bool(answer["items"])
+
     async def follow(self) -> AsyncGenerator[Json, None]:
         """Yield results as they come, without end; wait for a server that is away."""
         while True:
@@ -71,6 +80,7 @@ def results(
     *,
     follow: Annotated[bool, Parameter(negative=())] = False,
     filters: Annotated[ResultFilters, Parameter(name="*")] = ResultFilters(),
+    page: PageOptionsArg = ONE_PAGE,
     context: InjectedContext,
 ) -> int:
     """
@@ -82,11 +92,16 @@ def results(
         Wait for more, until Ctrl-C.
     filters
         Which results to print.
+    page
+        How many; without meaning for --follow.
     """
     query = {"deviceId": filters.device, "orphan": filters.orphan}
     reader = ResultReader(client=context.client(), cursor=filters.cursor, filters=query)
+    limit = page.count(all_by_default=context.json)
     try:
-        asyncio.run(_print_results(context, reader, follow, filters.limit))
+        asyncio.run(
+            _follow(context, reader) if follow else _print(context, reader, limit)
+        )
     except KeyboardInterrupt:
         if not follow:
             raise
@@ -95,29 +110,44 @@ def results(
     return 0
 
 
-async def _print_results(
-    context: CliContext, reader: ResultReader, follow: bool, limit: int
-) -> None:
+async def _follow(context: CliContext, reader: ResultReader) -> None:
     async with reader.client:
-        async for item in reader.follow() if follow else reader.read_available(limit):
-            if context.json:
-                context.print_json(item)
+        async for item in reader.follow():
+            context.print_row(item if context.json else _to_row(item), COLUMNS)
+
+
+async def _print(context: CliContext, reader: ResultReader, limit: int) -> None:
+    """Print the results so far; where programs read, each as it comes."""
+    shown, rows = 0, []
+    async with reader.client:
+        async for item in reader.read_available(limit):
+            row = item if context.json else _to_row(item)
+            if context.is_terminal and not context.json:
+                rows.append(row)
             else:
-                context.print_line(_format_result(item))
+                context.print_page([row], COLUMNS, is_first=not shown)
+            shown += 1
+        if context.is_terminal and not context.json:
+            names = await fetch_names(reader.client, rows, COLUMNS)
+            context.print_table(rows, COLUMNS, names)
+        elif not shown:
+            context.print_page([], COLUMNS, is_first=True)
+        if shown == limit and not context.json and await reader.has_more():
+            context.print_note(f"{shown} of more; --all")
 
 
-def _format_result(item: Json) -> str:
-    """Return a result in one line for people."""
-    owner = f"command {item['commandId']}" if "commandId" in item else "orphan"
-    endpoint = item.get("endpoint", "?")
-    outcome = _format_outcome(item)
-    return f"{item['receivedAt']}  {item['deviceId']}  {endpoint}  {owner}  {outcome}"
+def _to_row(item: Json) -> Json:
+    """Return a result for people, with what it says as its outcome."""
+    return {"commandId": "orphan", **item, "outcome": _format_outcome(item)}
 
 
 def _format_outcome(item: Json) -> str:
-    """Return what a result says, without the response itself."""
+    """Return what a result says."""
     if item.get("incomplete"):
         return "incomplete"
     if "error" in item:
-        return f"{'refused' if item.get('refused') else 'error'}: {item['error']}"
-    return "unreadable" if item.get("unreadable") else "response"
+        kind = "refused" if item.get("refused") else "error"
+        return f"{kind}: {format_exact(item['error'], 'error')}"
+    if item.get("unreadable"):
+        return "unreadable"
+    return format_exact(item.get("response"), "response")

@@ -2,6 +2,7 @@
 
 from cyclopts import App
 
+from pushserver.cli.asking import YesOption, confirm
 from pushserver.cli.context import InjectedContext
 
 app = App(name="scopes", help="List, create and delete scopes, one for each tenant.")
@@ -34,7 +35,9 @@ async def create(name: str, /, *, context: InjectedContext) -> int:
 
 
 @app.command
-async def delete(scope_id: str, /, *, context: InjectedContext) -> int:
+async def delete(
+    scope_id: str, /, *, yes: YesOption = False, context: InjectedContext
+) -> int:
     """
     Delete a scope in which there is nothing but tokens; these become worthless.
 
@@ -43,6 +46,8 @@ async def delete(scope_id: str, /, *, context: InjectedContext) -> int:
     scope_id
         Which one.
     """
+    if not yes:
+        confirm(f"Delete scope {scope_id}, and revoke its tokens?")
     async with context.client() as client:
         await client.scopes.delete(scope_id)
     context.print_fields({"id": scope_id, "deleted": True})

@@ -141,7 +141,7 @@ def _print_shadow(context: CliContext, shadow: Json) -> None:
         context.print_json(shadow)
         return
     context.print_line(f"Device {shadow['deviceId']}, version {shadow['version']}")
-    context.print_table(_property_rows(shadow), COLUMNS)
+    context.print_rows(_property_rows(shadow), COLUMNS)
 
 
 def _format_desired(value: Any) -> str | None:

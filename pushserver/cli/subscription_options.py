@@ -27,7 +27,7 @@ class SubscriptionOptions:
     device: RepeatableOption = ()
     "Only of this device; may be repeated."
     tag: RepeatableOption = ()
-    "Only of devices with this tag, key:value; may be repeated: with all of them."
+    "Only of devices with this tag, key=value; may be repeated: with all of them."
     ordered: bool | None = None
     "Tell a device's events one after the other, or as they come."
     header: RepeatableOption = ()
@@ -67,7 +67,7 @@ class SubscriptionChangeOptions:
     device: Annotated[tuple[str, ...] | None, Parameter(negative="--any-device")] = None
     "Only of these devices, or of any."
     tag: Annotated[tuple[str, ...] | None, Parameter(negative="--any-tag")] = None
-    "Only of devices with these tags, key:value, or with any."
+    "Only of devices with these tags, key=value, or with any."
     ordered: bool | None = None
     "Tell a device's events one after the other, or as they come."
     header: Annotated[tuple[str, ...] | None, Parameter(negative="--no-header")] = None

@@ -1,19 +1,24 @@
 """`pushserver subscriptions`: who is told of events, and how that goes."""
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from pushserver.cli.asking import YesOption, confirm
+from pushserver.cli.choices import choose
 from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.event_types import choose_events
 from pushserver.cli.id_commands import add_id_commands
+from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.cli.subscription_options import (
     NO_CHANGES,
     NO_OPTIONS,
     SubscriptionChangeArg,
     SubscriptionOptionsArg,
 )
-from pushserver.client import Json, iter_items
-from pushserver.model.subscription import WebhookFormat
+from pushserver.client import Json
+from pushserver.model.subscription import WebhookFormat, WebhookState
 
 app = App(
     name="subscriptions",
@@ -21,7 +26,7 @@ app = App(
 )
 
 COLUMNS = ("id", "url", "events", "format", "state", "pending", "dead")
-DELIVERY_COLUMNS = ("id", "type", "deviceId", "state", "attempts", "nextAt", "last")
+DELIVERY_COLUMNS = ("id", "type", "deviceId", "state", "last", "attempts", "nextAt")
 
 
 @app.command(name="list")
@@ -30,9 +35,8 @@ async def list_(*, context: InjectedContext) -> int:
     """List the subscriptions, oldest first."""
     async with context.client() as client:
         subscriptions = (await client.subscriptions.list())["items"]
-    context.print_table(
-        subscriptions if context.json else map(_to_row, subscriptions), COLUMNS
-    )
+    rows = subscriptions if context.json else map(_to_row, subscriptions)
+    context.print_table(rows, COLUMNS)
     return 0
 
 
@@ -64,6 +68,9 @@ async def make(
         How it is told, and of which devices.
     """
     fields = options.api_fields() | ({} if format is None else {"format": format})
+    # Other formats have names of their own.
+    is_native = format in (None, WebhookFormat.NATIVE)
+    event = tuple(choose_events(event)) if is_native else event
     async with context.client() as client:
         _print_subscription(
             context, await client.subscriptions.create(url, event, **fields)
@@ -129,8 +136,12 @@ async def change(
 
 
 @app.command
-async def delete(subscription_id: str, /, *, context: InjectedContext) -> int:
+async def delete(
+    subscription_id: str, /, *, yes: YesOption = False, context: InjectedContext
+) -> int:
     """Forget a subscription and what it waits for."""
+    if not yes:
+        confirm(f"Delete subscription {subscription_id}, and what is pending for it?")
     async with context.client() as client:
         await client.subscriptions.delete(subscription_id)
     context.print_fields({"id": subscription_id, "deleted": True})
@@ -154,7 +165,7 @@ async def deliveries(
     /,
     *,
     state: str | None = None,
-    limit: int = 50,
+    page: PageOptionsArg = ONE_PAGE,
     context: InjectedContext,
 ) -> int:
     """
@@ -166,21 +177,18 @@ async def deliveries(
         Whose deliveries.
     state
         Only those that are pending, delivered or dead.
-    limit
-        How many at most; 0 for all.
+    page
+        How many.
     """
-
-    async def page(**filters: Any) -> Json:
-        answer = await client.subscriptions.deliveries(subscription_id, **filters)
-        return (
-            answer
-            if context.json
-            else {**answer, "items": [*map(_to_delivery_row, answer["items"])]}
-        )
-
+    chosen = state and choose(state, WebhookState, "state")
     async with context.client() as client:
-        await context.print_stream(
-            iter_items(page, limit, state=state), DELIVERY_COLUMNS
+        await print_list(
+            context,
+            client,
+            partial(client.subscriptions.deliveries, subscription_id, state=chosen),
+            DELIVERY_COLUMNS,
+            page,
+            to_row=_to_delivery_row,
         )
     return 0
 
@@ -216,8 +224,7 @@ async def recover(
 
 
 def _to_row(subscription: Json) -> Json:
-    events = ", ".join(subscription["events"])
-    return {**subscription, **subscription["backlog"], "events": events}
+    return {**subscription, **subscription["backlog"]}
 
 
 def _to_delivery_row(delivery: Json) -> Json:

@@ -9,8 +9,9 @@ from cyclopts import App, Parameter
 
 from pushserver.cli import following
 from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.cli.resource_kind import ResourceKind
-from pushserver.client import Client, Json, iter_items
+from pushserver.client import Client, Json
 
 EXPECTED_COLUMNS = ("deviceId", "name", "online", "lastSeenAt", "expectedAt")
 #: A dry run tells people of this many devices when to expect them.
@@ -32,19 +33,14 @@ def add_commands(
 
 
 def _list_command(kind: ResourceKind) -> Command:
-    async def list_(*, limit: int = 50, context: InjectedContext) -> int:
-        """
-        List.
-
-        Parameters
-        ----------
-        limit
-            How many at most; 0 for all.
-        """
+    async def list_(
+        *, page: PageOptionsArg = ONE_PAGE, context: InjectedContext
+    ) -> int:
         async with context.client() as client:
-            tasks = iter_items(partial(kind.fetch_page, client), limit)
-            rows = tasks if context.json else kind.to_rows(tasks)
-            await context.print_stream(rows, kind.columns)
+            fetch = partial(kind.fetch_page, client)
+            await print_list(
+                context, client, fetch, kind.columns, page, to_row=kind.to_row
+            )
         return 0
 
     return list_
@@ -114,6 +110,6 @@ def _print_expected(context: CliContext, expected: Json) -> None:
     devices, online = expected["devices"], expected["online"]
     context.print_line(f"Devices: {devices}, online: {online}. Nothing was begun.")
     items = sorted(expected["items"], key=itemgetter("online"))
-    context.print_table(items[:MAX_EXPECTED_ROWS], EXPECTED_COLUMNS)
+    context.print_rows(items[:MAX_EXPECTED_ROWS], EXPECTED_COLUMNS)
     if devices > MAX_EXPECTED_ROWS:
         context.print_note(f"{devices - MAX_EXPECTED_ROWS} more: --json shows all ids.")

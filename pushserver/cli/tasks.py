@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from pushserver.cli.context import InjectedContext
-from pushserver.cli.id_commands import add_id_commands
+from pushserver.cli.id_commands import add_asking_command, add_id_commands
 from pushserver.cli.json_files import read_steps
 from pushserver.cli.operations import OperationOptionsArg
 from pushserver.cli.resource_kind import TASK_KIND
@@ -44,11 +44,18 @@ add_id_commands(
             lambda client, task_id: client.tasks.resume(task_id),
             "Go on with a paused task; the failures so far are forgiven.",
         ),
-        "cancel": (
-            lambda client, task_id: client.tasks.cancel(task_id),
-            "Cancel a task; steps in flight run to their end.",
-        ),
     },
+    TASK_KIND.print_resource,
+)
+add_asking_command(
+    app,
+    "task_id",
+    "cancel",
+    (
+        lambda client, task_id: client.tasks.cancel(task_id),
+        "Cancel a task; steps in flight run to their end.",
+        "Cancel task {} on all devices that have not finished?",
+    ),
     TASK_KIND.print_resource,
 )
 

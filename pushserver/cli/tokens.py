@@ -5,21 +5,17 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import App, Parameter
 
-from pushserver.cli.asking import ask
+from pushserver.cli.asking import YesOption, ask, confirm
+from pushserver.cli.choices import choose_each
 from pushserver.cli.context import InjectedContext
 from pushserver.cli.pairs import parse_tags
+from pushserver.model.token import Permission
 
 app = App(name="tokens", help="List, create and revoke tokens.")
 
 COLUMNS = (
-    "id",
-    "name",
-    "permissions",
-    "deviceIds",
-    "tags",
+    *("id", "name", "permissions", "lastUsedAt", "expiresAt", "deviceIds", "tags"),
     "createdAt",
-    "lastUsedAt",
-    "expiresAt",
 )
 
 
@@ -33,7 +29,7 @@ class TokenOptions:
     device: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "Only for this device; may be repeated."
     tag: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    "Only for devices with this tag, key:value; may be repeated."
+    "Only for devices with this tag, key=value; may be repeated."
 
     def fields(self) -> dict[str, Any]:
         """Return the options as the API names them."""
@@ -77,10 +73,11 @@ async def create(
     options
         For how long it is valid, and for which devices.
     """
+    permissions = choose_each(permission, Permission, "permission")
     if name is None:
         name = ask("What is the token for?", "Say what the token is for: give a name.")
     async with context.client() as client:
-        token = await client.tokens.create(name, permission, **options.fields())
+        token = await client.tokens.create(name, permissions, **options.fields())
         context.print_fields(token)
     return 0
 
@@ -91,6 +88,7 @@ async def revoke(
     /,
     *,
     force: Annotated[bool, Parameter(negative=())] = False,
+    yes: YesOption = False,
     context: InjectedContext,
 ) -> int:
     """
@@ -103,6 +101,8 @@ async def revoke(
     force
         Also the last one that administers its scope.
     """
+    if not yes:
+        confirm(f"Revoke token {token_id}? Whoever uses it is refused from then on.")
     async with context.client() as client:
         await client.tokens.revoke(token_id, force=force)
     context.print_fields({"id": token_id, "revoked": True})

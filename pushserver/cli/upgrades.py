@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from pushserver.cli.context import InjectedContext, UsageError
-from pushserver.cli.id_commands import add_id_commands
+from pushserver.cli.id_commands import add_asking_command, add_id_commands
 from pushserver.cli.json_files import read_json
 from pushserver.cli.resource_kind import UPGRADE_KIND
 from pushserver.cli.task_commands import (
@@ -44,15 +44,22 @@ add_id_commands(
             lambda client, upgrade_id: client.upgrades.resume(upgrade_id),
             "Go on with a paused upgrade; the failures so far are forgiven.",
         ),
-        "cancel": (
-            lambda client, upgrade_id: client.upgrades.cancel(upgrade_id),
-            "Cancel an upgrade; steps in flight run to their end.",
-        ),
         "retry": (
             lambda client, upgrade_id: client.upgrades.retry(upgrade_id),
             "Begin anew on the devices that failed.",
         ),
     },
+    UPGRADE_KIND.print_resource,
+)
+add_asking_command(
+    app,
+    "upgrade_id",
+    "cancel",
+    (
+        lambda client, upgrade_id: client.upgrades.cancel(upgrade_id),
+        "Cancel an upgrade; steps in flight run to their end.",
+        "Cancel upgrade {} on all devices that have not finished?",
+    ),
     UPGRADE_KIND.print_resource,
 )
 

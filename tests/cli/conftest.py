@@ -21,6 +21,7 @@ from pushserver.simulate import (
     SimulatedDevice,
     SimulatedFleet,
 )
+from tests.cli.terminal import Terminal
 from tests.program import Program
 
 
@@ -46,6 +47,8 @@ class RunResult:
 
 #: Runs the command line and returns what it said.
 Run = Callable[..., RunResult]
+#: Does so in a terminal that is so wide.
+RunInTerminal = Callable[..., RunResult]
 #: Lets the device have its turn and returns it.
 PollOnce = Callable[[], SimulatedDevice]
 #: Writes a file of steps: endpoints, and the fields that all of them have.
@@ -76,6 +79,20 @@ def _run(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*argv: str) -> RunResult:
         code = main(argv, environ)
         return RunResult(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(name="run_in_terminal")
+def _run_in_terminal(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> RunInTerminal:
+    """Runs the command line in a terminal, with variables of its environment."""
+
+    def run(*argv: str, columns: int = 80, **variables: str) -> RunResult:
+        with Terminal.as_stdout(columns) as terminal:
+            code = main(argv, environ | variables)
+        return RunResult(code, terminal.output, capsys.readouterr().err)
 
     return run
 

@@ -80,9 +80,9 @@ def test_scopes(run: Run) -> None:
     created = run("scopes", "create", "acme", "--json").only
     again = run("scopes", "create", "acme")
     run("devices", "add", "77", "--token", created["token"])
-    refused = run("scopes", "delete", created["id"])
-    run("devices", "remove", "77", "--token", created["token"])
-    deleted = run("scopes", "delete", created["id"], "--json").only
+    refused = run("scopes", "delete", created["id"], "--yes")
+    run("devices", "remove", "77", "--token", created["token"], "--yes")
+    deleted = run("scopes", "delete", created["id"], "--yes", "--json").only
 
     assert (1, 1) == (again.code, refused.code)
     assert "device" in refused.err

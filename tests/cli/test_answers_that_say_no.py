@@ -46,7 +46,7 @@ def test_refused(
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("FAILED", "refused", "denied"))
     listed = run("results", "--device", device_id).out
-    assert "refused: [{'action': 'sing', 'status': 'denied'}]" in listed
+    assert 'refused: [{"action":"sing","status":"denied"}]' in listed
 
 
 def test_unreadable(run: Run, server: Program, device_id: str) -> None:
@@ -57,9 +57,7 @@ def test_unreadable(run: Run, server: Program, device_id: str) -> None:
     answer(server, device_id, b'{"response":{"us')
 
     assert "unreadable" in run("commands", "show", command["id"]).out
-    assert f"command {command['id']}  unreadable" in (
-        run("results", "--device", device_id).out
-    )
+    assert f"unreadable\t{command['id']}" in (run("results", "--device", device_id).out)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ PROGRAM = "import sys; from pushserver.cli import main; sys.exit(main())"
 def test_for_people(run: Run, device_id: str) -> None:
     """People read a line for each act: when, who, what, to whom, from where."""
     command = run("enqueue", device_id, "reboot", "--json").only
-    lines = run("audit", "--device", device_id).out.splitlines()
+    _, *lines = run("audit", "--device", device_id).out.splitlines()
 
     assert 2 == len(lines)
     assert lines[0].startswith(command["createdAt"])
-    assert f"command.create  command {command['id']}  reboot" in lines[0]
-    assert f"device.adopt  device {device_id}" in lines[1]
-    assert lines[0].endswith("from 127.0.0.1")
+    assert f"command.create\tcommand {command['id']}\t\treboot" in lines[0]
+    assert f"device.adopt\tdevice {device_id}" in lines[1]
+    assert "127.0.0.1" == lines[0].split("\t")[6]
 
 
 def test_filters(run: Run, device_id: str) -> None:
@@ -30,7 +30,7 @@ def test_filters(run: Run, device_id: str) -> None:
     command = run("enqueue", device_id, "reboot", "--json").only
     run("commands", "cancel", command["id"])
     token = run("tokens", "create", "x", "--permission", "results:read", "--json").only
-    run("tokens", "revoke", token["id"])
+    run("tokens", "revoke", token["id"], "--yes")
 
     def actions(*argv: str) -> list[str]:
         return [each["action"] for each in run("audit", *argv, "--json").lines]

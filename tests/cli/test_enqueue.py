@@ -163,7 +163,7 @@ def test_cancel_nothing(run: Run, device_id: str) -> None:
     An option that is empty, as with a shell's unset variable, matches nothing.
     """
     run("enqueue", device_id, "load_objects")
-    cancel = ("commands", "cancel", "--json", "--device", device_id)
+    cancel = ("commands", "cancel", "--json", "--yes", "--device", device_id)
     for option in ("--endpoint", "--supersede"):
         assert 0 == run(*cancel, option, "").only["canceled"]
     assert 1 == run(*cancel).only["canceled"]
@@ -180,7 +180,7 @@ def test_cancel_many(run: Run, device_id: str) -> None:
     mine = ("--device", device_id, "--json")
     counted = run("commands", "cancel", "--state", "pending", *mine, "--dry-run").only
     listed = run("commands", "cancel", *ids[2:], "--json").only
-    filtered = run("commands", "cancel", "--endpoint", "reboot", *mine).only
+    filtered = run("commands", "cancel", "--endpoint", "reboot", "--yes", *mine).only
     neither = run("commands", "cancel")
     both = run("commands", "cancel", ids[0], "--device", device_id)
 

@@ -22,7 +22,7 @@ def test_devices(run: Run, device_id: str) -> None:
     run("devices", "add", device_id, "--name", "Door", "--tag", f"at:{device_id}")
     changed = run("devices", "set", device_id, "--hold", "5", "--json").only
     listed = run("devices", "list", "--tag", f"at:{device_id}", "--json").only
-    removed = run("devices", "remove", device_id, "--json").only
+    removed = run("devices", "remove", device_id, "--yes", "--json").only
 
     assert ("Door", 5, {"at": device_id}) == tuple(
         changed[name] for name in ("name", "hold", "tags")
@@ -173,7 +173,7 @@ def test_export(run: Run, device_id: str, tmp_path: Path, name: str) -> None:
     file, tag = tmp_path / name, f"at:{device_id}"
     run("devices", "add", device_id, "--name", "=1", "--tag", tag, "--hold", "2")
     exported = run("devices", "export", str(file), "--tag", tag)
-    run("devices", "remove", device_id)
+    run("devices", "remove", device_id, "--yes")
     imported = run("devices", "import", str(file), "--json")
     shown = run("devices", "show", device_id, "--json").only
 
@@ -190,7 +190,7 @@ def test_export_refused(run: Run, tmp_path: Path) -> None:
     """
     file = tmp_path / "fleet.csv"
     file.write_text("as it was")
-    ran = run("devices", "export", str(file), "--state", "nothing")
+    ran = run("devices", "export", str(file), "--token", "wrong")
 
     assert (1, "as it was") == (ran.code, file.read_text())
     assert [file] == list(tmp_path.iterdir())
@@ -228,7 +228,7 @@ def test_tokens(
     listed = run("tokens", "list", "--json")
     script = {**environ, "PUSHSERVER_TOKEN": created["token"]}
     codes = [main(["results"], script), main(["devices"], script)]
-    run("tokens", "revoke", created["id"])
+    run("tokens", "revoke", created["id"], "--yes")
     codes.append(main(["results"], script))
 
     assert created["id"] in [each["id"] for each in listed.lines]

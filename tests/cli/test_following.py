@@ -123,7 +123,7 @@ async def test_server_away(
         while "Trying again" not in output:
             await asyncio.sleep(0.005)
             output += capsys.readouterr().err
-        await asyncio.to_thread(run, "tasks", "cancel", task["id"])
+        await asyncio.to_thread(run, "tasks", "cancel", task["id"], "--yes")
         await cable.start()
         code = await asyncio.wait_for(follow, 20)
         await cable.stop()

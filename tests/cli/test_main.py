@@ -13,10 +13,9 @@ from pushserver.cli.context import (
     DEFAULT_SERVER,
     CliContext,
     CliError,
-    format_cell,
-    strip_unprintable,
 )
 from pushserver.cli.enqueue import expand_wait_flag
+from pushserver.cli.printing import format_exact, strip_unprintable
 from pushserver.cli.simulate import parse_device_keys
 
 
@@ -213,7 +212,7 @@ def test_devices_cannot_steer_the_terminal() -> None:
     Data from devices is printed without control characters.
     """
     assert "�[2Jred" == strip_unprintable("\x1b[2Jred")
-    assert "a�b" == format_cell("a\x9bb")
+    assert "a�b" == format_exact("a\x9bb")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +223,7 @@ def test_cells(value: Any, expected: Any) -> None:
     """
     A value in a table is written for people.
     """
-    assert expected == format_cell(value)
+    assert expected == format_exact(value)
 
 
 def test_keys_of_devices() -> None:

@@ -27,11 +27,10 @@ def test_refused(run: Run) -> None:
     assert "before" in done.err
 
 
-@pytest.mark.parametrize("before", ["2999-01-01T00:00:00Z", "2999-01-01", "2026-01-31"])
+@pytest.mark.parametrize("before", ["2999-01-01", "2026-01-31", "2026-01-31T00:00:00Z"])
 def test_asked(run: Run, before: str) -> None:
     """
-    A date to come, and one without a time, are asked about; where nobody answers,
-    nothing is done.
+    What is deleted is asked about; where nobody answers, nothing is done.
     """
     done = run("purge", before)
 

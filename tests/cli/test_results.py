@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -62,11 +63,12 @@ def test_results_for_people(
     People read a line for each result.
     """
     command_id = answer_one()
+    _, line = run("results", "--device", device_id, "--no-orphan").out.splitlines()
+    _, device, endpoint, outcome, command = line.split("\t")
 
-    assert f"{device_id}  system_information  command {command_id}  response" in (
-        run("results", "--device", device_id, "--no-orphan").out
-    )
-    assert "" == run("results", "--device", device_id, "--orphan").out
+    assert [device_id, "system_information", command_id] == [device, endpoint, command]
+    assert device_id == json.loads(outcome)["device_id"]
+    assert 1 == run("results", "--device", device_id, "--orphan").out.count("\n")
 
 
 def test_follow_until_interrupted(

@@ -81,7 +81,7 @@ def test_a_life(run: Run, receiver: RecordingReceiver) -> None:
     ]
     shown = run("subscriptions", "show", created["id"], "--json").only
     listed = run("subscriptions", "--json").lines
-    deleted = run("subscriptions", "delete", created["id"], "--json").only
+    deleted = run("subscriptions", "delete", created["id"], "--yes", "--json").only
 
     assert {"site": "north"} == created["tags"]
     assert (["device.online"], True, "doors") == tuple(
@@ -104,7 +104,7 @@ def test_the_platforms_names(run: Run, receiver: RecordingReceiver) -> None:
     refused = run(*argv)
     created = run(*argv, "--format", "oceanconnect").only
 
-    assert (1, "") == (refused.code, refused.out)
+    assert (2, "") == (refused.code, refused.out)
     assert name in refused.err
     assert [name] == created["events"]
 

@@ -225,7 +225,7 @@ def test_steer(run: Run, make: Any, fleet: StartFleet, devices: list[str]) -> No
     paused = run("tasks", "pause", task_id, "--json").only
     followed = run("tasks", "follow", task_id)
     resumed = run("tasks", "resume", task_id, "--json").only
-    canceled = run("tasks", "cancel", task_id, "--json").only
+    canceled = run("tasks", "cancel", task_id, "--yes", "--json").only
     refused = run("tasks", "pause", task_id)
     run("tasks", "follow", task_id)
     with fleet(devices[0], len(devices)):

@@ -137,7 +137,7 @@ def test_steer(run: Run, make: Any, fleet: StartFleet, devices: list[str]) -> No
     paused = run("upgrades", "pause", upgrade_id, "--json").only
     followed = run("upgrades", "follow", upgrade_id)
     resumed = run("upgrades", "resume", upgrade_id, "--json").only
-    canceled = run("upgrades", "cancel", upgrade_id, "--json").only
+    canceled = run("upgrades", "cancel", upgrade_id, "--yes", "--json").only
     refused = run("upgrades", "pause", upgrade_id)
     run("upgrades", "follow", upgrade_id)
     with fleet(devices[0], len(devices)):

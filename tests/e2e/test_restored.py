@@ -40,7 +40,12 @@ async def test_restored(
     environ = {"PUSHSERVER_SERVER": program.url, "PUSHSERVER_TOKEN": program.token}
     codes = [
         await asyncio.to_thread(main, ["commands", *words, "--json"], environ)
-        for words in (["--held"], ["release", "--all"], ["--held"], ["release"])
+        for words in (
+            ["--held"],
+            ["release", "--all", "--yes"],
+            ["--held"],
+            ["release"],
+        )
     ]
     lines = capsys.readouterr().out.splitlines()
     opened = await device.poll_command()

@@ -1,0 +1,37 @@
+"""Words of which there are only some, such as states and permissions."""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+from pushserver.cli.errors import UsageError
+
+
+def choose(text: str, choices: Iterable[str], noun: str) -> str:
+    """
+    Return the one of *choices* that *text* is, in whichever case it is written.
+
+    Raises:
+        UsageError: it is none of them; they are named, the nearest first.
+    """
+    words = list(choices)
+    by_lower_case = {word.lower(): word for word in words}
+    found = by_lower_case.get(text.lower())
+    if found is None:
+        nearest_first = ", ".join(sorted(words, key=lambda w: -_likeness(text, w)))
+        raise UsageError(f"{text!r} is no {noun}; there are {nearest_first}.")
+    return found
+
+
+def choose_each(texts: Iterable[str], choices: Iterable[str], noun: str) -> list[str]:
+    """
+    Return the ones of *choices* that *texts* are.
+
+    Raises:
+        UsageError: one is none of them.
+    """
+    words = list(choices)
+    return [choose(text, words, noun) for text in texts]
+
+
+def _likeness(text: str, word: str) -> float:
+    return SequenceMatcher(None, text.lower(), word.lower()).ratio()

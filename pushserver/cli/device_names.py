@@ -1,0 +1,41 @@
+"""The names of devices, to be shown instead of their ids."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from pushserver.client import ApiError, Client, Json
+
+#: As many devices are asked for at the most; others are shown by their ids.
+MAX_NAMES = 200
+#: At most this many are read at the same time.
+MAX_CONCURRENT = 8
+
+
+async def fetch_names(
+    client: Client, items: Iterable[Json], columns: Sequence[str]
+) -> dict[str, str]:
+    """Return the names of the devices that *items* are about, as far as there are."""
+    if "deviceId" not in columns or "name" in columns:
+        return {}
+    unnamed = {
+        i["deviceId"] for i in items if "deviceId" in i and "deviceName" not in i
+    }
+    ids = sorted(unnamed)[:MAX_NAMES]
+    semaphore = asyncio.Semaphore(MAX_CONCURRENT)
+
+    async def fetch(device_id: str) -> str | None:
+        async with semaphore:
+            return await _name(client, device_id)
+
+    names = await asyncio.gather(*map(fetch, ids))
+    return {each: name for each, name in zip(ids, names, strict=True) if name}
+
+
+async def _name(client: Client, device_id: str) -> str | None:
+    """Return a device's name; a token that may not read it leaves it at its id."""
+    try:
+        device = await client.devices.get(device_id)
+    except ApiError:
+        return None
+    name: str | None = device.get("name")
+    return name
