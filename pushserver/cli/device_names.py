@@ -21,6 +21,8 @@ async def fetch_names(
         i["deviceId"] for i in items if "deviceId" in i and "deviceName" not in i
     }
     ids = sorted(unnamed)[:MAX_NAMES]
+    if not ids or not await _may_read_devices(client):
+        return {}
     semaphore = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def fetch(device_id: str) -> str | None:
@@ -31,11 +33,18 @@ async def fetch_names(
     return {each: name for each, name in zip(ids, names, strict=True) if name}
 
 
-async def _name(client: Client, device_id: str) -> str | None:
-    """Return a device's name; a token that may not read it leaves it at its id."""
+async def _may_read_devices(client: Client) -> bool:
     try:
-        device = await client.devices.get(device_id)
+        await client.devices.list(limit=1)
+    except ApiError:
+        return False
+    return True
+
+
+async def _name(client: Client, device_id: str) -> str | None:
+    """Return a device's name; None if it has none, or is no more."""
+    try:
+        name: str | None = (await client.devices.get(device_id)).get("name")
     except ApiError:
         return None
-    name: str | None = device.get("name")
     return name
