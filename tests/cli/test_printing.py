@@ -13,6 +13,7 @@ from rich.text import Text
 from tests.cli.conftest import PollOnce, Run, RunInTerminal, RunResult, WriteSteps
 
 NAME = "The back door of the warehouse beside the loading ramp"
+LONG_TEXT = "no line of any terminal is as long as this one " * 10
 #: One row for a long thing of each list that there is.
 LISTS = (
     *("commands", "devices", "results", "operations", "tasks", "upgrades"),
@@ -30,8 +31,9 @@ def _device_id(device_id: str, run: Run) -> str:
 
 @pytest.fixture(name="command_id")
 def _command_id(run: Run, device_id: str, poll_once: PollOnce) -> str:
-    """The id of a command with a long answer."""
-    command = run("enqueue", device_id, "load_objects", "object=users", "--json").only
+    """The id of a command with a long body, and a long answer."""
+    body = ("object=users", f"note={LONG_TEXT}")
+    command = run("enqueue", device_id, "load_objects", *body, "--json").only
     poll_once()
     return str(command["id"])
 
@@ -156,6 +158,7 @@ def test_one_thing_is_never_shortened(
     plain = Text.from_ansi(shown).plain
 
     assert "…" not in shown
+    assert LONG_TEXT in plain
     assert '"response": {\n' in plain
     assert result["response"]["users"][0]["name"] in plain
     assert "s ago)\n" in plain
