@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
+from pushserver.cli.context import CliContext
 from pushserver.client import ApiError, Client, Json
 
 #: As many devices are asked for at the most; others are shown by their ids.
@@ -12,10 +13,15 @@ MAX_CONCURRENT = 8
 
 
 async def fetch_names(
-    client: Client, items: Iterable[Json], columns: Sequence[str]
+    context: CliContext, client: Client, items: Iterable[Json], columns: Sequence[str]
 ) -> dict[str, str]:
-    """Return the names of the devices that *items* are about, as far as there are."""
-    if "deviceId" not in columns or "name" in columns:
+    """
+    Return the names of the devices that *items* are about, as far as there are.
+
+    There are none where programs read: they get ids.
+    """
+    is_read_by_people = context.is_terminal and not context.json
+    if not is_read_by_people or "deviceId" not in columns or "name" in columns:
         return {}
     unnamed = {
         i["deviceId"] for i in items if "deviceId" in i and "deviceName" not in i

@@ -22,6 +22,7 @@ from rich.text import Text
 
 from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext
+from pushserver.cli.device_names import fetch_names
 from pushserver.cli.resource_kind import ResourceKind
 from pushserver.client import Client, Json
 from pushserver.model.task import TaskState
@@ -73,7 +74,8 @@ async def print_failures(
         context.print_json({**task, "failures": shown})
         return
     if shown:
-        context.print_rows(shown, kind.failure_columns)
+        names = await fetch_names(context, client, shown, kind.failure_columns)
+        context.print_rows(shown, kind.failure_columns, names)
     counts = task["counts"]
     hidden_count = counts["FAILED"] + counts["STALE"] - len(shown)
     if hidden_count > 0:

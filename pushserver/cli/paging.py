@@ -76,7 +76,7 @@ async def print_list(
             context.print_page(rows, columns, is_first=not shown)
         shown += len(items)
     if is_whole:
-        names = await fetch_names(client, read, columns)
+        names = await fetch_names(context, client, read, columns)
         context.print_table(read, columns, names)
     if cursor is not None and not context.json:
         rest = await fetch(limit=MAX_PAGE_SIZE, cursor=cursor, **filters)

@@ -128,7 +128,7 @@ async def _print(context: CliContext, reader: ResultReader, limit: int) -> None:
                 context.print_page([row], COLUMNS, is_first=not shown)
             shown += 1
         if context.is_terminal and not context.json:
-            names = await fetch_names(reader.client, rows, COLUMNS)
+            names = await fetch_names(context, reader.client, rows, COLUMNS)
             context.print_table(rows, COLUMNS, names)
         elif not shown:
             context.print_page([], COLUMNS, is_first=True)

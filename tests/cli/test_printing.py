@@ -10,7 +10,14 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from tests.cli.conftest import PollOnce, Run, RunInTerminal, RunResult, WriteSteps
+from tests.cli.conftest import (
+    PollOnce,
+    Run,
+    RunInTerminal,
+    RunResult,
+    StartFleet,
+    WriteSteps,
+)
 
 NAME = "The back door of the warehouse beside the loading ramp"
 LONG_TEXT = "no line of any terminal is as long as this one " * 10
@@ -176,6 +183,25 @@ def test_steps_are_never_shortened(
     assert "2     the system_information  system_information" in wide
     assert "resource  \x1b[0mthe system_information\n" in narrow
     assert "…" not in wide + narrow
+
+
+@pytest.mark.parametrize("columns", [60, 200])
+def test_failures_have_names(
+    run: Run,
+    run_in_terminal: RunInTerminal,
+    fleet: StartFleet,
+    device_id: str,
+    steps_file: WriteSteps,
+    columns: int,
+) -> None:
+    """The failures of a task say which device it is, by its name and its id."""
+    steps = ("--steps", steps_file("no_such_endpoint"), "--device", device_id)
+    with fleet(device_id):
+        *_, task = run("tasks", "make", *steps, "--follow", "--json").lines
+    shown = run_in_terminal("tasks", "show", task["id"], columns=columns).out
+
+    assert f"{NAME} ({device_id})" in shown
+    assert "Invalid endpoint: no_such_endpoint" in shown
 
 
 def test_off_a_terminal_all_is_exact(run: Run, command_id: str, device_id: str) -> None:

@@ -104,25 +104,32 @@ class Printer:
         else:
             self.print_page(items, columns, is_first=True)
 
-    def print_rows(self, items: Iterable[Item], columns: Sequence[str]) -> None:
+    def print_rows(
+        self,
+        items: Iterable[Item],
+        columns: Sequence[str],
+        names: Mapping[str, str] = _NO_NAMES,
+    ) -> None:
         """
         Print a part of one thing: as a table, of which nothing is cut or left out.
 
         On a terminal that is too narrow for it, each row is a block of fields.
         """
-        whole = attrs.evolve(self, columns=())
+        whole = attrs.evolve(self, columns=(), wide=True)
         if not self.is_terminal or self.json:
             whole.print_table(items, columns)
             return
         rows = list(items)
-        built = [c for c in whole._build(rows, columns) if not c.is_empty]
+        cells = whole._build(rows, columns, names)
+        built = [column for column in cells if not column.is_empty]
         lines = [*table.lines(table.whole(built))]
         if all(line.cell_len <= terminal_width(self.environ) for line in lines):
             self._print_text(Text(), *lines)
             return
         for row in rows:
+            labelled = {**row, "deviceId": whole._device_cell(row, names).plain}
             self._print_text(Text())
-            self._print_block({name: row.get(name) for name in columns})
+            self._print_block({name: labelled.get(name) for name in columns})
 
     def print_row(self, item: Item, columns: Sequence[str]) -> None:
         """Print one row of a list that has no end, as soon as it is there."""
