@@ -25,14 +25,14 @@ def ask(question: str, otherwise: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def confirm(question: str) -> None:
+def confirm(question: str, option: str = "--yes") -> None:
     """
     Go on if the answer to *question* is yes.
 
     Raises:
         CliError: it is not.
-        UsageError: nobody is there to answer, and --yes is not given.
+        UsageError: nobody is there to answer, and the *option* for it is not given.
     """
-    otherwise = f"{question} If that is meant, give --yes."
+    otherwise = f"{question} If that is meant, give {option}."
     if ask(f"{question} [y/N]", otherwise).lower() not in ("y", "yes"):
         raise CliError("Nothing was done.")

@@ -5,11 +5,13 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import App, Parameter
 
+from pushserver.cli import watching
 from pushserver.cli.asking import YesOption, confirm
 from pushserver.cli.choices import choose_each
 from pushserver.cli.context import InjectedContext, UsageError
 from pushserver.cli.id_commands import add_id_commands
 from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
+from pushserver.cli.watching import WatchedList
 from pushserver.client import Client, Json, iter_items
 from pushserver.model.state import CommandState
 
@@ -19,6 +21,15 @@ COLUMNS = (
     *("id", "deviceId", "endpoint", "state", "createdAt", "attempts", "finishedAt"),
     *("delivery", "priority", "expiresAt", "createdBy", "operationId", "supersede"),
 )
+#: What a live table shows, by its headings.
+WATCHED_COLUMNS = {
+    "id": "id",
+    "device": "deviceId",
+    "endpoint": "endpoint",
+    "state": "state",
+    "attempts": "attempts",
+    "created": "createdAt",
+}
 
 
 @Parameter(name="*")
@@ -88,6 +99,27 @@ async def list_(
     async with context.client() as client:
         await print_list(
             context, client, client.commands.list, COLUMNS, page, **filters.api_fields()
+        )
+    return 0
+
+
+@app.command
+async def watch(
+    *,
+    filters: Annotated[CommandFilters, Parameter(name="*")] = CommandFilters(),
+    context: InjectedContext,
+) -> int:
+    """Show the newest commands as they are, again and again, until Ctrl-C."""
+    async with context.client() as client:
+        await watching.watch(
+            context,
+            WatchedList(
+                fetch=client.commands.list,
+                columns=WATCHED_COLUMNS,
+                id_field="id",
+                unsteady=("createdAt",),
+                filters=filters.api_fields(),
+            ),
         )
     return 0
 

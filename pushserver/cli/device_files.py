@@ -18,12 +18,23 @@ STDOUT = "-"
 _CONTENT_TYPES = {"csv": CSV, "ndjson": NDJSON}
 
 Switch = Annotated[bool, Parameter(negative=())]
+
+
+def _refuse_option(_type: object, name: str) -> None:
+    if name.startswith("-") and name != STDIN:
+        raise ValueError(f"Unknown option: {name}")
+
+
+#: The name of a file; only `-` begins like an option.
+FileArgument = Annotated[
+    str, Parameter(allow_leading_hyphen=True, validator=_refuse_option)
+]
 #: What a file is; without it, its name says so.
 Format = Literal["csv", "ndjson"] | None
 
 
 async def import_(
-    file: str,
+    file: FileArgument,
     /,
     *,
     format: Format = None,  # noqa: A002 - the option's name
@@ -58,7 +69,7 @@ async def import_(
 
 
 async def export(
-    file: str = STDOUT,
+    file: FileArgument = STDOUT,
     /,
     *,
     format: Format = None,  # noqa: A002 - the option's name

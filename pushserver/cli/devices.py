@@ -5,15 +5,23 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import App, Parameter
 
+from pushserver.cli import watching
 from pushserver.cli.api_fields import without_none
 from pushserver.cli.asking import YesOption, confirm
 from pushserver.cli.choices import choose
 from pushserver.cli.context import InjectedContext
-from pushserver.cli.device_files import STDOUT, export, import_, open_target
+from pushserver.cli.device_files import (
+    STDOUT,
+    FileArgument,
+    export,
+    import_,
+    open_target,
+)
 from pushserver.cli.id_commands import add_id_commands
 from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.cli.pairs import parse_tags, tag_filter, without_tags
 from pushserver.cli.task_options import NO_TARGETS, TargetOptions
+from pushserver.cli.watching import WatchedList
 from pushserver.model.device import DeviceState
 
 app = App(name="devices", help="List, add, change, adopt, import and export devices.")
@@ -22,6 +30,16 @@ COLUMNS = (
     *("deviceId", "name", "state", "online", "lastSeenAt", "tags", "queueDepth"),
     *("address", "pollPeriod", "hold", "keyed", "createdAt"),
 )
+#: What a live table shows, by its headings.
+WATCHED_COLUMNS = {
+    "device": "deviceId",
+    "name": "name",
+    "state": "state",
+    "last seen": "lastSeenAt",
+    "queue": "queueDepth",
+    "in flight": "inFlight.endpoint",
+    "tags": "tags",
+}
 
 
 @Parameter(name="*")
@@ -87,6 +105,41 @@ async def list_(
     }
     async with context.client() as client:
         await print_list(context, client, client.devices.list, COLUMNS, page, **filters)
+    return 0
+
+
+@app.command
+async def watch(
+    *,
+    state: str | None = None,
+    tag: str | None = None,
+    context: InjectedContext,
+) -> int:
+    """
+    Show devices as they are, again and again, until Ctrl-C.
+
+    Parameters
+    ----------
+    state
+        Only those that are adopted, or quarantined.
+    tag
+        Only those with this tag, key=value.
+    """
+    filters = {
+        "state": state and choose(state, DeviceState, "state"),
+        "tag": tag and tag_filter(tag),
+    }
+    async with context.client() as client:
+        await watching.watch(
+            context,
+            WatchedList(
+                fetch=client.devices.list,
+                columns=WATCHED_COLUMNS,
+                id_field="deviceId",
+                unsteady=("lastSeenAt",),
+                filters=filters,
+            ),
+        )
     return 0
 
 
@@ -192,7 +245,7 @@ async def key(
 
 @app.command
 async def keys(
-    file: str = STDOUT,
+    file: FileArgument = STDOUT,
     /,
     *,
     targets: TargetOptions = NO_TARGETS,

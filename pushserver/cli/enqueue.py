@@ -3,97 +3,49 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from http import HTTPStatus
+from typing import Annotated
 
-import attrs
 from cyclopts import Parameter
 
-from pushserver.cli.api_fields import given_options
+from pushserver.cli.asking import confirm
+from pushserver.cli.command_body import CommandBody
+from pushserver.cli.command_waiting import fetch_device, wait_for_outcome
 from pushserver.cli.context import CliContext, InjectedContext, UsageError
-from pushserver.cli.pairs import parse_body, parse_json, parse_text_pairs
-from pushserver.client import Client, Json, RequestPreferences
-from pushserver.model.state import FINISHED, CommandState
+from pushserver.cli.enqueue_many import enqueue_for_many, preview
+from pushserver.cli.enqueue_options import DEFAULT_OPTIONS, EnqueueOptions
+from pushserver.cli.outlook import explain_end, utc_now
+from pushserver.client import ApiError, Client, Json, RequestPreferences
+from pushserver.model.device import DeviceState
+from pushserver.model.state import CommandState
 
 #: Seconds that `--wait` without a number waits.
 DEFAULT_WAIT = 120
-#: Seconds that the server may hold one call.
-LONG_POLL_SECONDS = 20
-#: Seconds between two calls, even if the server holds none.
-POLL_INTERVAL = 0.2
 #: What is printed of a result.
 _RESULT_FIELDS = ("response", "error", "refused", "unreadable")
-#: The options that are fields of a command.
-_COMMAND_OPTIONS = (
-    "verb",
-    "priority",
-    "expires_in",
-    "not_before",
-    "response_timeout",
-    "delivery",
-    "max_attempts",
-    "supersede",
-)
-
-
-@Parameter(name="*")
-@attrs.frozen(kw_only=True)
-class EnqueueOptions:
-    """How the command is delivered; what is not given is left to the server."""
-
-    body: str | None = None
-    "The whole body as JSON, instead of key=value pairs."
-    file: Path | None = None
-    "A file whose bytes are the body, such as a photo."
-    query: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    "A parameter of the query string, key=value; may be repeated."
-    verb: Literal["GET", "POST"] | None = None
-    "The verb that the device uses."
-    priority: int | None = None
-    "From -100 to 100; the higher is handed out first."
-    expires_in: int | None = None
-    "Seconds after which it is not handed out any more."
-    not_before: str | None = None
-    "An instant (2026-11-20T13:00:00Z) before which it is not handed out."
-    response_timeout: int | None = None
-    "Seconds that the device has to answer."
-    delivery: Literal["atLeastOnce", "atMostOnce"] | None = None
-    "Whether it may be handed out again when no answer comes."
-    max_attempts: int | None = None
-    "How often it is handed out at most."
-    supersede: str | None = None
-    "A key: waiting commands of the device with the same key make room for this one."
-    idempotency_key: str | None = None
-    "The same key enqueues once, however often it is sent."
-    wait: float | None = None
-    "Wait for the outcome, [SECONDS] long (120); exit code 1 unless SUCCESSFUL."
-
-    def api_fields(self, endpoint: str) -> dict[str, Any]:
-        """Return the command's fields but its body, as the API names them."""
-        fields: dict[str, Any] = {"endpoint": endpoint}
-        if self.query:
-            fields["queryString"] = urlencode(parse_text_pairs(self.query))
-        return fields | given_options(self, _COMMAND_OPTIONS)
 
 
 async def enqueue(
     device: str,
-    endpoint: str,
+    endpoint: str | None = None,
     /,
     *pairs: str,
-    options: Annotated[EnqueueOptions, Parameter(name="*")] = EnqueueOptions(),
+    options: Annotated[EnqueueOptions, Parameter(name="*")] = DEFAULT_OPTIONS,
     context: InjectedContext,
 ) -> int:
     """
     Put a command into a device's queue.
 
+    With --to, into those of many, as a task.
+
     pushserver enqueue 478435 load_objects object=users limit:=10 --wait
+
+    pushserver enqueue --to tag:site=north load_objects object=users
 
     Parameters
     ----------
     device
-        The device's id.
+        The device's id; not with --to.
     endpoint
         The command, such as load_objects.
     pairs
@@ -101,11 +53,42 @@ async def enqueue(
     options
         How the command is delivered.
     """
+    words = [word for word in (device, endpoint, *pairs) if word is not None]
+    target = words.pop(0) if options.to is None else options.to
+    if not words:
+        raise UsageError("Say which device, or --to which ones, and which endpoint.")
+    name, *body_pairs = words
+    fields = options.api_fields(name)
+    body = await asyncio.to_thread(options.read_body, body_pairs)
+    if options.to is not None or options.dry_run:
+        many = options.for_many(target, fields, body)
+        if options.dry_run:
+            return await preview(context, many)
+        return await enqueue_for_many(context, many, options.wait, options.yes)
+    return await _enqueue_for_one(context, target, fields, body, options)
+
+
+async def _enqueue_for_one(
+    context: CliContext,
+    device: str,
+    fields: Json,
+    body: CommandBody,
+    options: EnqueueOptions,
+) -> int:
+    """Enqueue a command; wait for its outcome if that is asked for."""
+    reason = None
     async with context.client() as client:
-        command = await _enqueue_command(client, device, endpoint, pairs, options)
+        await _adopt_if_meant(context, client, device, options.adopt)
+        command = await _enqueue_command(
+            context, client, device, fields, body, options.idempotency_key
+        )
         if options.wait is not None:
-            command = await _wait_for_outcome(client, command, options.wait)
+            command = await wait_for_outcome(context, client, command, options.wait)
+            seen = await fetch_device(client, command["deviceId"])
+            reason = explain_end(command, seen, utc_now())
     _print_command(context, command)
+    if reason:
+        context.print_note(reason)
     return int(options.wait is not None and command["state"] != CommandState.SUCCESSFUL)
 
 
@@ -126,42 +109,48 @@ def _is_number(argv: Sequence[str], index: int) -> bool:
         return False
 
 
+async def _adopt_if_meant(
+    context: CliContext, client: Client, device: str, adopt: bool
+) -> None:
+    """
+    Let the server create a device that it does not know only if that is meant.
+
+    Raises:
+        UsageError: it may be a typo, and nobody is there to ask.
+    """
+    if adopt:
+        return
+    try:
+        known = await client.devices.get(device)
+    except ApiError as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            confirm(f"No device {device} is known here. Create it?", "--adopt")
+        return  # what else is wrong, the server says of the command, too
+    if known["state"] == DeviceState.QUARANTINED:
+        context.print_note(f"Device {device} is adopted with this.")
+
+
 async def _enqueue_command(
+    context: CliContext,
     client: Client,
     device: str,
-    endpoint: str,
-    pairs: Sequence[str],
-    options: EnqueueOptions,
+    fields: Json,
+    body: CommandBody,
+    key: str | None,
 ) -> Json:
     """Enqueue the command with a JSON body or with the bytes of a file."""
-    sources = (bool(pairs), options.body is not None, options.file is not None)
-    if sum(sources) > 1:
-        raise UsageError("Give the body once: as key=value pairs, --body or --file.")
-    preferences = RequestPreferences(idempotency_key=options.idempotency_key)
-    fields = options.api_fields(endpoint)
-    if options.file is not None:
-        content = await asyncio.to_thread(options.file.read_bytes)
-        return await client.commands.enqueue_bytes(device, content, fields, preferences)
-    if pairs or options.body is not None:
-        body = options.body
-        fields["body"] = (
-            parse_body(pairs) if body is None else parse_json(body, "--body")
+    preferences = RequestPreferences(idempotency_key=key)
+    enqueue_bytes, enqueue_json = client.commands.enqueue_bytes, client.commands.enqueue
+    try:
+        if body.content is not None:
+            return await enqueue_bytes(device, body.content, fields, preferences)
+        return await enqueue_json(device, fields | body.fields, preferences)
+    except asyncio.CancelledError:
+        context.print_note(
+            "The server had not answered yet: the command may be enqueued all the same."
+            f" See: pushserver commands --device {device}"
         )
-    return await client.commands.enqueue(device, fields, preferences)
-
-
-async def _wait_for_outcome(client: Client, command: Json, max_seconds: float) -> Json:
-    """Return the command once it is over, or as it is after *max_seconds*."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + max_seconds
-    while (
-        command["state"] not in FINISHED and (remaining := deadline - loop.time()) > 0
-    ):
-        wait = min(LONG_POLL_SECONDS, math.ceil(remaining))
-        command = await client.commands.get(command["id"], wait=wait)
-        if command["state"] not in FINISHED:
-            await asyncio.sleep(POLL_INTERVAL)
-    return command
+        raise
 
 
 def _print_command(context: CliContext, command: Json) -> None:

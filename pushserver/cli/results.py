@@ -1,7 +1,7 @@
 """`pushserver results`: read outcomes in the order they came, or follow them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -66,11 +66,18 @@ class ResultReader:
         )
         return bool(answer["items"])
 
-    async def follow(self) -> AsyncGenerator[Json, None]:
-        """Yield results as they come, without end; wait for a server that is away."""
+    async def follow(
+        self, on_unreachable: Callable[[str], None] | None = None
+    ) -> AsyncGenerator[Json, None]:
+        """
+        Yield results as they come, without end; wait for a server that is away.
+
+        That it is away is reported once.
+        """
         while True:
             items = await retry_while_unreachable(
-                partial(self.next_page, limit=MAX_PAGE_SIZE, wait=LONG_POLL_SECONDS)
+                partial(self.next_page, limit=MAX_PAGE_SIZE, wait=LONG_POLL_SECONDS),
+                on_unreachable,
             )
             for item in items:
                 yield item
@@ -112,7 +119,7 @@ def results(
 
 async def _follow(context: CliContext, reader: ResultReader) -> None:
     async with reader.client:
-        async for item in reader.follow():
+        async for item in reader.follow(context.print_note):
             context.print_row(item if context.json else _to_row(item), COLUMNS)
 
 

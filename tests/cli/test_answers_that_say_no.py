@@ -37,7 +37,7 @@ def test_refused(
     Who waits for a command that is refused gets the device's words, and exit code 1.
     """
     run("devices", "add", device_id, "--hold", "20")
-    argv = ["enqueue", device_id, "execute_actions", SING, "--wait", "20"]
+    argv = ["enqueue", device_id, "execute_actions", "--adopt", SING, "--wait", "20"]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(main, argv, environ)
         poll_once()
@@ -53,7 +53,7 @@ def test_unreadable(run: Run, server: Program, device_id: str) -> None:
     """
     An answer that nobody can read is called that, with its command and in the list.
     """
-    command = run("enqueue", device_id, "reboot", "--json").only
+    command = run("enqueue", device_id, "reboot", "--adopt", "--json").only
     answer(server, device_id, b'{"response":{"us')
 
     assert "unreadable" in run("commands", "show", command["id"]).out

@@ -22,7 +22,7 @@ DESTRUCTIVE = (
 @pytest.mark.parametrize("argv", DESTRUCTIVE, ids=" ".join)
 def test_nobody_to_ask(run: Run, device_id: str, argv: tuple[str, ...]) -> None:
     """Where nobody can be asked, nothing is done without --yes."""
-    run("enqueue", device_id, "reboot")
+    run("enqueue", device_id, "reboot", "--adopt")
     token = run("tokens", "create", "t", "--permission", "admin", "--json").only["id"]
     ran = run(*(each.format(device=device_id, token=token) for each in argv))
     tokens = [each["id"] for each in run("tokens", "--json").lines]
@@ -40,7 +40,7 @@ def test_asked(
     run: Run, environ: dict[str, str], device_id: str, answer: str, left: int
 ) -> None:
     """In a terminal it is asked, with how many commands that is; only yes is yes."""
-    run("enqueue", device_id, "reboot")
+    run("enqueue", device_id, "reboot", "--adopt")
     code, _, question = answered(
         environ, answer, "commands", "cancel", "--device", device_id
     )

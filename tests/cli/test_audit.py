@@ -15,7 +15,7 @@ PROGRAM = "import sys; from pushserver.cli import main; sys.exit(main())"
 
 def test_for_people(run: Run, device_id: str) -> None:
     """People read a line for each act: when, who, what, to whom, from where."""
-    command = run("enqueue", device_id, "reboot", "--json").only
+    command = run("enqueue", device_id, "reboot", "--adopt", "--json").only
     _, *lines = run("audit", "--device", device_id).out.splitlines()
 
     assert 2 == len(lines)
@@ -27,7 +27,7 @@ def test_for_people(run: Run, device_id: str) -> None:
 
 def test_filters(run: Run, device_id: str) -> None:
     """Each filter is passed on, and the limit is kept."""
-    command = run("enqueue", device_id, "reboot", "--json").only
+    command = run("enqueue", device_id, "reboot", "--adopt", "--json").only
     run("commands", "cancel", command["id"])
     token = run("tokens", "create", "x", "--permission", "results:read", "--json").only
     run("tokens", "revoke", token["id"], "--yes")
@@ -57,7 +57,7 @@ def test_without_admin(run: Run, server: Program) -> None:
 @pytest.mark.parametrize("limit", ["0", "1"])
 def test_follow(run: Run, device_id: str, environ: dict[str, str], limit: str) -> None:
     """Following prints what there was, oldest first, then what is done."""
-    before = run("enqueue", device_id, "reboot", "--json").only["id"]
+    before = run("enqueue", device_id, "reboot", "--adopt", "--json").only["id"]
     argv = [sys.executable, "-c", PROGRAM, "audit", "--follow", "--json"]
     argv += ["--device", device_id, "--limit", limit]
     with subprocess.Popen(  # noqa: S603 - our own program
@@ -66,7 +66,10 @@ def test_follow(run: Run, device_id: str, environ: dict[str, str], limit: str) -
         assert following.stdout
         expected = 2 if limit == "0" else 1
         lines = [following.stdout.readline() for _ in range(expected)]
-        later = [run("enqueue", device_id, "reboot", "--json").only["id"] for _ in "ab"]
+        later = [
+            run("enqueue", device_id, "reboot", "--adopt", "--json").only["id"]
+            for _ in "ab"
+        ]
         lines += [following.stdout.readline() for _ in later]
         following.send_signal(signal.SIGINT)
         code = following.wait(10)

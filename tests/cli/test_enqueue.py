@@ -14,7 +14,9 @@ def test_enqueue(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     A command from the command line is answered by its device.
     """
-    queued = run("enqueue", device_id, "load_objects", "object=users", "--json").only
+    queued = run(
+        "enqueue", device_id, "load_objects", "--adopt", "object=users", "--json"
+    ).only
     poll_once()
     shown = run("commands", "show", queued["id"], "--json").only
 
@@ -27,7 +29,7 @@ def test_enqueue_for_people(run: Run, device_id: str) -> None:
     """
     People read the state, and that the device has never polled.
     """
-    ran = run("enqueue", device_id, "system_information")
+    ran = run("enqueue", device_id, "system_information", "--adopt")
 
     assert 0 == ran.code
     assert "PENDING" in ran.out
@@ -39,7 +41,14 @@ def test_every_option(run: Run, device_id: str) -> None:
     Every option of the command line arrives in the command.
     """
     ran = run(
-        *("enqueue", device_id, "load_objects", "--body", '{"object":"users"}'),
+        *(
+            "enqueue",
+            device_id,
+            "load_objects",
+            "--adopt",
+            "--body",
+            '{"object":"users"}',
+        ),
         *("--verb", "POST", "--query", "a=b c", "--priority", "-5"),
         *("--expires-in", "600", "--not-before", "2100-01-01T00:00:00Z"),
         *("--response-timeout", "90", "--delivery", "atMostOnce"),
@@ -68,7 +77,7 @@ def test_file(run: Run, poll_once: PollOnce, device_id: str, tmp_path: Path) -> 
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(secrets.token_bytes(10_000))
     ran = run(
-        *("enqueue", device_id, "user_set_image", "--file", str(photo)),
+        *("enqueue", device_id, "user_set_image", "--adopt", "--file", str(photo)),
         *("--query", "user_id=7", "--query", "timestamp=1700000000"),
     )
     images = poll_once().firmware.gallery.images
@@ -82,7 +91,15 @@ def test_same_key(run: Run, device_id: str) -> None:
     With the same key a command is enqueued once.
     """
     key = secrets.token_hex()
-    argv = ("enqueue", device_id, "reboot", "--idempotency-key", key, "--json")
+    argv = (
+        "enqueue",
+        device_id,
+        "reboot",
+        "--adopt",
+        "--idempotency-key",
+        key,
+        "--json",
+    )
 
     assert run(*argv).only["id"] == run(*argv).only["id"]
 
@@ -105,7 +122,7 @@ def test_wait(
     Waiting ends with the outcome, which is the exit code.
     """
     run("devices", "add", device_id, "--hold", "20")
-    argv = ["enqueue", device_id, endpoint, "--wait", "20"]
+    argv = ["enqueue", device_id, endpoint, "--adopt", "--wait", "20"]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(main, argv, environ)
         poll_once()
@@ -118,7 +135,9 @@ def test_wait_in_vain(run: Run, device_id: str) -> None:
     """
     A command whose time of waiting is over is no success.
     """
-    ran = run("enqueue", device_id, "system_information", "--wait", "0.1", "--json")
+    ran = run(
+        "enqueue", device_id, "system_information", "--adopt", "--wait", "0.1", "--json"
+    )
 
     assert (1, "PENDING") == (ran.code, ran.only["state"])
 
@@ -128,7 +147,7 @@ def test_list_and_filters(run: Run, device_id: str) -> None:
     Commands are listed newest first, and by what is asked for.
     """
     ids = [
-        run("enqueue", device_id, endpoint, "--json").only["id"]
+        run("enqueue", device_id, endpoint, "--adopt", "--json").only["id"]
         for endpoint in ("reboot", "load_objects", "reboot")
     ]
     mine = ("commands", "list", "--device", device_id, "--json")
@@ -148,7 +167,7 @@ def test_cancel_and_retry(run: Run, device_id: str) -> None:
     """
     A command is canceled once, and a new one like it made.
     """
-    command_id = run("enqueue", device_id, "reboot", "--json").only["id"]
+    command_id = run("enqueue", device_id, "reboot", "--adopt", "--json").only["id"]
     canceled = run("commands", "cancel", command_id, "--json").only
     again = run("commands", "cancel", command_id)
     fresh = run("commands", "retry", command_id, "--json").only
@@ -162,7 +181,7 @@ def test_cancel_nothing(run: Run, device_id: str) -> None:
     """
     An option that is empty, as with a shell's unset variable, matches nothing.
     """
-    run("enqueue", device_id, "load_objects")
+    run("enqueue", device_id, "load_objects", "--adopt")
     cancel = ("commands", "cancel", "--json", "--yes", "--device", device_id)
     for option in ("--endpoint", "--supersede"):
         assert 0 == run(*cancel, option, "").only["canceled"]
@@ -174,7 +193,7 @@ def test_cancel_many(run: Run, device_id: str) -> None:
     Several commands are taken back by their ids, or by what they have in common.
     """
     ids = [
-        run("enqueue", device_id, name, "--json").only["id"]
+        run("enqueue", device_id, name, "--adopt", "--json").only["id"]
         for name in ("reboot", "reboot", "load_objects", "load_objects")
     ]
     mine = ("--device", device_id, "--json")
@@ -194,7 +213,7 @@ def test_supersede(run: Run, device_id: str) -> None:
     """
     A command takes the place of one that waits with the same key, and people are told.
     """
-    keyed = ("enqueue", device_id, "load_objects", "--supersede", "users")
+    keyed = ("enqueue", device_id, "load_objects", "--adopt", "--supersede", "users")
     first = run(*keyed, "--json").only
     second = run(*keyed)
     listed = run("commands", "--supersede", "users", "--device", device_id, "--json")
@@ -207,7 +226,9 @@ def test_result(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     A result is printed as the device posted it, or as it was understood.
     """
-    command_id = run("enqueue", device_id, "message_to_screen", "--json").only["id"]
+    command_id = run(
+        "enqueue", device_id, "message_to_screen", "--adopt", "--json"
+    ).only["id"]
     none = run("commands", "result", command_id)
     poll_once()
 
@@ -220,7 +241,7 @@ def test_refusal_is_one_line(run: Run, device_id: str) -> None:
     """
     A refusal by the server is one line, which names the field.
     """
-    ran = run("enqueue", device_id, "a/b")
+    ran = run("enqueue", device_id, "a/b", "--adopt")
 
     assert (1, "") == (ran.code, ran.out)
     assert "endpoint" in ran.err

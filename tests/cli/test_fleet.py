@@ -313,7 +313,7 @@ def test_simulate(run: Run, tmp_path: Path, device_id: str) -> None:
     A simulated fleet is made known to the server, polls, and is summed up.
     """
     journal = tmp_path / "journal"
-    queued = run("enqueue", device_id, "system_information", "--json").only
+    queued = run("enqueue", device_id, "system_information", "--adopt", "--json").only
     ran = run(
         *("simulate", "--devices", "2", "--first-id", device_id, "--adopt"),
         *("--period", "0.1", "--duration", "2", "--quirks", "none", "--json"),
@@ -338,7 +338,7 @@ def test_simulate_with_keys(run: Run, tmp_path: Path, device_id: str) -> None:
     run("devices", "add", device_id)
     key = run("devices", "key", device_id, "--enforce", "--json").only["key"]
     (tmp_path / "keys").write_text(f"{device_id} {key}\n")
-    queued = run("enqueue", device_id, "system_information", "--json").only
+    queued = run("enqueue", device_id, "system_information", "--adopt", "--json").only
     ran = run(
         *("simulate", "--devices", "1", "--first-id", device_id, "--period", "0.1"),
         *("--duration", "1", "--quirks", "none", "--keys", str(tmp_path / "keys")),
@@ -362,3 +362,26 @@ def test_serve_refuses_what_is_unsafe(
     assert (1, 1) == (code, conflict)
     assert "device" in printed.err.lower()
     assert "report or quarantine" in capsys.readouterr().err
+
+
+def test_import_from_stdin(
+    run: Run, device_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A fleet comes from the standard input; each line that is wrong is named.
+    """
+    file = tmp_path / "fleet"
+    file.write_text(json.dumps({"deviceId": device_id}) + "\n")
+    with file.open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert 1 == run("devices", "import", "-", "--json").only["created"]
+    file.write_text('{"deviceId": "x"}\n' + '{"deviceId": "5"}\n' + "{\n")
+    with file.open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        refused = run("devices", "import", "-")
+
+    assert 1 == refused.code
+    assert ["-:1:", "-:3:"] == [
+        line.split()[0] for line in refused.err.splitlines()[:2]
+    ]
+    assert 2 == run("devices", "import", "--bogus").code

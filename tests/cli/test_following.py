@@ -1,11 +1,7 @@
 """`tasks follow` in front of people: on a terminal, interrupted, without a server."""
 
 import asyncio
-import os
-import pty
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -16,9 +12,8 @@ from pushserver.cli.resource_kind import TASK_KIND
 from pushserver.client import Client
 from tests.cli.conftest import Run, StartFleet, WriteSteps
 from tests.cli.tcp_proxy import TcpProxy
+from tests.cli.terminal_run import TerminalRun
 from tests.program import Program
-
-PROGRAM = "import sys; from pushserver.cli import main; sys.exit(main())"
 
 
 @pytest.fixture(name="task")
@@ -28,42 +23,6 @@ def _task(run: Run, device_id: str, steps_file: WriteSteps) -> Any:
     file = steps_file("system_information")
     make = ("tasks", "make", "--steps", file, "--device", device_id, "--json")
     return run(*make).only
-
-
-class TerminalRun:
-    """A program in front of a terminal, and all that it wrote."""
-
-    def __init__(self, argv: list[str], environ: dict[str, str]) -> None:
-        self._read_fd, writing = pty.openpty()
-        self.written = ""
-        self.process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", PROGRAM, *argv],
-            env={**os.environ, **environ, "COLUMNS": "80", "TERM": "xterm"},
-            stdin=subprocess.DEVNULL,
-            stdout=writing,
-            stderr=writing,
-        )
-        os.close(writing)
-
-    def read_until(self, word: str) -> None:
-        """Read on until *word* was written."""
-        while word not in self.written:
-            assert self._read(), self.written
-
-    def end(self) -> int:
-        """Read what is left and return the exit code."""
-        while self._read():
-            pass
-        os.close(self._read_fd)
-        return self.process.wait(10)
-
-    def _read(self) -> bool:
-        try:
-            more = os.read(self._read_fd, 65_536)
-        except OSError:  # the program has closed its side
-            return False
-        self.written += more.decode(errors="replace")
-        return bool(more)
 
 
 def test_bar(

@@ -40,7 +40,7 @@ def _device_id(device_id: str, run: Run) -> str:
 def _command_id(run: Run, device_id: str, poll_once: PollOnce) -> str:
     """The id of a command with a long body, and a long answer."""
     body = ("object=users", f"note={LONG_TEXT}")
-    command = run("enqueue", device_id, "load_objects", *body, "--json").only
+    command = run("enqueue", device_id, "load_objects", "--adopt", *body, "--json").only
     poll_once()
     return str(command["id"])
 

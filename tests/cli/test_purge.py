@@ -9,7 +9,7 @@ def test_purge(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     The history before an instant is deleted, and the command prints how much that was.
     """
-    run("enqueue", device_id, "system_information")
+    run("enqueue", device_id, "system_information", "--adopt")
     poll_once()
 
     shown = run("purge", "2999-01-01T00:00:00Z", "--yes", "--json").only
@@ -48,7 +48,7 @@ def test_date(run: Run) -> None:
 
 def test_dry_run(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """A dry run asks nothing, and only counts."""
-    run("enqueue", device_id, "system_information")
+    run("enqueue", device_id, "system_information", "--adopt")
     poll_once()
 
     shown = [run("purge", "2999-01-01", "--dry-run", "--json").only for _ in range(2)]

@@ -28,7 +28,9 @@ def _answer_one(run: Run, poll_once: PollOnce, device_id: str) -> Callable[[], s
     """Enqueues a command and lets the device answer it; returns the command's id."""
 
     def answer_one() -> str:
-        command = run("enqueue", device_id, "system_information", "--json").only
+        command = run(
+            "enqueue", device_id, "system_information", "--adopt", "--json"
+        ).only
         poll_once()
         return str(command["id"])
 
@@ -103,7 +105,7 @@ async def test_follow_survives_a_server_that_is_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    Following goes on at its cursor once the server is back.
+    Following says once that the server is away, and goes on at its cursor afterwards.
     """
     monkeypatch.setattr(backoff, "INITIAL_BACKOFF", 0.01)
     cable = TcpProxy(server.url)
@@ -112,7 +114,8 @@ async def test_follow_survives_a_server_that_is_away(
     reader = results.ResultReader(client=client, filters={"deviceId": device_id})
     ids = [await asyncio.to_thread(answer_one)]
     async with client:
-        follow = reader.follow()
+        notes: list[str] = []
+        follow = reader.follow(notes.append)
         read = [await anext(follow)]
         coming = asyncio.ensure_future(anext(follow))
         await cable.stop()
@@ -123,6 +126,7 @@ async def test_follow_survives_a_server_that_is_away(
     await cable.stop()
 
     assert ids == [each["commandId"] for each in read]
+    assert 1 == len(notes)
 
 
 async def test_follow_ends_when_it_is_refused(server: Program) -> None:

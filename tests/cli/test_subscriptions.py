@@ -183,7 +183,7 @@ def test_deliveries(run: Run, receiver: RecordingReceiver, device_id: str) -> No
     Deliveries are listed for people in a row each, and resent on request.
     """
     created = create_subscription(run, receiver, "--device", device_id)
-    run("enqueue", device_id, "load_objects")
+    run("enqueue", device_id, "load_objects", "--adopt")
     (delivery,) = wait_for_delivery(run, created, "delivered").lines
     rows = run("subscriptions", "deliveries", created["id"]).out
     argv = ("subscriptions", "redeliver", created["id"], delivery["id"])
@@ -202,7 +202,7 @@ def test_recover(run: Run, receiver: RecordingReceiver, device_id: str) -> None:
     created = create_subscription(
         run, receiver, "--device", device_id, "--retry-profile", "huawei"
     )
-    run("enqueue", device_id, "load_objects")
+    run("enqueue", device_id, "load_objects", "--adopt")
     (dead,) = wait_for_delivery(run, created, "dead").lines
     rows = run("subscriptions", "deliveries", created["id"], "--state", "dead").out
     receiver.status = 200

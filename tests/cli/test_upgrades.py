@@ -11,7 +11,7 @@ import pytest
 
 from pushserver.cli import following
 from tests.cli.conftest import Run, StartFleet
-from tests.cli.test_following import TerminalRun
+from tests.cli.terminal_run import TerminalRun
 
 VERIFY = {"command": {"endpoint": "system_information"}, "versionPointer": "/version"}
 PHASES = {
