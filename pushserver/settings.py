@@ -11,6 +11,7 @@ import typed_settings as ts
 
 from pushserver.model.bounds import Bounds
 from pushserver.model.device import MAX_HOLD_SECONDS, DeviceKeys, IdentityConflict
+from pushserver.settings_durations import DurationRange, Unit
 from pushserver.settings_networks import (
     Network,
     parse_networks,
@@ -29,6 +30,8 @@ _MAX_WORKERS = 256
 _MIN_BODIES = 64
 #: A year; a longer duration is a mistake in the unit.
 _MAX_SECONDS = 366 * 86_400
+#: A century; history that is older is kept by `0`.
+_MAX_DAYS = 36_525
 _NEVER = "never"
 _TIME_OF_DAY = re.compile(r"\d\d:\d\d", re.ASCII)
 _LEVELS = ("debug", "info", "warning", "error")
@@ -47,10 +50,19 @@ def _validate(is_valid: Callable[[Any], bool], rule: str) -> Validator:
     return check
 
 
-_validate_positive = _validate(lambda s: 0 < s < _MAX_SECONDS, "seconds above 0")
-_validate_not_negative = _validate(
-    lambda s: 0 <= s < _MAX_SECONDS, "seconds, 0 or more"
-)
+_SECONDS = DurationRange(unit=Unit.SECONDS, maximum=_MAX_SECONDS)
+_DAYS = DurationRange(unit=Unit.DAYS, maximum=_MAX_DAYS)
+
+
+def _duration(default: float, durations: DurationRange, **fields: Any) -> Any:
+    """Return a setting that is a duration, and whose metadata have its range."""
+    return ts.option(
+        default=default,
+        converter=durations.parse,
+        validator=durations.validate,
+        metadata={DurationRange: durations},
+        **fields,
+    )
 
 
 def _validate_one_of(*allowed: str) -> Validator:
@@ -74,7 +86,7 @@ def _parse_time_of_day(text: str) -> time | None:
 
 @ts.settings(frozen=True, kw_only=True)
 class Settings(Bounds):
-    """The settings of a server. Durations are in seconds."""
+    """The settings of a server. Durations are in the unit of their range."""
 
     host: str = ts.option(default="127.0.0.1", help="Address to listen on.")
     port: int = ts.option(
@@ -92,12 +104,9 @@ class Settings(Bounds):
         repr=False,
         help="A token that may do everything, valid while it is set.",
     )
-    hold: float = ts.option(
-        default=0,
-        validator=_validate(
-            lambda s: 0 <= s <= MAX_HOLD_SECONDS,
-            f"seconds, from 0 to {MAX_HOLD_SECONDS}",
-        ),
+    hold: float = _duration(
+        0,
+        attrs.evolve(_SECONDS, maximum=MAX_HOLD_SECONDS),
         help="How long a poll is held when there is nothing to do.",
     )
     device_keys: str | None = ts.option(
@@ -110,14 +119,14 @@ class Settings(Bounds):
         validator=_validate_one_of(*IdentityConflict),
         help="What two terminals with one id lead to: report or quarantine.",
     )
-    response_timeout: float = ts.option(
-        default=180,
-        validator=_validate_positive,
+    response_timeout: float = _duration(
+        180,
+        attrs.evolve(_SECONDS, is_zero_allowed=False),
         help="How long a device's answer is awaited.",
     )
-    grace: float = ts.option(
-        default=5,
-        validator=_validate_not_negative,
+    grace: float = _duration(
+        5,
+        _SECONDS,
         help="How long a poll during a command does not mean that the answer was lost.",
     )
     webhook_allow_http: bool = ts.option(
@@ -133,14 +142,14 @@ class Settings(Bounds):
         validator=_validate(lambda status: status in (200, 204), "200 or 204"),
         help="What a Kapua client's DELETE is answered: 200, or 204 as of newer ones.",
     )
-    retention: float = ts.option(
-        default=0,
-        validator=_validate_not_negative,
+    retention: float = _duration(
+        0,
+        _DAYS,
         help="After how many days history is deleted; 0 keeps everything.",
     )
-    audit_retention: float = ts.option(
-        default=365,
-        validator=_validate_not_negative,
+    audit_retention: float = _duration(
+        365,
+        _DAYS,
         help="After how many days it is forgotten who did what; 0 keeps it for ever.",
     )
     integrity_check: str = ts.option(
@@ -260,3 +269,7 @@ class Settings(Bounds):
     def spool_folder(self) -> Path | None:
         """Where large bodies go while they arrive; None: where temporary files do."""
         return self.sqlite_path.absolute().parent if self.is_sqlite else None
+
+
+#: Settings that are secrets, or have one in them, as the database's password.
+SECRETS = frozenset(field.name for field in attrs.fields(Settings) if not field.repr)

@@ -18,7 +18,10 @@ PRINTED_TOKENS = frozenset({"pst_only-for-trying-things-out"})
 #: Variables that are no settings of a server, but of the command line or of processes.
 _OTHER_VARIABLES = frozenset(
     PREFIX + name
-    for name in ("CONFIG", "SERVER", "TOKEN", "SOCKET_FILE", "KEEPER_FILE", "PYTHON")
+    for name in (
+        *("CONFIG", "SERVER", "TOKEN", "TOKEN_FILE", "PYTHON"),
+        *("SOCKET_FILE", "KEEPER_FILE"),
+    )
 )
 #: How many different characters a secret of 128 random bits has at least.
 _MIN_DIFFERENT = 8

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -12,7 +13,8 @@ from typed_settings.exceptions import TsError
 from typed_settings.loaders import DictLoader
 
 from pushserver.errors import Misconfigured
-from pushserver.settings import Settings
+from pushserver.secret_files import SUFFIX, read_secret
+from pushserver.settings import SECRETS, Settings
 from pushserver.settings_checks import (
     MIN_TOKEN_BITS,
     PREFIX,
@@ -23,8 +25,19 @@ from pushserver.settings_checks import (
     unknown_variables,
 )
 
+_NAMES = [field.name for field in attrs.fields(Settings)]
+#: How the library says which value of which setting it cannot convert.
+_WRONG_VALUE = re.compile(r"^Could not convert value .* for option '(\w+)' from loader")
 #: How the library wraps the message of a validator or converter.
 _WRAPPED_MESSAGE = re.compile(r"ValueError\((['\"])(.*)\1\)")
+
+
+@attrs.frozen
+class SettingsWithOrigins:
+    """The settings, and for each name where its value came from, in words."""
+
+    settings: Settings
+    origins: Mapping[str, str]
 
 
 def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
@@ -36,8 +49,21 @@ def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Setting
     Raises:
         Misconfigured: a setting does not parse, is unknown, or is invalid.
     """
+    return load_with_origins(overrides, environ).settings
+
+
+def load_with_origins(
+    overrides: Mapping[str, object], environ: Mapping[str, str]
+) -> SettingsWithOrigins:
+    """
+    Combine the settings as `load` does, and say where each came from.
+
+    Raises:
+        Misconfigured: a setting does not parse, is unknown, or is invalid.
+    """
     _warn_of_unknown_variables(environ)
     loaders: list[Any] = []
+    origins = dict.fromkeys(_NAMES, "default")
     flags = _without_none(overrides)
     config = flags.pop("config", None) or environ.get(PREFIX + "CONFIG")
     if config is not None:
@@ -46,27 +72,42 @@ def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Setting
         refuse_wrong_file(Path(str(config)), get_type_hints(Settings))
         toml: Any = {"*": ts.TomlFormat(SECTION)}
         loaders.append(ts.FileLoader(toml, [str(config)]))
-    loaders += [DictLoader(_from_environ(environ)), DictLoader(flags)]
+        origins |= _origins_of_file(Path(str(config)))
+    variables = _from_environ(environ)
+    origins |= {name: _variable_of(name, environ) for name in variables}
+    origins |= {name: "--" + name.replace("_", "-") for name in flags}
+    loaders += [DictLoader(variables), DictLoader(flags)]
     try:
         settings = ts.load_settings(Settings, loaders)
     except (TsError, ValueError, TypeError, ExceptionGroup) as error:
         raise Misconfigured(
-            f"A setting is wrong: {_innermost_message(error)}"
+            f"A setting is wrong: {_innermost_message(error, origins)}"
         ) from None
     _refuse_unsafe(settings)
-    return settings
+    return SettingsWithOrigins(settings, origins)
+
+
+def _origins_of_file(path: Path) -> dict[str, str]:
+    section = tomllib.loads(path.read_text("utf-8")).get(SECTION, {})
+    return {name.replace("-", "_"): f"file {path}" for name in section}
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = [field.name for field in attrs.fields(Settings)]
-    values = {name: environ.get(PREFIX + name.upper()) for name in names}
+    values = {name: environ.get(PREFIX + name.upper()) for name in _NAMES}
+    values |= {name: read_secret(environ, PREFIX + name.upper()) for name in SECRETS}
     return {name: value for name, value in values.items() if value}
+
+
+def _variable_of(name: str, environ: Mapping[str, str]) -> str:
+    """Return the variable that sets it: its own, or that of a secret's file."""
+    variable = PREFIX + name.upper()
+    return variable if environ.get(variable) else variable + SUFFIX
 
 
 def _warn_of_unknown_variables(environ: Mapping[str, str]) -> None:
     """Say which variables set nothing; another release may have known them."""
-    names = [field.name for field in attrs.fields(Settings)]
-    for name, nearest in unknown_variables(environ, names).items():
+    files = [f"{name}{SUFFIX.lower()}" for name in SECRETS]
+    for name, nearest in unknown_variables(environ, [*_NAMES, *files]).items():
         hint = "" if nearest is None else f"; did you mean {nearest}?"
         sys.stderr.write(f"{name} is no setting{hint}\n")
 
@@ -75,13 +116,18 @@ def _without_none(overrides: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in overrides.items() if value is not None}
 
 
-def _innermost_message(error: BaseException) -> str:
-    """Return the innermost message, which names the setting and the value."""
+def _innermost_message(error: BaseException, origins: Mapping[str, str]) -> str:
+    """Return the innermost messages, each with its setting and where that came from."""
     if isinstance(error, BaseExceptionGroup):
-        return "; ".join(_innermost_message(inner) for inner in error.exceptions)
+        return "; ".join(_innermost_message(each, origins) for each in error.exceptions)
     text = str(error).partition("\n")[0]
-    inner = _WRAPPED_MESSAGE.search(text)
-    return f"{text[: inner.start()]}{inner[2]}" if inner else text
+    wrapped = _WRAPPED_MESSAGE.search(text)
+    reason = wrapped[2] if wrapped else text
+    wrong = _WRONG_VALUE.match(text)
+    name = wrong[1] if wrong else reason.partition(" ")[0]
+    origin = origins.get(name, "default")
+    where = "" if origin == "default" else f" ({origin})"
+    return (f"{name}: {reason}" if wrong else reason) + where
 
 
 def _refuse_unsafe(settings: Settings) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from pushserver.errors import Misconfigured
 from pushserver.model.device import DeviceKeys
-from pushserver.settings import Settings
-from pushserver.settings_loading import load
+from pushserver.settings import SECRETS, Settings
+from pushserver.settings_loading import load, load_with_origins
 
 
 def test_defaults() -> None:
@@ -192,6 +192,88 @@ def test_refused(name: str, value: str) -> None:
     detail = caught.value.detail
     assert name.upper() in detail.upper()
     assert 1 == len(detail.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("retention", "-1", "retention must be from 0 to 36525 days; -1 d is not"),
+        ("audit_retention", "40000 d", "to 36525 days; 40000 d is not"),
+        ("hold", "6 min", "hold must be from 0 to 300 seconds; 360 s is not"),
+        ("hold", "nan", "hold: 'nan' is no duration: it must be from 0 to 300 seconds"),
+        ("response_timeout", "0", "more than 0 and at most 31622400 seconds"),
+        ("grace", "2 moons", "'moons' is no unit of durations; there are ms, s, min"),
+        ("grace", "2 moons", "without one it is seconds"),
+        ("retention", "2 moons", "without one it is days"),
+        ("port", "x", "port: "),
+        ("port", "x", "(PUSHSERVER_PORT)"),
+        ("port", "-1", "(PUSHSERVER_PORT)"),
+    ],
+)
+def test_what_is_wrong(name: str, value: str, words: str) -> None:
+    """A refusal names the setting, its bounds with their unit, and who set it."""
+    with pytest.raises(Misconfigured) as caught:
+        load({}, {f"PUSHSERVER_{name.upper()}": value})
+
+    assert words in caught.value.detail
+
+
+def test_durations_with_units(tmp_path: Path) -> None:
+    """Flags, variables and the file take durations with a unit, or a plain number."""
+    file = tmp_path / "settings.toml"
+    file.write_text('[pushserver]\ngrace = "1 min"\naudit_retention = 7\n')
+    environ = {"PUSHSERVER_RETENTION": "2w", "PUSHSERVER_RESPONSE_TIMEOUT": "2.5 min"}
+
+    settings = load({"config": str(file), "hold": "25s"}, environ)
+
+    assert (25, 150, 60) == (settings.hold, settings.response_timeout, settings.grace)
+    assert (14, 7) == (settings.retention, settings.audit_retention)
+
+
+def test_secret_in_a_file(tmp_path: Path) -> None:
+    """A secret comes from the file that its variable names, without its end of line."""
+    file = tmp_path / "token"
+    file.write_text("hush-hush\n")
+    loaded = load_with_origins({}, {"PUSHSERVER_ADMIN_TOKEN_FILE": str(file)})
+
+    assert "hush-hush" == loaded.settings.admin_token
+    assert "PUSHSERVER_ADMIN_TOKEN_FILE" == loaded.origins["admin_token"]
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_file_of_a_secret_is_refused(name: str, tmp_path: Path) -> None:
+    """A secret that is given twice, or whose file is missing or empty, is refused."""
+    variable = f"PUSHSERVER_{name.upper()}"
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+
+    with pytest.raises(Misconfigured, match="not both"):
+        load({}, {variable: "x", f"{variable}_FILE": str(empty)})
+    with pytest.raises(Misconfigured, match=f"{variable}_FILE is empty"):
+        load({}, {f"{variable}_FILE": str(empty)})
+    with pytest.raises(Misconfigured, match=r"nowhere.*No such file"):
+        load({}, {f"{variable}_FILE": str(tmp_path / "nowhere")})
+
+
+def test_origins(tmp_path: Path) -> None:
+    """Each setting is told with where it came from: what went before the others."""
+    file = tmp_path / "settings.toml"
+    file.write_text("[pushserver]\nport = 1\nlog-level = 'debug'\n")
+    environ = {"PUSHSERVER_CONFIG": str(file), "PUSHSERVER_PORT": "2"}
+    origins = load_with_origins({"hold": "1", "grace": None}, environ).origins
+
+    assert {field.name for field in attrs.fields(Settings)} == set(origins)
+    assert ("PUSHSERVER_PORT", f"file {file}", "--hold", "default") == tuple(
+        origins[name] for name in ("port", "log_level", "hold", "grace")
+    )
+
+
+def test_variables_of_files_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """No start calls the variable of a secret's file one that sets nothing."""
+    environ = {"PUSHSERVER_TOKEN_FILE": "x", "PUSHSERVER_ADMIN_TOKEN_FILE": __file__}
+    load({}, environ)
+
+    assert "" == capsys.readouterr().err
 
 
 def test_several_wrong() -> None:

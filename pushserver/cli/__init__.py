@@ -34,6 +34,10 @@ COMMANDS = {
         "serve:serve",
         "Run the server: flags come first, then PUSHSERVER_…, the file, the default.",
     ),
+    "settings": (
+        "settings:settings",
+        "Print each setting: its value, and where that came from; secrets are masked.",
+    ),
     "enqueue": ("enqueue:enqueue", "Put a command into a device's queue."),
     "commands": ("commands:app", "List, show, cancel, release and retry commands."),
     "results": (

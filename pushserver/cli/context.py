@@ -9,6 +9,8 @@ from cyclopts import Parameter
 from pushserver.cli.errors import CliError, UsageError
 from pushserver.cli.printing import Printer
 
+from pushserver.secret_files import read_secret
+
 if TYPE_CHECKING:
     from pushserver.client import Client
 
@@ -60,7 +62,7 @@ class CliContext(Printer):
         server = server or environ.get("PUSHSERVER_SERVER") or DEFAULT_SERVER
         if "://" not in server:
             server = f"http://{server}"
-        token = token or environ.get("PUSHSERVER_TOKEN") or None
+        token = token or read_secret(environ, "PUSHSERVER_TOKEN")
         return cls(
             environ=environ,
             server=server,

@@ -19,16 +19,16 @@ class ServeOptions:
     "TCP port to listen on."
     database: str | None = None
     "Where to keep everything: sqlite:///relative, sqlite:////absolute."
-    hold: float | None = None
-    "Seconds to hold a poll until there is a command."
+    hold: str | None = None
+    "How long to hold a poll until there is a command: 25, 25s, 1 min."
     device_keys: str | None = None
     "Whether devices need a key in their address: optional or required."
     identity_conflict: str | None = None
     "What two terminals with one id lead to: report or quarantine."
-    response_timeout: float | None = None
-    "Seconds that a device has to answer a command."
-    grace: float | None = None
-    "Seconds after which a device that polls again has lost its command."
+    response_timeout: str | None = None
+    "How long a device has to answer a command: 180, 3 min."
+    grace: str | None = None
+    "How long until a device that polls again has lost its command: 5, 5s."
     again: Annotated[bool | None, Parameter(negative=())] = None
     "For one start over a SQLite file that migrate-store copied."
     restored: Annotated[bool | None, Parameter(negative=())] = None

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from pushserver.cli.serve import ServeOptions
-from pushserver.settings import Settings
+from pushserver.settings import SECRETS, Settings
 from pushserver.settings_checks import is_guessable
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +19,8 @@ UNSET = {"admin_token": "generated, and shown once", "device_keys": "not set"}
 NAMES = [field.name for field in attrs.fields(Settings)]
 #: Variables of the commands that talk to a server, and the one that names the file.
 OTHERS = {"PUSHSERVER_SERVER", "PUSHSERVER_TOKEN", "PUSHSERVER_CONFIG"}
+#: Variables that name the file of a secret.
+FILES = {f"PUSHSERVER_{name.upper()}_FILE" for name in (*SECRETS, "token")}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,12 +60,20 @@ def _as_shown(field: "attrs.Attribute[Any]") -> str:
             return f"`{default}`"
 
 
+@pytest.mark.parametrize("variable", sorted(FILES))
+def test_the_file_of_a_secret_is_on_the_page(variable: str) -> None:
+    """
+    Each secret can come from a file, and the page says by which variable.
+    """
+    assert f"`{variable}`" in PAGE
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_names_a_setting_that_is_none(page: Path) -> None:
     """
     Each variable that a page names is one that the program reads.
     """
-    names = OTHERS | {f"PUSHSERVER_{name.upper()}" for name in NAMES}
+    names = OTHERS | FILES | {f"PUSHSERVER_{name.upper()}" for name in NAMES}
     named = set(re.findall(r"PUSHSERVER_[A-Z_]+\b", page.read_text("utf-8")))
 
     assert set() == named - names
