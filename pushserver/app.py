@@ -15,6 +15,7 @@ from pushserver.clock import Clock, SystemClock
 from pushserver.composition import build_services
 from pushserver.errors import Misconfigured, Outdated, Unavailable
 from pushserver.first_token import show_first_token
+from pushserver.interrupts import EXIT_INTERRUPTED
 from pushserver.listening import (
     connection_limits,
     listen,
@@ -188,11 +189,15 @@ def _tune_gc() -> None:
 
 
 def serve(settings: Settings) -> int:
-    """Run the server in this process until SIGTERM or SIGINT; return the exit code."""
+    """
+    Run the server in this process until SIGTERM or SIGINT; return the exit code.
+
+    It stops alike in both cases; after Ctrl-C the code is that of every command.
+    """
     logger, code = logs.configure(settings.log_level), 0
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_run_until_signaled(settings))
+            code = runner.run(_run_until_signaled(settings))
     except* Misconfigured as errors:
         error = _first_leaf_error(errors)
         logger.error(str(error))
@@ -209,12 +214,20 @@ def _first_leaf_error(error: BaseException) -> BaseException:
     return error
 
 
-async def _run_until_signaled(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def _run_until_signaled(settings: Settings) -> int:
+    stop, code = asyncio.Event(), 0
+
+    def interrupt() -> None:
+        nonlocal code
+        code = EXIT_INTERRUPTED
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
     stop_with_supervisor(stop)
     await run(settings, stop)
+    return code
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -19,6 +19,7 @@ import structlog
 
 from pushserver import logs
 from pushserver.errors import Misconfigured, Outdated
+from pushserver.interrupts import EXIT_INTERRUPTED
 from pushserver.listening import (
     BACKLOG,
     SOCKET_FD_VARIABLE,
@@ -94,8 +95,8 @@ class Supervisor:
     async def run(self) -> int:
         """Run the servers until a signal, or until one cannot start."""
         loop = asyncio.get_running_loop()
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signal_number, self._stop, 0)
+        loop.add_signal_handler(signal.SIGTERM, self._stop, 0)
+        loop.add_signal_handler(signal.SIGINT, self._stop, EXIT_INTERRUPTED)
         first, *others = self._workers = [
             _WorkerProcess(signal_number)
             for signal_number in range(self.settings.workers)

@@ -1,6 +1,7 @@
 """The command line: a table of small functions, each of which returns an exit code.
 
-0 is done, 1 is refused or not successful, 2 is a wrong use of the command line.
+0 is done, 1 is refused or not successful, 2 is a wrong use of the command line, 130 is
+Ctrl-C.
 """
 
 import inspect
@@ -21,10 +22,10 @@ from pushserver.cli.context import (
 )
 from pushserver.cli.standard_files import open_standard_files
 from pushserver.errors import PushServerError
+from pushserver.interrupts import EXIT_INTERRUPTED, raise_on_interrupt
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 HTTP_UNAUTHORIZED = 401
 
 #: Every command, where it is, and what `--help` says of it. A command is loaded when it
@@ -153,6 +154,7 @@ def _run_command(app: App, tokens: Sequence[str], context: CliContext) -> int:
 
     from pushserver.client import ApiError, ClientError  # noqa: PLC0415
 
+    raise_on_interrupt()
     try:
         outcome = command(
             *bound.args, **bound.kwargs, **dict.fromkeys(unparsed, context)

@@ -74,11 +74,7 @@ def audit(
     page
         How many. With --follow, how many of before.
     """
-    try:
-        asyncio.run(_print_entries(context, filters, page, follow=follow))
-    except KeyboardInterrupt:
-        if not follow:
-            raise
+    asyncio.run(_print_entries(context, filters, page, follow=follow))
     return 0
 
 

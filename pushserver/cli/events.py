@@ -126,11 +126,9 @@ def events(
     )
     try:
         asyncio.run(_print_events(reader, follow))
-    except KeyboardInterrupt:
-        if not follow:
-            raise
-    if reader.last_event_id not in (None, START_EVENT_ID):
-        context.print_note(f"last event: {reader.last_event_id}")
+    finally:
+        if reader.last_event_id not in (None, START_EVENT_ID):
+            context.print_note(f"last event: {reader.last_event_id}")
     return 0
 
 

@@ -109,11 +109,9 @@ def results(
         asyncio.run(
             _follow(context, reader) if follow else _print(context, reader, limit)
         )
-    except KeyboardInterrupt:
-        if not follow:
-            raise
-    if reader.cursor:
-        context.print_note(f"cursor: {reader.cursor}")
+    finally:
+        if reader.cursor:
+            context.print_note(f"cursor: {reader.cursor}")
     return 0
 
 

@@ -6,6 +6,7 @@ import attrs
 from cyclopts import Parameter
 
 from pushserver.cli.context import InjectedContext
+from pushserver.interrupts import end_on_interrupt
 
 
 @Parameter(name="*")
@@ -47,6 +48,8 @@ def serve(
     context: InjectedContext,
 ) -> int:
     """Run the server: flags come first, then PUSHSERVER_…, the file, the default."""
+    # Nothing is to be undone until a server listens to signals by itself.
+    end_on_interrupt()
     # Help does without them, and starts faster for it.
     from pushserver.settings_loading import load  # noqa: PLC0415
 

@@ -74,6 +74,6 @@ def test_follow(run: Run, device_id: str, environ: dict[str, str], limit: str) -
         following.send_signal(signal.SIGINT)
         code = following.wait(10)
 
-    assert 0 == code
+    assert 130 == code
     shown = [each for line in lines for each in [before, *later] if each in line]
     assert [before, *later] == list(dict.fromkeys(shown))

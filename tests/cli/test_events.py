@@ -135,7 +135,7 @@ async def test_follow_until_interrupted(
     _, err = await asyncio.wait_for(following.communicate(), 10)
 
     assert device_id == event["data"]["deviceId"]
-    assert 0 == following.returncode
+    assert 130 == following.returncode
     assert err.decode().startswith("last event: ")
 
 

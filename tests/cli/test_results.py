@@ -95,7 +95,7 @@ def test_follow_until_interrupted(
         _, err = following.communicate(timeout=10)
 
     assert all(each in line for each, line in zip(ids, lines, strict=True))
-    assert (0, True) == (following.returncode, err.startswith("cursor: "))
+    assert (130, True) == (following.returncode, err.startswith("cursor: "))
 
 
 async def test_follow_survives_a_server_that_is_away(
