@@ -259,6 +259,7 @@ def build_services(
         ),
         kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
+        database_file=settings.sqlite_path.absolute() if settings.is_sqlite else None,
         counts=counts,
     )
     _subscribe_to_changes(services)

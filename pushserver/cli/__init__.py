@@ -82,7 +82,7 @@ COMMANDS = {
     ),
     "doctor": (
         "doctor:doctor",
-        "Look at the server, the token and the fleet; exit code 1 if all is not well.",
+        "Look at the server, the token and the fleet; exit code 1 if any is wrong.",
     ),
     "openapi": ("openapi:openapi", "Print the server's OpenAPI document."),
 }

@@ -1,25 +1,18 @@
 """The judgements of `doctor`: pure functions, so that each line can be tested."""
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 
 from pushserver.client import ApiError, ApiResponse, Json
+from pushserver.settings_checks import MIN_TOKEN_BITS, is_guessable, is_loopback
 
 #: Seconds by which two clocks may differ; the Date header has whole seconds.
 MAX_CLOCK_SKEW = 5
-#: Seconds without a poll that are normal even for a device that polls often.
-MIN_OFFLINE_AFTER = 30
-#: Poll periods without a poll after which a device counts as offline.
-OFFLINE_PERIODS = 3
-#: Seconds in flight after which a command is reported.
-LONG_IN_FLIGHT = 60
-#: How many devices are read one by one, at most.
-MAX_INSPECTED = 100
 #: How many ids a line names, at most.
 MAX_LISTED_IDS = 5
 HTTP_OK = 200
@@ -93,196 +86,67 @@ def check_token(refusals: Mapping[str, ApiError | None]) -> Finding:
     )
 
 
-def check_fleet(devices: Sequence[Json], now: datetime) -> list[Finding]:
-    """Judge the devices: quarantined ones, those that never polled or stopped."""
-    adopted = [device for device in devices if device["state"] == "adopted"]
-    candidates = [
-        _quarantine_finding([d for d in devices if d["state"] != "adopted"]),
-        _never_polled_finding([d for d in adopted if "lastSeenAt" not in d]),
-        _offline_finding([d for d in adopted if _is_offline(d, now)]),
-        _conflict_finding([d for d in adopted if "identityConflictAt" in d]),
-        _keyless_finding([d for d in adopted if "keyless" in d]),
-    ]
-    findings = [finding for finding in candidates if finding]
-    ok_text = f"Devices that poll as they should: {len(adopted)}."
-    return findings or [Finding(Level.OK, "devices", ok_text)]
-
-
-def devices_to_inspect(devices: Sequence[Json], now: datetime) -> list[str]:
-    """Return the ids of the devices to read one by one, unhealthy ones first."""
-    sorted_devices = sorted(devices, key=lambda device: _is_healthy(device, now))
-    return [device["deviceId"] for device in sorted_devices[:MAX_INSPECTED]]
-
-
-def check_unknown_requests(devices: Sequence[Json]) -> list[Finding]:
-    """Judge the devices' unknown requests, which hint at wrong settings."""
-    candidates = (
-        _unknown_requests_finding(device)
-        for device in devices
-        if "unknownCalls" in device
-    )
-    return [finding for finding in candidates if finding]
-
-
-def check_in_flight(commands: Iterable[Json], now: datetime) -> list[Finding]:
-    """Judge the commands in flight that their devices have not answered."""
-    commands_with_age = [
-        (command, _age_seconds(command.get("sentAt"), now)) for command in commands
-    ]
-    findings = [
-        _unanswered_finding(command, age)
-        for command, age in commands_with_age
-        if age > LONG_IN_FLIGHT
-    ]
-    ok_finding = Finding(Level.OK, "commands", "No command is in flight for long.")
-    return findings or [ok_finding]
-
-
-def check_held(commands: Sequence[Json]) -> list[Finding]:
-    """Judge the commands that wait for somebody's decision after a restore."""
-    if not commands:
+def check_token_strength(token: str | None, server: str) -> list[Finding]:
+    """Judge whether the token can be guessed; on this machine alone it is a notice."""
+    if token is None or not is_guessable(token):
         return []
-    found = f"Commands that are held after a restore: {_format_ids(commands, 'id')}."
-    todo = (
-        "See `pushserver commands --held`, then `commands release ID`, or `commands"
-        " cancel ID` for what was done already."
-    )
-    return [Finding(Level.NOTICE, "held", found, todo)]
-
-
-def hint_for_path(path: str) -> str | None:
-    """Return what an unknown request to *path* says about the device's settings."""
-    if "/api/notifications" in path:
-        return "its Monitor is pointed here: empty monitor.hostname on the device"
-    if path.partition("?")[0].rstrip("/").endswith(".fcgi"):
-        return (
-            "its online mode is pointed here, where nobody decides who may pass, so it"
-            " gets 404 and decides by itself: switch it off, or point it elsewhere"
-        )
-    parts = path.partition("?")[0].rstrip("/").split("/")
-    if parts.count("push") + parts.count("result") > 1:
-        return "its push_remote_address ends in /push or /result: leave that away"
-    if parts[-1] in ("push", "result"):
-        return "it comes without its key: give it the address of `devices key`"
-    return None
-
-
-def _quarantine_finding(devices: Sequence[Json]) -> Finding | None:
-    if not devices:
-        return None
-    found = f"Devices that wait in quarantine: {_format_ids(devices)}."
-    todo = "Run `pushserver devices adopt ID` for those that are yours."
-    return Finding(Level.NOTICE, "quarantine", found, todo)
-
-
-def _never_polled_finding(devices: Sequence[Json]) -> Finding | None:
-    if not devices:
-        return None
-    found = f"Devices that never polled: {_format_ids(devices)}."
-    todo = (
-        "Set push_server.push_remote_address on the device to this server, and check"
-        " that the id is its deviceId and not its serial."
-    )
-    return Finding(Level.WRONG, "unseen", found, todo)
-
-
-def _offline_finding(devices: Sequence[Json]) -> Finding | None:
-    if not devices:
-        return None
-    found = f"Devices that stopped polling: {_format_ids(devices)}."
-    todo = "Check their power and network, and that the address did not change."
-    return Finding(Level.WRONG, "offline", found, todo)
-
-
-#: The most addresses that a line names.
-_MAX_SHUT_OUT = 10
-
-
-def _conflict_finding(devices: Sequence[Json]) -> Finding | None:
-    if not devices:
-        return None
-    found = f"Devices that two addresses poll as in turn: {_format_ids(devices)}."
-    shut_out = sorted({d["shutOutAddress"] for d in devices if "shutOutAddress" in d})
-    if shut_out:
-        found += f" Shut out: {', '.join(shut_out[:_MAX_SHUT_OUT])}."
-    todo = (
-        "Two terminals have one id: find both by `address`, and give one another"
-        " deviceId, or give the right one a key with `pushserver devices key ID`."
-    )
-    return Finding(Level.WRONG, "identityConflict", found, todo)
-
-
-def _keyless_finding(devices: Sequence[Json]) -> Finding | None:
-    if not devices:
-        return None
-    more = ", …" if len(devices) > MAX_LISTED_IDS else ""
-    shown = ", ".join(map(_format_keyless, devices[:MAX_LISTED_IDS]))
-    found = f"Keys that are not enforced: {len(devices)} ({shown}{more})."
-    todo = (
-        "Give the device its new address. If it was not the device that polled without"
-        " its key, run `pushserver devices key ID --enforce`."
-    )
-    return Finding(Level.WRONG, "key", found, todo)
-
-
-def _format_keyless(device: Json) -> str:
-    """Return a device, since when it is served without its key, and from where."""
-    keyless = device["keyless"]
-    since = f" since {keyless['since']}" if "since" in keyless else ""
-    address = f" from {keyless['address']}" if "address" in keyless else ""
-    return f"{device['deviceId']}{since}{address}"
-
-
-def _is_healthy(device: Json, now: datetime) -> bool:
-    has_polled = "lastSeenAt" in device
-    return has_polled and device["state"] == "adopted" and not _is_offline(device, now)
-
-
-def _is_offline(device: Json, now: datetime) -> bool:
-    period: float = device.get("pollPeriod", 0)
-    offline_after = max(OFFLINE_PERIODS * period, MIN_OFFLINE_AFTER)
-    return _age_seconds(device.get("lastSeenAt"), now) > offline_after
-
-
-def _unknown_requests_finding(device: Json) -> Finding | None:
-    """Return what a device's unknown requests hint at, if it made any."""
-    unknown, device_id = device["unknownCalls"], device["deviceId"]
-    paths = [call["path"] for call in unknown.get("last", ())]
-    if not paths:
-        return None
-    hints = dict.fromkeys(filter(None, map(hint_for_path, paths)))
-    found = f"Device {device_id} made calls that are not Push: {unknown['count']}."
-    if hints:
-        todo = f"Perhaps {'; '.join(hints)}."
-        return Finding(Level.WRONG, "unknownCalls", found, todo)
-    todo = (
-        "Nothing is there, so they got 404; `pushserver devices show"
-        f" {device_id}` has their paths."
-    )
-    return Finding(Level.NOTICE, "unknownCalls", found, todo)
-
-
-def _unanswered_finding(command: Json, age: float) -> Finding:
+    is_local = is_loopback(urlsplit(server).hostname or "")
     found = (
-        f"Command {command['id']} ({command['endpoint']}) is with device"
-        f" {command['deviceId']} for {age:.0f} s."
+        "The token can be guessed: it is printed in the documentation, or has less than"
+        f" {MIN_TOKEN_BITS} random bits."
     )
-    if age > command.get("responseTimeout", 0) + LONG_IN_FLIGHT:
-        todo = "Its time is over; see the server's log for a worker that failed."
-        return Finding(Level.WRONG, "inFlight", found, todo)
-    todo = "Nothing yet: it is given up when its responseTimeout is over."
-    return Finding(Level.NOTICE, "inFlight", found, todo)
+    todo = (
+        "Make another with `pushserver tokens create`, or set ADMIN_TOKEN to what"
+        " `openssl rand -hex 32` prints."
+    )
+    level = Level.NOTICE if is_local else Level.WRONG
+    return [Finding(level, "tokenStrength", found, todo)]
 
 
-def _age_seconds(instant: Any, now: datetime) -> float:
-    """Return how many seconds ago *instant* was; 0 without one."""
-    if instant is None:
-        return 0.0
-    return (now - datetime.fromisoformat(instant).astimezone(UTC)).total_seconds()
+def check_subscriptions(subscriptions: Sequence[Json]) -> list[Finding]:
+    """Judge where webhooks go: whether the receivers take them."""
+    failing = [each for each in subscriptions if each.get("failingSince")]
+    stopped = [
+        each
+        for each in subscriptions
+        if each["state"] != "active" and each not in failing
+    ]
+    dead = [each for each in subscriptions if each["backlog"]["dead"]]
+    findings = [
+        *_subscriptions_finding(
+            failing,
+            Level.WRONG,
+            "Subscriptions whose receiver fails",
+            "See lastError in `pushserver subscriptions show ID`, and try"
+            " `subscriptions ping ID`.",
+        ),
+        *_subscriptions_finding(
+            stopped,
+            Level.NOTICE,
+            "Subscriptions that are paused or disabled",
+            "Run `pushserver subscriptions enable ID` to go on where it stopped.",
+        ),
+        *_subscriptions_finding(
+            dead,
+            Level.NOTICE,
+            "Subscriptions with dead letters",
+            "Run `pushserver subscriptions recover ID --since INSTANT` to send them.",
+        ),
+    ]
+    if subscriptions and not findings:
+        found = (
+            f"Subscriptions whose receivers take what is sent: {len(subscriptions)}."
+        )
+        return [Finding(Level.OK, "webhooks", found)]
+    return findings
 
 
-def _format_ids(items: Sequence[Json], id_name: str = "deviceId") -> str:
-    """Return how many there are, and the ids of the first."""
-    more = ", …" if len(items) > MAX_LISTED_IDS else ""
-    ids = ", ".join(item[id_name] for item in items[:MAX_LISTED_IDS])
-    return f"{len(items)} ({ids}{more})"
+def _subscriptions_finding(
+    subscriptions: Sequence[Json], level: Level, what: str, todo: str
+) -> list[Finding]:
+    if not subscriptions:
+        return []
+    ids = ", ".join(each["id"] for each in subscriptions[:MAX_LISTED_IDS])
+    more = ", …" if len(subscriptions) > MAX_LISTED_IDS else ""
+    found = f"{what}: {len(subscriptions)} ({ids}{more})."
+    return [Finding(level, "webhooks", found, todo)]

@@ -1,44 +1,65 @@
 """`pushserver doctor`: look for what is commonly wrong, and say what to do."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from typing import Annotated
 
 import attrs
+from cyclopts import Parameter
 
-from pushserver.cli import checks, server_checks
+from pushserver.cli import checks, fleet_checks, server_checks
 from pushserver.cli.checks import Finding, Level
 from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.round_trip import check_round_trip
 from pushserver.client import ApiError, Client, Json, Unreachable, iter_items
 from pushserver.model.state import IN_FLIGHT
 
 HTTP_FORBIDDEN = 403
 
 
-async def doctor(*, context: InjectedContext) -> int:
-    """Look at the server, the token and the fleet; exit code 1 if all is not well."""
+async def doctor(
+    *,
+    no_round_trip: Annotated[bool, Parameter(negative=())] = False,
+    context: InjectedContext,
+) -> int:
+    """
+    Look at the server, the token and the fleet; exit code 1 if any is wrong.
+
+    A line is `ok`, a `notice`, or `wrong`; only the last makes the exit code 1.
+
+    Parameters
+    ----------
+    no_round_trip
+        Send no command to a simulated device, in a scope of its own that is deleted at
+        once; two entries of the audit stay of that.
+    """
     has_errors = False
     async with context.client() as client:
-        async for finding in _run_checks(client):
+        async for finding in _run_checks(
+            client, context.token, round_trip=not no_round_trip
+        ):
             has_errors = has_errors or finding.level is Level.WRONG
             _print_finding(context, finding)
     return int(has_errors)
 
 
-async def _run_checks(client: Client) -> AsyncIterator[Finding]:
+async def _run_checks(
+    client: Client, token: str | None, *, round_trip: bool
+) -> AsyncIterator[Finding]:
     try:
         async for finding in _check_server(client):
             yield finding
         refusals = await _read_refusals(client)
-        yield checks.check_token(refusals)
-        if refusals["devices"] is None:
-            for finding in server_checks.check_status(await client.status()):
-                yield finding
-            for finding in await _check_fleet(client):
-                yield finding
         for finding in (
-            await _check_commands(client) if refusals["commands"] is None else ()
+            checks.check_token(refusals),
+            *checks.check_token_strength(token, client.server),
         ):
             yield finding
+        for check in (_CHECKS[kind] for kind in _CHECKS if refusals[kind] is None):
+            for finding in await check(client):
+                yield finding
+        if round_trip and refusals["commands"] is None:
+            yield await check_round_trip(client)
     except Unreachable as error:
         todo = "Start it with `pushserver serve`, or give --server its address."
         yield Finding(Level.WRONG, "server", str(error), todo)
@@ -58,10 +79,15 @@ async def _check_server(client: Client) -> AsyncIterator[Finding]:
 async def _check_fleet(client: Client) -> list[Finding]:
     devices = [device async for device in iter_items(client.devices.list)]
     now = datetime.now(UTC)
-    ids = checks.devices_to_inspect(devices, now)
+    ids = fleet_checks.devices_to_inspect(devices, now)
     # Only a device that is asked for by itself comes with its unknown calls.
     details = [await client.devices.get(device_id) for device_id in ids]
-    return [*checks.check_fleet(devices, now), *checks.check_unknown_requests(details)]
+    return [
+        *server_checks.check_status(await client.status()),
+        *fleet_checks.check_fleet(devices, now),
+        *fleet_checks.check_addresses(devices),
+        *fleet_checks.check_unknown_requests(details, now),
+    ]
 
 
 async def _check_commands(client: Client) -> list[Finding]:
@@ -69,9 +95,21 @@ async def _check_commands(client: Client) -> list[Finding]:
     commands = [command async for command in in_flight_pages]
     held = [command async for command in iter_items(client.commands.list, held=True)]
     return [
-        *checks.check_in_flight(commands, datetime.now(UTC)),
-        *checks.check_held(held),
+        *fleet_checks.check_in_flight(commands, datetime.now(UTC)),
+        *fleet_checks.check_held(held),
     ]
+
+
+async def _check_webhooks(client: Client) -> list[Finding]:
+    return checks.check_subscriptions((await client.subscriptions.list())["items"])
+
+
+#: What is looked at, if the token may read that kind.
+_CHECKS: Mapping[str, Callable[[Client], Awaitable[list[Finding]]]] = {
+    "devices": _check_fleet,
+    "commands": _check_commands,
+    "subscriptions": _check_webhooks,
+}
 
 
 async def _read_refusals(client: Client) -> dict[str, ApiError | None]:
@@ -80,6 +118,7 @@ async def _read_refusals(client: Client) -> dict[str, ApiError | None]:
         "devices": lambda: client.devices.list(limit=1),
         "commands": lambda: client.commands.list(limit=1),
         "results": lambda: client.results.list(limit=1),
+        "subscriptions": client.subscriptions.list,
         "tokens": client.tokens.list,
     }
     refusals: dict[str, ApiError | None] = {}

@@ -1,6 +1,7 @@
 """The services that handlers use, under one key of the application."""
 
 from collections import Counter
+from pathlib import Path
 
 import attrs
 from aiohttp import web
@@ -127,6 +128,7 @@ class Services:
     bounds: Bounds
     kapua_delete_status: int
     started_at: int
+    database_file: Path | None
     counts: Counter[str]
     worker_failures: Counter[str] = attrs.Factory(Counter)
 

@@ -270,7 +270,6 @@ def test_doctor(run: Run, poll_once: PollOnce, device_id: str) -> None:
     poll_once()
     found = {each["check"]: each for each in sick.lines}
 
-    assert 1 == sick.code
     assert {"server", "ready", "clock", "token"} <= {
         check for check, each in found.items() if each["level"] == "ok"
     }
@@ -292,7 +291,7 @@ def test_doctor_recognises_a_monitor(run: Run, device_id: str, server: Program) 
     ran = run("doctor")
 
     assert 1 == ran.code
-    assert f"Device {device_id} made calls that are not Push: 1." in ran.out
+    assert f"made calls that are not Push: 1 ({device_id})." in ran.out
     assert "monitor.hostname" in ran.out
 
 

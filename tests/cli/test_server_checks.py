@@ -79,3 +79,46 @@ def test_no_host_clocks() -> None:
     A tenant is not told of the servers' clocks.
     """
     assert [] == check_status({})
+
+
+GIB = 1024**3
+
+
+@pytest.mark.parametrize(
+    ("size", "free", "readable", "expected"),
+    [
+        (0, GIB, False, [(Level.OK, "storage")]),
+        (20 * GIB, GIB, False, [(Level.NOTICE, "disk")]),
+        (0, GIB // 5, False, [(Level.WRONG, "disk")]),
+        (0, GIB, True, [(Level.WRONG, "fileModes")]),
+        (0, 0, True, [(Level.WRONG, "disk"), (Level.WRONG, "fileModes")]),
+    ],
+)
+def test_storage(
+    size: int, free: int, readable: bool, expected: list[tuple[Level, str]]
+) -> None:
+    """
+    A disk that is as good as full is wrong, one that is small beside its database a
+    notice, and a file that other users read is wrong.
+    """
+    storage = {"size": size, "free": free, "readableByOthers": readable}
+    status = {**integrity(), "storage": storage}
+    _, *findings = check_status(status)
+
+    assert expected == [(each.level, each.check) for each in findings]
+    assert all(each.todo for each in findings if each.level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("now", "level"),
+    [("2026-11-23T10:59:59Z", Level.OK), ("2026-11-23T11:00:00Z", Level.NOTICE)],
+)
+def test_never_checked(now: str, level: Level) -> None:
+    """
+    A file that was not checked yet is fine for some days, and then a notice.
+    """
+    storage = {"size": 0, "free": GIB, "readableByOthers": False}
+    started = {"startedAt": "2026-11-20T11:00:00Z", "now": now}
+    finding, _ = check_status({**started, "storage": storage})
+
+    assert (level, "integrity") == (finding.level, finding.check)

@@ -23,14 +23,18 @@ def soon(program: Program) -> None:
     program.wrapper = ("env", f"TZ={zone}")
 
 
-def diagnosis(program: Program) -> list[str]:
-    """Return how the doctor judges the database."""
+def diagnosis(program: Program) -> list[tuple[str, bool]]:
+    """Return how the doctor judges the database, and whether it was checked."""
     with redirect_stdout(StringIO()) as out:
         main(
             ["--server", program.url, "--token", program.token, "--json", "doctor"], {}
         )
     findings = [json.loads(line) for line in out.getvalue().splitlines()]
-    return [each["level"] for each in findings if each["check"] == "integrity"]
+    return [
+        (each["level"], "when it was checked" in each["found"])
+        for each in findings
+        if each["check"] == "integrity"
+    ]
 
 
 async def test_sound(program: Program) -> None:
@@ -40,15 +44,15 @@ async def test_sound(program: Program) -> None:
     """
     soon(program)
     program.start()
-    assert [] == await asyncio.to_thread(diagnosis, program)
+    assert [("ok", False)] == await asyncio.to_thread(diagnosis, program)
 
     await wait_until(lambda: bool(program.log_lines("integrity.checked")), within=30)
 
     async with Client(program.url, program.token) as api:
         assert [] == (await api.status())["integrity"]["faults"]
-    assert ["ok"] == await asyncio.to_thread(diagnosis, program)
+    assert [("ok", True)] == await asyncio.to_thread(diagnosis, program)
     program.stop()
     program.wrapper = ()
     program.start()
-    assert ["ok"] == await asyncio.to_thread(diagnosis, program)
+    assert [("ok", True)] == await asyncio.to_thread(diagnosis, program)
     assert 0 == program.stop()

@@ -118,6 +118,17 @@ class HostClockOut(Out):
     """Whether somebody keeps it right."""
 
 
+class StorageOut(Out):
+    """The SQLite file of a server, and the disk that it is on."""
+
+    size: int
+    """How many bytes it has, with the files beside it."""
+    free: int
+    """How many bytes are free on its disk."""
+    readable_by_others: bool
+    """Whether users of the machine may read it who should not."""
+
+
 class ServerOut(Out, kw_only=True):
     """
     What this server is doing; in the first scope also what it has refused.
@@ -144,3 +155,5 @@ class ServerOut(Out, kw_only=True):
     """What the last check of the database found."""
     clocks: list[HostClockOut] | None = None
     """The clocks of the machines that serve."""
+    storage: StorageOut | None = None
+    """The SQLite file, if it is one."""

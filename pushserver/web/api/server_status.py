@@ -1,12 +1,21 @@
 """The server's status over the API."""
 
+import shutil
+import stat
+from pathlib import Path
+
 from aiohttp import web
 
 from pushserver import __version__
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission
-from pushserver.web.api.access_types import HostClockOut, IntegrityOut, ServerOut
+from pushserver.web.api.access_types import (
+    HostClockOut,
+    IntegrityOut,
+    ServerOut,
+    StorageOut,
+)
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
@@ -34,6 +43,7 @@ async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
             failing_workers=dict(services.worker_failures) if is_first_scope else None,
             integrity=_integrity(services) if is_first_scope else None,
             clocks=_host_clocks(services) if is_first_scope else None,
+            storage=_storage(services.database_file) if is_first_scope else None,
         )
     )
 
@@ -43,6 +53,23 @@ def _integrity(services: Services) -> IntegrityOut | None:
     if outcome is None:
         return None
     return IntegrityOut(rfc3339(outcome.checked_at), list(outcome.faults))
+
+
+def _storage(file: Path | None) -> StorageOut | None:
+    """Look at the SQLite file and those beside it; None if there is none."""
+    if file is None:
+        return None
+    beside = [Path(f"{file}{suffix}") for suffix in ("", "-wal", "-shm")]
+    try:
+        stats = [each.stat() for each in beside if each.exists()]
+        free = shutil.disk_usage(file.parent).free
+    except OSError:
+        return None
+    return StorageOut(
+        size=sum(each.st_size for each in stats),
+        free=free,
+        readable_by_others=any(each.st_mode & stat.S_IROTH for each in stats),
+    )
 
 
 def _host_clocks(services: Services) -> list[HostClockOut]:

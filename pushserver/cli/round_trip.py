@@ -1,0 +1,124 @@
+"""One command to a device of `doctor`'s own and back, as devices get theirs.
+
+It happens in a scope that is made for it and deleted with all that was in it: no device
+of anybody gets anything, no subscription hears of it, and no list shows it. What stays
+are two entries of the audit, the scope's beginning and its end: nobody evades that.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from pushserver.cli.checks import Finding, Level
+from pushserver.cli.context import CliError
+from pushserver.client import ApiError, Client, ClientError, Json
+from pushserver.simulate import DeviceHttpClient, SimulatedDevice
+
+#: How the names of the scopes begin, so that one that was left is recognised.
+SCOPE_PREFIX = "doctor-"
+HTTP_FORBIDDEN = 403
+HTTP_CONFLICT = 409
+#: The ids of its devices, at the end of what ids may be. They are few: of each id that
+#: was ever there a PostgreSQL keeps one row, the version of its lane.
+FIRST_DEVICE, DEVICES = 2**63 - 1000, 16
+#: Seconds for the command to come back.
+_PATIENCE = 10
+#: Instants are the server's; its clock may be ahead of this one.
+_PURGE_AHEAD = timedelta(days=1)
+
+
+async def check_round_trip(client: Client) -> Finding:
+    """Send a command to a device that answers at once, and judge what came back."""
+    started_at = monotonic()
+    try:
+        async with _own_scope(client) as own:
+            state = await asyncio.wait_for(_send_and_answer(own), _PATIENCE)
+    except ApiError as error:
+        if error.status == HTTP_FORBIDDEN:
+            todo = "Give the token of an administrator of the first scope for it."
+            found = "No round trip was made: the token may not make a scope."
+            return Finding(Level.NOTICE, "roundTrip", found, todo)
+        return _failed(str(error))
+    except (aiohttp.ClientError, ClientError, CliError, OSError) as error:
+        return _failed(str(error) or type(error).__name__)
+    except TimeoutError:
+        return _failed(f"nothing came back within {_PATIENCE} s")
+    if state != "SUCCESSFUL":
+        return _failed(f"the command is {state}")
+    took = (monotonic() - started_at) * 1000
+    found = f"A simulated device was given a command and answered it, in {took:.0f} ms."
+    return Finding(Level.OK, "roundTrip", found)
+
+
+def _failed(reason: str) -> Finding:
+    found = f"A command to a simulated device did not come back: {reason}."
+    todo = (
+        "Check that a proxy passes on /d/… as it is, and see the server's log; devices"
+        " meet the same."
+    )
+    return Finding(Level.WRONG, "roundTrip", found, todo)
+
+
+@asynccontextmanager
+async def _own_scope(client: Client) -> AsyncIterator[Client]:
+    """Make a scope for the length of the block; whatever happens, it is deleted."""
+    scope = await client.scopes.create(SCOPE_PREFIX + secrets.token_hex(8))
+    try:
+        async with Client(client.server, scope["token"]) as own:
+            try:
+                yield own
+            finally:
+                await _delete_everything(own)
+    finally:
+        await client.scopes.delete(scope["id"])
+
+
+async def _send_and_answer(own: Client) -> str:
+    """Let a device poll a command and answer it; return the command's state."""
+    device_id = await _add_device(own)
+    key = await own.devices.create_key(str(device_id))
+    command = await own.commands.enqueue(
+        str(device_id), {"endpoint": "system_information"}
+    )
+    async with aiohttp.ClientSession() as session:
+        await _simulated_device(own, session, device_id, key).run_once()
+    return str((await own.commands.get(command["id"], wait=1))["state"])
+
+
+async def _add_device(own: Client) -> int:
+    """Add one of the doctor's devices that no other doctor uses now; return its id."""
+    for number in secrets.SystemRandom().sample(range(DEVICES), DEVICES):
+        try:
+            await own.devices.put(str(FIRST_DEVICE + number))
+        except ApiError as error:
+            if error.status != HTTP_CONFLICT:
+                raise
+        else:
+            return FIRST_DEVICE + number
+    raise CliError("all of the doctor's devices are in use")
+
+
+def _simulated_device(
+    own: Client, session: aiohttp.ClientSession, device_id: int, key: Json
+) -> SimulatedDevice:
+    http = DeviceHttpClient(
+        server=own.server,
+        session=session,
+        prefix=urlsplit(key["path"]).path,
+    )
+    return SimulatedDevice(device_id=device_id, http=http)
+
+
+async def _delete_everything(own: Client) -> None:
+    """Delete the devices, and then the history of them."""
+    for device in (await own.devices.list())["items"]:
+        await own.devices.delete(device["deviceId"])
+    before = (datetime.now(UTC) + _PURGE_AHEAD).isoformat()
+    while not (await own.purge(before, allowFuture=True))["done"]:
+        pass
