@@ -7,8 +7,8 @@ Ctrl-C.
 import inspect
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -20,13 +20,19 @@ from pushserver.cli.context import (
     OutputOptionsArg,
     UsageError,
 )
+from pushserver.cli.examples import EXIT_CODES, help_epilogue
 from pushserver.cli.standard_files import open_standard_files
 from pushserver.errors import PushServerError
 from pushserver.interrupts import EXIT_INTERRUPTED, raise_on_interrupt
 
+if TYPE_CHECKING:
+    from cyclopts.completion._engine import CompletionContext
+
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 HTTP_UNAUTHORIZED = 401
+#: What cyclopts answers itself: the scripts of `completion` ask by this name.
+_COMPLETE = "__complete"
 
 #: Every command, where it is, and what `--help` says of it. A command is loaded when it
 #: is used: all of them, with what they import, take longer than most runs.
@@ -84,6 +90,10 @@ COMMANDS = {
         "doctor:doctor",
         "Look at the server, the token and the fleet; exit code 1 if any is wrong.",
     ),
+    "completion": (
+        "completion:completion",
+        "Print what a shell needs to complete commands, options, ids and other values.",
+    ),
     "openapi": ("openapi:openapi", "Print the server's OpenAPI document."),
 }
 
@@ -107,7 +117,7 @@ def main(
 
 def _run(argv: list[str], environ: Mapping[str, str]) -> int:
     """Parse the options that every command takes, then run the command."""
-    app = _build_app(argv)
+    app = build_app(argv)
 
     @app.meta.default
     def launch(
@@ -149,6 +159,9 @@ def _run_command(app: App, tokens: Sequence[str], context: CliContext) -> int:
     command, bound, unparsed = app.parse_args(
         tokens, exit_on_error=False, print_error=False
     )
+    if tokens[:1] == [_COMPLETE]:
+        # Somebody waits for it at every press of Tab.
+        return command(*bound.args, **bound.kwargs) or 0
     # Print help and refuse wrong usage without loading what calls a server.
     import asyncio  # noqa: PLC0415
 
@@ -168,7 +181,7 @@ def _run_command(app: App, tokens: Sequence[str], context: CliContext) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
-def _build_app(argv: Sequence[str] = ()) -> App:
+def build_app(argv: Sequence[str] = ()) -> App:
     """Return the table of commands; one in *argv* says itself what its help is."""
     app = App(
         name="pushserver",
@@ -176,11 +189,22 @@ def _build_app(argv: Sequence[str] = ()) -> App:
         version=__version__,
         result_action="return_value",
         suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(completer=_complete),
     )
     for name, (place, summary) in COMMANDS.items():
         help_ = None if name in argv else summary
         app.command(f"pushserver.cli.{place}", name=name, help=help_)
+    named = next((each for each in argv if each in COMMANDS), None)
+    if not {"--help", "-h"}.isdisjoint(argv) or not argv:
+        app.help_epilogue = help_epilogue(named) if named else EXIT_CODES
     return app
+
+
+def _complete(context: "CompletionContext") -> Iterable[tuple[str, str]]:
+    """Return what may stand where the cursor is; loaded when a shell asks."""
+    from pushserver.cli.completion import complete  # noqa: PLC0415
+
+    return complete(context)
 
 
 def _report_failure(failure: Exception) -> int:

@@ -8,7 +8,6 @@ from cyclopts import Parameter
 
 from pushserver.cli.errors import CliError, UsageError
 from pushserver.cli.printing import Printer
-
 from pushserver.secret_files import read_secret
 
 if TYPE_CHECKING:

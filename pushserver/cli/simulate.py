@@ -5,14 +5,18 @@ import signal
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import msgspec
 from cyclopts import Parameter
 
 from pushserver.cli.context import CliContext, CliError, InjectedContext, UsageError
-from pushserver.simulate import FleetPlan, Journal, SimulatedFleet, parse_quirk_names
+from pushserver.interrupts import EXIT_INTERRUPTED
+
+# Help does without it, and starts faster for that.
+if TYPE_CHECKING:
+    from pushserver.simulate import FleetPlan, Journal
 
 
 @Parameter(name="*")
@@ -62,13 +66,13 @@ async def simulate(
         await _import_devices(context, plan)
     journal = _open_journal(options.journal)
     try:
-        await _run_fleet(context, plan, journal, options.duration)
+        is_interrupted = await _run_fleet(context, plan, journal, options.duration)
     finally:
         journal.close()
     _print_counts(context, journal.counts)
     if journal.counts["polls"] == journal.counts["unreachable"] > 0:
         raise CliError(f"No poll was answered by {context.server}.")
-    return 0
+    return EXIT_INTERRUPTED if is_interrupted else 0
 
 
 def parse_device_keys(text: str) -> dict[int, str]:
@@ -91,7 +95,9 @@ def parse_device_keys(text: str) -> dict[int, str]:
     return keys
 
 
-def _build_plan(server: str, options: FleetOptions) -> FleetPlan:
+def _build_plan(server: str, options: FleetOptions) -> "FleetPlan":
+    from pushserver.simulate import FleetPlan, parse_quirk_names  # noqa: PLC0415
+
     try:
         quirk_names = parse_quirk_names(options.quirks)
     except ValueError as error:
@@ -114,24 +120,34 @@ def _build_plan(server: str, options: FleetOptions) -> FleetPlan:
     )
 
 
-def _open_journal(path: Path | None) -> Journal:
+def _open_journal(path: Path | None) -> "Journal":
+    from pushserver.simulate import Journal  # noqa: PLC0415
+
     return Journal.open_file(path) if path else Journal(keep_entries=False)
 
 
-async def _import_devices(context: CliContext, plan: FleetPlan) -> None:
+async def _import_devices(context: CliContext, plan: "FleetPlan") -> None:
     lines = (msgspec.json.encode({"deviceId": str(each)}) for each in plan.ids)
     async with context.client() as client:
         await client.devices.import_file(b"\n".join(lines))
 
 
 async def _run_fleet(
-    context: CliContext, plan: FleetPlan, journal: Journal, duration: float | None
-) -> None:
+    context: CliContext, plan: "FleetPlan", journal: "Journal", duration: float | None
+) -> bool:
+    """Run the fleet until its end; tell whether Ctrl-C was that."""
+    from pushserver.simulate import SimulatedFleet  # noqa: PLC0415
+
     _raise_open_file_limit()
-    stop = asyncio.Event()
+    stop, interrupted = asyncio.Event(), asyncio.Event()
+
+    def interrupt() -> None:
+        interrupted.set()
+        stop.set()
+
     loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signal_number, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
     if duration is not None:
         loop.call_later(duration, stop.set)
     context.print_note(
@@ -140,6 +156,7 @@ async def _run_fleet(
     )
     async with SimulatedFleet.opened(plan, journal) as fleet:
         await fleet.run(stop)
+    return interrupted.is_set()
 
 
 def _raise_open_file_limit() -> None:

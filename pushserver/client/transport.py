@@ -6,15 +6,18 @@ from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from io import BytesIO
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import aiohttp
 import attrs
 import msgspec
 from yarl import URL
 
 from pushserver.client.answers import ApiError, ApiResponse, Json, Unreachable
+
+# It is loaded by whoever calls a server: help and completion are there sooner for that.
+if TYPE_CHECKING:
+    import aiohttp
 
 #: Query parameters; those that are None are left out, and a sequence repeats the name.
 QueryParams = Mapping[str, str | int | bool | Sequence[str] | None]
@@ -32,10 +35,12 @@ class Transport:
 
     server: str
     token: str | None = attrs.field(default=None, repr=False)
-    _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
+    _session: "aiohttp.ClientSession | None" = attrs.field(default=None, init=False)
 
     def open(self) -> None:
         """Start the session."""
+        import aiohttp  # noqa: PLC0415
+
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         self._session = aiohttp.ClientSession(headers=headers)
 
@@ -116,8 +121,10 @@ class Transport:
         params: QueryParams = _EMPTY,
         read_timeout: float = READ_TIMEOUT,
         **options: Any,
-    ) -> aiohttp.ClientResponse:
+    ) -> "aiohttp.ClientResponse":
         """Send a request; return the response as soon as its headers are there."""
+        import aiohttp  # noqa: PLC0415
+
         if self._session is None:
             raise RuntimeError("Use the client in an `async with` block.")
         url = URL(self.server.rstrip("/") + path, encoded=True)
@@ -133,7 +140,7 @@ class Transport:
     @asynccontextmanager
     async def open_stream(
         self, *path: str, **options: Any
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> "AsyncIterator[aiohttp.ClientResponse]":
         """
         Open an answer that is read as it comes.
 
@@ -161,6 +168,8 @@ def translate_network_errors(server: str) -> Iterator[None]:
     Raises:
         Unreachable: *server* cannot be reached, or went away.
     """
+    import aiohttp  # noqa: PLC0415
+
     try:
         yield
     except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -183,7 +192,7 @@ def _query_pairs(params: QueryParams) -> list[tuple[str, str]]:
 def _unreachable_message(server: str, error: Exception) -> str:
     """Say in one line why *server* cannot be reached."""
     reason = str(error) or type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorError) and error.errno:
+    if isinstance(error, OSError) and error.errno:
         known = error.errno > 0
         reason = os.strerror(error.errno) if known else str(error.strerror)
     return f"No answer from {server}: {reason}. Is the server running there?"

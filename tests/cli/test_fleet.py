@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -384,3 +385,24 @@ def test_import_from_stdin(
         line.split()[0] for line in refused.err.splitlines()[:2]
     ]
     assert 2 == run("devices", "import", "--bogus").code
+
+
+def test_simulate_until_interrupted(environ: dict[str, str], device_id: str) -> None:
+    """
+    Ctrl-C ends a simulated fleet in order, with its summary and exit code 130.
+    """
+    program = "import sys; from pushserver.cli import main; sys.exit(main())"
+    argv = ["simulate", "--devices", "1", "--first-id", device_id, "--json"]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", program, *argv],
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as simulating:
+        assert simulating.stderr
+        simulating.stderr.readline()
+        simulating.send_signal(signal.SIGINT)
+        out, _ = simulating.communicate(timeout=30)
+
+    assert (130, dict) == (simulating.returncode, type(json.loads(out)))

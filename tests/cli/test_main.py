@@ -1,6 +1,7 @@
 """The command line's own rules: codes, flags, and what is printed where."""
 
 import json
+import shlex
 import socket
 import subprocess
 import sys
@@ -8,15 +9,19 @@ from typing import Any
 
 import pytest
 
-from pushserver.cli import COMMANDS, main
+from pushserver.cli import COMMANDS, build_app, main
 from pushserver.cli.context import (
     DEFAULT_SERVER,
     CliContext,
     CliError,
 )
 from pushserver.cli.enqueue import expand_wait_flag
+from pushserver.cli.examples import EXAMPLES, known_values
 from pushserver.cli.printing import format_exact, strip_unprintable
 from pushserver.cli.simulate import parse_device_keys
+
+#: As many are loaded in a fifth of a second.
+MAX_MODULES = 500
 
 
 @pytest.fixture(name="nowhere")
@@ -121,8 +126,8 @@ def test_help_of_every_command() -> None:
     """
     # In this process a command whose list was shown has taken over what that says.
     program = (
-        "import json; from pushserver.cli import COMMANDS, _build_app;"
-        " app = _build_app([*COMMANDS]);"
+        "import json; from pushserver.cli import COMMANDS, build_app;"
+        " app = build_app([*COMMANDS]);"
         " print(json.dumps({name: app[name].help for name in COMMANDS}))"
     )
     ran = subprocess.run(  # noqa: S603 - our own program
@@ -136,13 +141,44 @@ def test_help_of_every_command() -> None:
     assert {name: summary for name, (_, summary) in COMMANDS.items()} == own
 
 
-def test_help_loads_little() -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """
-    Help is printed without what serves, calls or keeps anything.
+    The help of every command ends with examples, each on one line of 80 columns, and
+    with the values that it takes.
+    """
+    assert 0 == main([name, "--help"], {})
+    printed = capsys.readouterr().out.partition("Examples:")[2]
+
+    shown = {line.strip() for line in printed.splitlines()}
+    assert {f"pushserver {example}" for example in EXAMPLES[name]} <= shown
+    words = {each.strip(".,") for each in printed.split()}
+    for values in known_values(name).values():
+        assert {*values} <= words
+
+
+@pytest.mark.parametrize(
+    "line", [each for lines in EXAMPLES.values() for each in lines]
+)
+def test_examples_are_understood(line: str) -> None:
+    """
+    Every example is a command line that the program understands.
+    """
+    words = [word for word in shlex.split(line) if word != "--json"]
+
+    build_app().parse_args(
+        expand_wait_flag(words), exit_on_error=False, print_error=False
+    )
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_loads_little(name: str) -> None:
+    """
+    Help is printed without what serves, calls or keeps anything: that takes longer.
     """
     program = (
-        "import json, sys; from pushserver.cli import main; main(['--help']);"
-        " json.dump(sorted(sys.modules), sys.stderr)"
+        "import json, sys; from pushserver.cli import main;"
+        f" main('{name} --help'.split()); json.dump(sorted(sys.modules), sys.stderr)"
     )
     ran = subprocess.run(  # noqa: S603 - our own program
         # Without the environment nobody watches the program, and loads more for that.
@@ -154,7 +190,9 @@ def test_help_loads_little() -> None:
     loaded = set(json.loads(ran.stderr))
 
     assert "pushserver.cli.context" in loaded
-    assert not loaded & {"aiohttp", "asyncio", "psycopg", "sqlite3", "structlog"}
+    assert not loaded & {"aiohttp", "psycopg", "sqlite3", "structlog", "uvloop"}
+    assert len(loaded) < MAX_MODULES
+    assert name or "asyncio" not in loaded
 
 
 @pytest.mark.parametrize(

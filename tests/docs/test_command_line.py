@@ -22,7 +22,7 @@ def _commands(app: App, name: str = "pushserver") -> Iterator[tuple[str, App]]:
         yield from _commands(app[part], f"{name} {part}")
 
 
-COMMANDS = dict(_commands(cli._build_app()))
+COMMANDS = dict(_commands(cli.build_app()))
 
 
 def _options(app: App) -> Iterator[str]:

@@ -50,7 +50,7 @@ def count_rows(server: Program) -> Counter[str]:
 
 async def test_healthy_device(server: Program) -> None:
     """
-    Where a device polls and answers, nothing is wrong: also once it is switched off.
+    Where a device polls and answers, nothing is wrong, and the exit code says so.
     """
     async with Client(server.url, server.token) as api, aiohttp.ClientSession() as http:
         await api.commands.enqueue("478435", {"endpoint": "reboot"})

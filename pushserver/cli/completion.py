@@ -1,0 +1,132 @@
+"""`pushserver completion`, and what a shell asks for at each press of Tab.
+
+The shell knows commands and options from the script that `completion` prints. For
+values it asks the program, which asks the server: shortly, and silently without one.
+"""
+
+import http.client
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode, urlsplit
+
+from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.errors import PushServerError
+
+if TYPE_CHECKING:
+    from cyclopts.completion._engine import CompletionContext
+
+#: Seconds for which a press of Tab waits for a server.
+PATIENCE = 1.0
+#: How many there may be to choose from.
+MAX_CANDIDATES = 200
+#: Names of parameters, and whose ids they take: a path of the API, and which field says
+#: to people what is meant.
+_LISTS = {
+    "device": ("devices", "name"),
+    "command": ("commands", "endpoint"),
+    "operation": ("operations", "resource"),
+    "task": ("tasks", "name"),
+    "upgrade": ("upgrades", "name"),
+    "subscription": ("subscriptions", "url"),
+    "token": ("tokens", "name"),
+    "actor": ("tokens", "name"),
+    "scope": ("scopes", "name"),
+}
+
+
+def completion(
+    shell: Literal["bash", "zsh", "fish"], /, *, context: InjectedContext
+) -> int:
+    """
+    Print what a shell needs to complete commands, options, ids and other values.
+
+    Parameters
+    ----------
+    shell
+        For bash: `source <(pushserver completion bash)`, in ~/.bashrc.
+    """
+    # It loads every command, and only this one needs that.
+    from pushserver.cli import build_app  # noqa: PLC0415
+
+    context.print_line(build_app().generate_completion(shell=shell))
+    return 0
+
+
+def complete(context: "CompletionContext") -> Iterable[tuple[str, str]]:
+    """Return what may stand where the cursor is, each with what it means."""
+    argument = context.argument
+    name = [*argument.names, argument.name][0].strip("-").lower().replace("-", "_")
+    fixed = argument.get_choices(force=True) or _known_values(name, argument.hint)
+    if fixed:
+        return [(each, "") for each in fixed]
+    if "Path" in str(argument.hint):
+        return [(each, "") for each in _paths(context.incomplete)]
+    singular = name.removesuffix("s").removesuffix("_id")
+    takes_text = "str" in str(argument.hint)
+    return ask_server(*_LISTS[singular]) if takes_text and singular in _LISTS else ()
+
+
+def ask_server(
+    kind: str, meaning: str, environ: Mapping[str, str] = os.environ
+) -> list[tuple[str, str]]:
+    """Return the newest ids of a kind; none if there is no server, or it refuses."""
+    try:
+        context = CliContext.from_flags(environ, server=None, token=None, json=False)
+        items = _fetch(context, f"/api/v1/{kind}")["items"]
+    except (OSError, http.client.HTTPException, PushServerError, ValueError, KeyError):
+        return []
+    id_name = "deviceId" if kind == "devices" else "id"
+    return [(each[id_name], str(each.get(meaning, ""))) for each in items]
+
+
+def _fetch(context: CliContext, path: str) -> Any:
+    """Ask with what is at hand: to load the client takes longer than the answer."""
+    url = urlsplit(context.server)
+    is_tls = url.scheme == "https"
+    connect = http.client.HTTPSConnection if is_tls else http.client.HTTPConnection
+    connection = connect(url.netloc, timeout=PATIENCE)
+    limit = {"limit": MAX_CANDIDATES} if path.endswith(_PAGED) else {}
+    try:
+        connection.request(
+            "GET",
+            f"{url.path.rstrip('/')}{path}?{urlencode(limit)}",
+            headers={"Authorization": f"Bearer {context.token}"},
+        )
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+#: Lists that come by pages.
+_PAGED = ("devices", "commands", "operations", "tasks", "upgrades")
+
+
+def _known_values(name: str, hint: Any) -> list[str]:
+    """Return the values of a parameter of which the program itself knows all."""
+    # They are loaded when somebody presses Tab, and by no command.
+    from pushserver.model.device import DeviceState  # noqa: PLC0415
+    from pushserver.model.event import EventType  # noqa: PLC0415
+    from pushserver.model.operation import OperationStatus  # noqa: PLC0415
+    from pushserver.model.state import CommandState  # noqa: PLC0415
+    from pushserver.model.token import Permission  # noqa: PLC0415
+
+    # Only commands are asked for in several states at a time.
+    states: Iterable[str] = CommandState if "tuple" in str(hint) else DeviceState
+    known: Mapping[str, Iterable[str]] = {
+        "permission": Permission,
+        "event": EventType,
+        "status": OperationStatus,
+        "state": states,
+    }
+    return [*known.get(name, ())]
+
+
+def _paths(begin: str) -> list[str]:
+    """Return the files and folders whose paths begin so."""
+    folder, _, name = begin.rpartition("/")
+    folder = f"{folder}/" if "/" in begin else ""
+    found = Path(folder or ".").glob(f"{name}*") if "*" not in name else ()
+    return sorted(f"{folder}{p.name}{'/' if p.is_dir() else ''}" for p in found)
