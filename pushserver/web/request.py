@@ -37,6 +37,11 @@ class HttpRequest(web.Request):
         await super()._prepare_hook(response)
 
 
+def is_head(request: web.BaseRequest) -> bool:
+    """Tell whether the answer is its head alone: what a GET would begin with."""
+    return request.method == hdrs.METH_HEAD
+
+
 def public_base(request: web.Request) -> str:
     """
     Return what stands before each path, as whoever made the request has to call it.

@@ -17,6 +17,7 @@ import attrs
 from aiohttp import HttpVersion11, web
 
 from pushserver.web.draining import DrainingConnection
+from pushserver.web.request import is_head
 
 #: A larger body, in bytes, goes through aiohttp, which waits for the peer to take it.
 MAX_SINGLE_WRITE = 65_536
@@ -65,7 +66,7 @@ class SmallResponse:
         is_http11 = request.version == HttpVersion11
         if self.headers or not (is_http11 and self.keep_alive):
             head = self._extended(head, is_http11)
-        transport.write(head + self.body)
+        transport.write(head if is_head(request) else head + self.body)
 
     async def write_eof(self, _data: bytes = b"") -> None:
         """Wait until the peer has taken what `prepare` has written."""

@@ -8,6 +8,7 @@ from aiohttp import web
 from pushserver.errors import Unavailable
 from pushserver.web.body_budget import BodyBudget
 from pushserver.web.draining import write_and_drain
+from pushserver.web.request import is_head
 from pushserver.web.spool import MAX_IN_MEMORY, Spool
 
 #: So many bytes are written at once.
@@ -26,7 +27,9 @@ class SpooledResponse(web.StreamResponse):
         """Write the body, piece by piece, as the peer takes it."""
         assert self._req is not None  # noqa: S101 - it is prepared
         with closing(self._spool):
-            while piece := await self._spool.read(_PIECE_SIZE):
+            while not is_head(self._req) and (
+                piece := await self._spool.read(_PIECE_SIZE)
+            ):
                 await write_and_drain(self._req, self, piece)
         await super().write_eof(data)
 

@@ -106,9 +106,8 @@ def fast_enqueue_handler(services: Services) -> Handler:
 def add_routes(router: web.UrlDispatcher, expect_handler: ExpectHandler) -> None:
     """Serve every route."""
     for route in ROUTES:
-        router.add_route(
-            route.method,
-            BASE_PATH + route.path,
-            with_error_responses(route.serve),
-            expect_handler=expect_handler,
-        )
+        serve = with_error_responses(route.serve)
+        for method in route.methods:
+            router.add_route(
+                method, BASE_PATH + route.path, serve, expect_handler=expect_handler
+            )

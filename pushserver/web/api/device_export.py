@@ -25,6 +25,7 @@ from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.draining import write_and_drain
+from pushserver.web.request import is_head
 
 #: So many devices are written at once.
 PAGE_SIZE = 500
@@ -54,6 +55,8 @@ async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse
         }
     )
     await response.prepare(call.request)
+    if is_head(call.request):
+        return response
     try:
         for page in _pages(devices, call.services.protocols, format_):
             await write_and_drain(call.request, response, page)

@@ -23,6 +23,7 @@ from pushserver.web.api.token_life import while_valid
 from pushserver.web.connection import connection_of
 from pushserver.web.draining import write_and_drain
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
+from pushserver.web.request import is_head
 from pushserver.web.services import Services
 
 #: Seconds without an event after which a stream sends a keep-alive.
@@ -33,6 +34,12 @@ BATCH_SIZE = 200
 MAX_BACKLOG = 10_000
 
 routes = Routes(Tag.EVENTS, Permission.EVENTS_READ, Permission.EVENTS_READ)
+
+_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+}
 
 
 @attrs.define(eq=False)
@@ -154,13 +161,9 @@ async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
     Those after `Last-Event-ID` come first, if it is given.
     """
     services, token = call.services, call.token
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "text/event-stream",
-            "Cache-Control": "no-store",
-            "X-Accel-Buffering": "no",
-        }
-    )
+    response = web.StreamResponse(headers=_HEADERS)
+    if is_head(call.request):
+        return response
     try:
         with services.wait_bounds.waiting(token.id):
             async with while_valid(services, token):

@@ -185,6 +185,11 @@ class ApiRoute:
         return () if self.body_type is None else (JSON_MEDIA_TYPE,)
 
     @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that it serves: what is got can be asked for its head, too."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+    @property
     def all_request_headers(self) -> Mapping[str, str]:
         """The request headers that mean something here, with what they mean."""
         once = {} if self.idempotency is None else _ONCE_HEADER

@@ -9,15 +9,15 @@ from tests.web.local_server import DEVICE, LocalServer
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "/tokens", {"GET", "POST"}),
-        ("DELETE", "/devices", {"GET"}),
-        ("PUT", "/commands/1", {"DELETE", "GET"}),
+        ("PATCH", "/tokens", {"GET", "HEAD", "POST"}),
+        ("DELETE", "/devices", {"GET", "HEAD"}),
+        ("PUT", "/commands/1", {"DELETE", "GET", "HEAD"}),
         ("GET", "/commands/1/retry", {"POST"}),
-        ("POST", "/results", {"GET"}),
-        ("POST", "/openapi.json", {"GET"}),
-        ("PUT", f"/devices/{DEVICE}/commands", {"DELETE", "GET", "POST"}),
-        ("OPTIONS", "/devices/1", {"DELETE", "GET", "PATCH", "PUT"}),
-        ("TRACE", "/devices/1", {"DELETE", "GET", "PATCH", "PUT"}),
+        ("POST", "/results", {"GET", "HEAD"}),
+        ("POST", "/openapi.json", {"GET", "HEAD"}),
+        ("PUT", f"/devices/{DEVICE}/commands", {"DELETE", "GET", "HEAD", "POST"}),
+        ("OPTIONS", "/devices/1", {"DELETE", "GET", "HEAD", "PATCH", "PUT"}),
+        ("TRACE", "/devices/1", {"DELETE", "GET", "HEAD", "PATCH", "PUT"}),
     ],
 )
 async def test_other_method(
