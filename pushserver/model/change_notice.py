@@ -41,7 +41,8 @@ class ChangeNotice:
     """
     What subscribers must check again; it may come twice, or without need.
 
-    Devices that are `waiting` may have a command. The commands in `over` have ended.
+    Devices that are `waiting` may have a command. The commands, operations and tasks in
+    `over` have ended, or are gone.
     The scopes in `results` and `events` have new ones. `devices` were changed, and so
     were some `tokens` and `subscriptions`. `seen` carries the data itself.
     `everything`: notices were lost, so anything may have changed.
@@ -75,6 +76,9 @@ def commit_notice(changes: Changes, lanes: Mapping[int, Lane]) -> ChangeNotice:
         if command.state in FINISHED:
             over.add(command.id)
     operations = changes.operations.values()
+    over.update(each.id for each in operations if not each.is_running)
+    over.update(changes.deleted_operations)
+    over.update(each.task_id for each in changes.tasks_to_finish)
     return ChangeNotice(
         waiting={i for i in touched if lanes[i].waiting and not lanes[i].in_flights},
         over=over,

@@ -1,4 +1,4 @@
-"""Waiters for the end of commands and for new results."""
+"""Waiters for the end of commands, operations and tasks, and for new results."""
 
 import asyncio
 from collections import defaultdict
@@ -7,20 +7,27 @@ from contextlib import AbstractContextManager, contextmanager
 
 from pushserver.model.change_notice import ChangeNotice
 
+#: Seconds after which a caller looks again whatever it was told, among servers.
+RECHECK_INTERVAL = 1.0
+
 Waiter = asyncio.Event
 
 
 class CompletionWaiters:
-    """Wakes callers that wait for a command to end, or for any result of a scope."""
+    """
+    Wakes callers that wait for something to end, or for any result of a scope.
+
+    Commands, operations and tasks end; no two of them have the same id.
+    """
 
     def __init__(self) -> None:
-        self._commands: defaultdict[int, set[Waiter]] = defaultdict(set)
+        self._ends: defaultdict[int, set[Waiter]] = defaultdict(set)
         self._results: defaultdict[int, set[Waiter]] = defaultdict(set)
         self._closed = False
 
-    def command_waiter(self, command_id: int) -> AbstractContextManager[Waiter]:
-        """Yield an event that is set when the command has ended."""
-        return self._registered(self._commands, command_id)
+    def end_waiter(self, subject_id: int) -> AbstractContextManager[Waiter]:
+        """Yield an event that is set when what has this id has ended."""
+        return self._registered(self._ends, subject_id)
 
     def results_waiter(self, scope_id: int) -> AbstractContextManager[Waiter]:
         """Yield an event that is set when the scope has a new result."""
@@ -40,10 +47,10 @@ class CompletionWaiters:
                 del waiters[key]
 
     def on_over(self, notice: ChangeNotice) -> None:
-        """Wake the waiters of commands that have ended."""
-        command_ids = list(self._commands) if notice.everything else notice.over
-        for command_id in self._commands.keys() & command_ids:
-            _notify_all(self._commands[command_id])
+        """Wake the waiters of what has ended."""
+        ended_ids = list(self._ends) if notice.everything else notice.over
+        for ended_id in self._ends.keys() & ended_ids:
+            _notify_all(self._ends[ended_id])
 
     def on_results(self, notice: ChangeNotice) -> None:
         """Wake the waiters of scopes with new results."""
@@ -59,7 +66,7 @@ class CompletionWaiters:
     def close(self) -> None:
         """Wake all waiters, and let nobody wait from now on."""
         self._closed = True
-        for waiters in (*self._results.values(), *self._commands.values()):
+        for waiters in (*self._results.values(), *self._ends.values()):
             _notify_all(waiters)
 
     def _new_waiter(self) -> Waiter:

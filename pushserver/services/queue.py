@@ -18,9 +18,10 @@ from pushserver.model.command_request import (
 from pushserver.model.lane import Lane
 from pushserver.model.state import FINISHED, CommandState
 from pushserver.model.transitions import enqueue
-from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
+from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.end_waiting import wait_until_over
 from pushserver.services.idempotency import (
     IdempotentRequest,
     remember_answer,
@@ -32,8 +33,6 @@ from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.history import CommandRecord
 
-#: Seconds between two checks of a command that may end on another server.
-RECHECK_INTERVAL = 1.0
 #: Renders commands into the answer that is stored for an idempotency key.
 RenderCommands = Callable[[Sequence[Command]], bytes]
 
@@ -150,18 +149,16 @@ class Queue:
         Raises:
             NotFound: there is no such command.
         """
-        waiters = self.completion_waiters
-        with waiters.command_waiter(command_id) as waiter:
+        state = CommandState.PENDING
+
+        async def is_over() -> bool:
+            nonlocal state
             state = await self._state_of(scope_id, command_id)
-            while not (state in FINISHED or seconds <= 0 or waiters.is_closed):
-                # The notice of another server may be lost.
-                interval = (
-                    min(seconds, RECHECK_INTERVAL) if self.store.is_shared else seconds
-                )
-                await wait_at_most(waiter, interval)
-                waiter.clear()
-                seconds -= interval
-                state = await self._state_of(scope_id, command_id)
+            return state in FINISHED
+
+        await wait_until_over(
+            self.store, self.completion_waiters, command_id, is_over, seconds
+        )
         return state
 
     async def _state_of(self, scope_id: int, command_id: int) -> CommandState:

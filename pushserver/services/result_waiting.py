@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from pushserver.model.command import Result
-from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
-from pushserver.services.queue import RECHECK_INTERVAL
+from pushserver.services.completion_waiters import (
+    RECHECK_INTERVAL,
+    CompletionWaiters,
+    wait_at_most,
+)
 from pushserver.storage.base import Store
 
 

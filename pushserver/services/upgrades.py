@@ -19,6 +19,7 @@ from pushserver.model.upgrade import (
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.task_creation import CreatedTask, RolloutPolicy, TaskCreator
 from pushserver.storage.base import Store
+from pushserver.storage.tasks import TaskFilter
 from pushserver.storage.upgrades import DeviceUpgradeFilter, UpgradeRecord
 
 #: The descriptor of an upgrade's operations.
@@ -150,16 +151,14 @@ class Upgrades:
     async def list_newest(
         self,
         scope_id: int,
+        task_filter: TaskFilter,
         *,
         before: int | None,
         limit: int,
-        created_by: int | None = None,
     ) -> list[UpgradeProgress]:
         """List upgrades, newest first, with ids below *before*."""
         find = self.store.upgrades.upgrades
-        records = await find(
-            scope_id, before=before, limit=limit, created_by=created_by
-        )
+        records = await find(scope_id, task_filter, before=before, limit=limit)
         return [await self._progress(each) for each in records]
 
     async def device_upgrades(

@@ -4,13 +4,27 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+import attrs
+
 from pushserver.model.audit import AuditEntry
 from pushserver.model.command_request import Step
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.operation import Operation, OperationStatus
-from pushserver.model.task import OperationCounts, Task
+from pushserver.model.task import OperationCounts, Task, TaskState
 from pushserver.model.upgrade import Upgrade
 from pushserver.storage.operations import DueStep
+
+
+@attrs.frozen
+class TaskFilter:
+    """Which tasks or upgrades; None, or no states, means any."""
+
+    states: frozenset[TaskState] = frozenset()
+    name: str | None = None
+    created_by: int | None = None
+
+
+ANY_TASK = TaskFilter()
 
 
 class TaskStore(Protocol):
@@ -67,10 +81,10 @@ class TaskStore(Protocol):
     async def tasks(
         self,
         scope_id: int,
+        task_filter: TaskFilter = ANY_TASK,
         *,
         before: int | None,
         limit: int,
-        created_by: int | None = None,
     ) -> Sequence[Task]:
         """List tasks that are not PREPARING, newest first, with ids below *before*."""
 

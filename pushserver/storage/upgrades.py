@@ -8,6 +8,7 @@ import attrs
 from pushserver.model.operation import Operation
 from pushserver.model.task import Task
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState, Upgrade
+from pushserver.storage.tasks import ANY_TASK, TaskFilter
 
 
 @attrs.frozen
@@ -36,10 +37,10 @@ class UpgradeStore(Protocol):
     async def upgrades(
         self,
         scope_id: int,
+        task_filter: TaskFilter = ANY_TASK,
         *,
         before: int | None,
         limit: int,
-        created_by: int | None = None,
     ) -> Sequence[UpgradeRecord]:
         """List upgrades that are not PREPARING, newest first, below the id *before*."""
 

@@ -30,6 +30,7 @@ from pushserver.storage.sql.operations import read_due_step
 from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.table import RowWriter, assignments
 from pushserver.storage.task_rows import TASKS
+from pushserver.storage.tasks import ANY_TASK, TaskFilter
 from pushserver.storage.upgrade_rows import UPGRADES
 from pushserver.storage.upgrades import UpgradeRecord
 
@@ -173,18 +174,28 @@ class SqlTasks:
     async def tasks(
         self,
         scope_id: int,
+        task_filter: TaskFilter = ANY_TASK,
         *,
         before: int | None,
         limit: int,
-        created_by: int | None = None,
     ) -> Sequence[Task]:
-        columns = {"scope_id": scope_id, "created_by": created_by}
+        columns = {
+            "scope_id": scope_id,
+            "created_by": task_filter.created_by,
+            "name": task_filter.name,
+        }
+        in_states = (
+            f"AND {is_one_of('state', task_filter.states)}"
+            if task_filter.states
+            else ""
+        )
         below = MAX_INT64 if before is None else before
 
         def read(connection: SqlConnection) -> list[Task]:
             index_range = IndexRange(connection, columns, _INDEXES, below=below)
             rows = connection.execute(
                 f"{_SELECT} {index_range.condition} AND state <> 'PREPARING'"
+                f" {in_states}"
                 f" ORDER BY {index_range.order_newest_first} LIMIT ?",
                 (*index_range.parameters, limit),
             )

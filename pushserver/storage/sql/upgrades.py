@@ -9,12 +9,13 @@ from pushserver.model.ids import MAX_INT64
 from pushserver.model.operation import Operation, OperationStatus
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
 from pushserver.storage.operation_rows import OPERATIONS
-from pushserver.storage.sql.conditions import IS_NOT_STARTED
+from pushserver.storage.sql.conditions import IS_NOT_STARTED, is_one_of
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_all
 from pushserver.storage.sql.index_range import IndexRange
 from pushserver.storage.table import Join, Row
 from pushserver.storage.task_rows import TASKS
+from pushserver.storage.tasks import ANY_TASK, TaskFilter
 from pushserver.storage.upgrade_rows import (
     DEVICE_UPGRADES,
     UPGRADES,
@@ -65,18 +66,20 @@ class SqlUpgrades:
     async def upgrades(
         self,
         scope_id: int,
+        task_filter: TaskFilter = ANY_TASK,
         *,
         before: int | None,
         limit: int,
-        created_by: int | None = None,
     ) -> Sequence[UpgradeRecord]:
-        values = [scope_id, MAX_INT64 if before is None else before]
-        extra = ""
-        if created_by is not None:
-            extra = " AND task.created_by = ?"
-            values.append(created_by)
+        columns = {"created_by": task_filter.created_by, "name": task_filter.name}
+        given = {name: value for name, value in columns.items() if value is not None}
+        extra = "".join(f" AND task.{name} = ?" for name in given)
+        if task_filter.states:
+            extra += f" AND {is_one_of('state', task_filter.states)}"
         sql = _SELECT_PAGE.format(extra)
-        return await fetch_all(self.reader, _read_record, sql, [*values, limit])
+        below = MAX_INT64 if before is None else before
+        values: list[int | str] = [scope_id, below, *given.values(), limit]
+        return await fetch_all(self.reader, _read_record, sql, values)
 
     async def count_device_states(
         self, task_id: int

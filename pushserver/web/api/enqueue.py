@@ -37,7 +37,11 @@ from pushserver.web.api.command_views import (
     without_order,
 )
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
-from pushserver.web.api.query import MAX_WAIT
+from pushserver.web.api.prefer import (
+    PREFER_HEADER,
+    granted_wait,
+    preference_applied,
+)
 from pushserver.web.api.responses import created_id, encode_json, location
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
@@ -58,9 +62,7 @@ _declare = partial(
     status=201,
     errors=(409, 429),
     idempotency=Idempotency.WITH_CHANGE,
-    request_headers={
-        "Prefer": "wait=20 waits for the outcome, 60 seconds at the most.",
-    },
+    request_headers=PREFER_HEADER,
 )
 
 
@@ -193,10 +195,10 @@ async def _enqueue_response(
     if not is_array:
         command_id = commands[0].id if commands else created_id(enqueued.answer)
         headers |= location(call.request, f"/commands/{command_id}")
-    seconds = _granted_wait(call) if "Prefer" in call.request.headers else 0
+    seconds = granted_wait(call)
     if not seconds:
         return _created(enqueued.answer, headers)
-    applied = {**headers, "Preference-Applied": f"wait={seconds:g}"}
+    applied = headers | preference_applied(seconds)
     if not commands:
         return _created(enqueued.answer, applied)
 
@@ -273,21 +275,3 @@ def render_created(
         )
         items.append(out if reader is None else without_order(out, reader))
     return encode_json(CommandsOut(items=items) if is_array else items[0])
-
-
-def _granted_wait(call: ApiCall[Any, None]) -> float:
-    """Return for how long to wait; not at all if too many do: it is a preference."""
-    seconds = _preferred_wait(call.request)
-    if seconds and not call.services.wait_bounds.has_room(call.token.id):
-        return 0.0
-    return seconds
-
-
-def _preferred_wait(request: web.Request) -> float:
-    """Return the seconds of `Prefer: wait=20` (RFC 7240); ignore what is no number."""
-    for preference in ",".join(request.headers.getall("Prefer")).split(","):
-        name, _, value = preference.partition(";")[0].partition("=")
-        seconds = value.strip().strip('"')
-        if name.strip().lower() == "wait" and seconds.isascii() and seconds.isdigit():
-            return min(float(seconds[:9]), MAX_WAIT)
-    return 0.0

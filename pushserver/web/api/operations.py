@@ -1,18 +1,20 @@
 """Operations over the API: begin, list, cancel, and report progress from outside."""
 
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
 from pushserver.errors import NotFound
-from pushserver.model.operation import Operation
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
 from pushserver.services.notifications import ProgressReport
 from pushserver.storage.operations import OperationFilter
 from pushserver.web.api.command_parsing import parse_instant
+from pushserver.web.api.command_requests import WaitQuery
 from pushserver.web.api.device_fields import optional_device_id
+from pushserver.web.api.lasting import Lasting
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_operation_request
 from pushserver.web.api.operation_types import (
@@ -31,10 +33,10 @@ from pushserver.web.api.operation_views import (
     operation_out,
     steps_out,
 )
+from pushserver.web.api.prefer import PREFER_HEADER
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.responses import (
     created_id,
-    created_response,
     encode_json,
     json_response,
     list_response,
@@ -55,7 +57,7 @@ _NOTIFICATIONS = f"{_OPERATION}/notifications"
     OperationOut,
     status=201,
     errors=(404, 409, 429),
-    response_headers=("Location",),
+    response_headers=("Location", "Preference-Applied"),
     idempotency=Idempotency.WITH_CHANGE,
     limits_itself=True,
     example={
@@ -69,6 +71,7 @@ _NOTIFICATIONS = f"{_OPERATION}/notifications"
             {"endpoint": "load_objects", "body": {"object": "users"}},
         ],
     },
+    request_headers=PREFER_HEADER,
 )
 async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     """Begin an operation: steps on one device, one after the other."""
@@ -100,9 +103,8 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
         idempotency=call.idempotency,
     )
     call.log_fields.update(device_id=device_id, operation_id=created_id(created.answer))
-    replayed = created.operation is None
-    return created_response(
-        call.request, "/operations", created.answer, replayed=replayed
+    return await _OPERATIONS.respond_created(
+        call, created.answer, replayed=created.operation is None
     )
 
 
@@ -129,11 +131,13 @@ async def list_operations(call: ApiCall[OperationsQuery, None]) -> web.StreamRes
 
 
 @routes("GET", _OPERATION, "getOperation", OperationOut)
-async def get(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Show an operation with its steps."""
-    operation_id = call.path_int64("operation_id")
-    operation = await call.services.operations.get(call.scope_id, operation_id)
-    return await _operation_response(call, operation)
+async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
+    """
+    Show an operation with its steps.
+
+    With `wait`, when it is over, or as it stands after that many seconds.
+    """
+    return await _OPERATIONS.respond(call, call.path_int64("operation_id"))
 
 
 @routes("POST", _OPERATION + "/cancel", "cancelOperation", OperationOut, errors=(409,))
@@ -144,16 +148,22 @@ async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
         call.scope_id, operation_id, call.actor
     )
     call.log_fields.update(operation_id=operation_id, state=operation.status)
-    return await _operation_response(call, operation)
+    return json_response(await _show(call, operation_id))
 
 
-async def _operation_response(
-    call: ApiCall[None, None], operation: Operation
-) -> web.StreamResponse:
-    records = await call.services.store.operations.step_records(operation)
-    return json_response(
-        operation_out(call.services.protocols, operation, steps_out(records))
-    )
+async def _is_over(call: ApiCall[Any, Any], operation_id: int) -> bool:
+    operation = await call.services.operations.get(call.scope_id, operation_id)
+    return not operation.is_running
+
+
+async def _show(call: ApiCall[Any, Any], operation_id: int) -> OperationOut:
+    services = call.services
+    operation = await services.operations.get(call.scope_id, operation_id)
+    records = await services.store.operations.step_records(operation)
+    return operation_out(services.protocols, operation, steps_out(records))
+
+
+_OPERATIONS = Lasting("/operations", _is_over, _show)
 
 
 @routes(

@@ -1,7 +1,9 @@
 """Keeps a restricted token to its devices, whatever it calls."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Protocol
+
+import attrs
 
 from pushserver.errors import Forbidden, NotFound
 from pushserver.model.ids import parse_int64
@@ -9,10 +11,9 @@ from pushserver.model.task import Task
 from pushserver.model.token import Token
 from pushserver.services.token_reach import reaches_subscription
 from pushserver.storage.operations import OperationFilter
+from pushserver.storage.tasks import TaskFilter
 from pushserver.web.services import Services
 
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 _PAGE_SIZE = 1000
 
 
@@ -133,26 +134,10 @@ async def require_reach_of_task(call: _Call, task: Task) -> None:
         before = page[-1].id
 
 
-class FetchTasks(Protocol[T_co]):
-    """Reads a page of what somebody made, newest first, with ids below *before*."""
-
-    def __call__(
-        self, *, before: int | None, limit: int, created_by: int | None
-    ) -> Awaitable[Sequence[T_co]]:
-        """Return the page."""
-
-
-async def own_tasks(
-    token: Token,
-    fetch: FetchTasks[T],
-    *,
-    before: int | None,
-    limit: int,
-    created_by: int | None,
-) -> Sequence[T]:
-    """Return a page of the tasks that the token sees, made by whom is asked for."""
-    if token.is_restricted:
-        if created_by not in (None, token.id):
-            return []
-        created_by = token.id
-    return await fetch(before=before, limit=limit, created_by=created_by)
+def own_tasks(token: Token, task_filter: TaskFilter) -> TaskFilter | None:
+    """Return the filter of those that the token sees; None if it sees none."""
+    if not token.is_restricted:
+        return task_filter
+    if task_filter.created_by not in (None, token.id):
+        return None
+    return attrs.evolve(task_filter, created_by=token.id)

@@ -100,10 +100,17 @@ def location(request: web.Request, path: str) -> dict[str, str]:
 
 
 def created_response(
-    request: web.Request, path: str, answer: bytes, *, replayed: bool = False
+    request: web.Request,
+    path: str,
+    answer: bytes,
+    *,
+    replayed: bool = False,
+    headers: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
     """Return 201 and *answer*; what was created is below *path*."""
-    headers = location(request, f"{path}/{created_id(answer)}")
-    if replayed:
-        headers |= REPLAYED_HEADER
-    return encoded_json_response(answer, status=201, headers=headers)
+    all_headers = {
+        **location(request, f"{path}/{created_id(answer)}"),
+        **(REPLAYED_HEADER if replayed else {}),
+        **(headers or {}),
+    }
+    return encoded_json_response(answer, status=201, headers=all_headers)

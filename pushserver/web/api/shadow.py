@@ -24,6 +24,7 @@ from pushserver.web.api.command_types import CommandsOut
 from pushserver.web.api.enqueue import render_created
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector
+from pushserver.web.api.prefer import PREFER_HEADER
 from pushserver.web.api.rendering import raw_json
 from pushserver.web.api.rendering import render as render_struct
 from pushserver.web.api.responses import encoded_json_response, json_response
@@ -154,7 +155,7 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
     permission=Permission.OPERATIONS_WRITE,
     created_status=201,
     created_type=TaskOut,
-    response_headers=("Location",),
+    response_headers=("Location", "Preference-Applied"),
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
     limits_itself=True,
@@ -162,6 +163,7 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
         "targets": {"deviceIds": ["478435"]},
         "desired": {"general": {"language": "en_US"}},
     },
+    request_headers=PREFER_HEADER,
 )
 async def patch_many(call: ApiCall[None, ShadowsIn]) -> web.StreamResponse:
     """Change what is desired of many devices, as a task."""

@@ -9,7 +9,7 @@ from aiohttp import web
 from pushserver.model.actor import Actor
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.target import TargetSelector
-from pushserver.model.task import OperationCounts, Task
+from pushserver.model.task import OperationCounts, Task, TaskState
 from pushserver.services.door_permission import (
     require_door_permission,
     require_door_permission_for_task,
@@ -18,11 +18,15 @@ from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.task_creation import CreatedTask
 from pushserver.services.tasks import Tasks
 from pushserver.services.upgrades import Upgrades
+from pushserver.storage.tasks import TaskFilter
+from pushserver.web.api.lasting import Lasting
 from pushserver.web.api.operation_views import dry_run_out
-from pushserver.web.api.reach import require_reach_of_task
-from pushserver.web.api.responses import created_id, created_response, json_response
+from pushserver.web.api.query import optional_int64
+from pushserver.web.api.reach import own_tasks, require_reach_of_task
+from pushserver.web.api.responses import created_id, json_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.task_types import TasksQuery
 from pushserver.web.services import Services
 
 #: Changes the state of the task with an id in a scope, for somebody.
@@ -46,7 +50,7 @@ class CreateTask(Protocol):
 
 async def create_or_preview(
     call: ApiCall[Any, Any],
-    path: str,
+    kind: Lasting,
     targets: TargetSelector,
     steps: Sequence[CommandRequest],
     create: CreateTask,
@@ -54,7 +58,7 @@ async def create_or_preview(
     dry_run: bool,
 ) -> web.StreamResponse:
     """
-    Create a task of these *steps* below *path*.
+    Create one of a *kind*, with these *steps*.
 
     For a dry run only tell which devices it is for.
     """
@@ -75,9 +79,26 @@ async def create_or_preview(
         idempotency=call.idempotency,
     )
     call.log_fields["task_id"] = created_id(created.answer)
-    return created_response(
-        call.request, path, created.answer, replayed=created.task is None
+    return await kind.respond_created(
+        call, created.answer, replayed=created.task is None
     )
+
+
+async def is_task_over(call: ApiCall[Any, Any], task_id: int) -> bool:
+    """Tell whether a task, or an upgrade, has ended."""
+    task, _ = await call.services.tasks.get(call.scope_id, task_id)
+    return task.ended_at is not None
+
+
+def parse_task_filter(call: ApiCall[TasksQuery, None]) -> TaskFilter | None:
+    """Return which tasks, or upgrades, to list; None if the token sees none of them."""
+    query = call.query
+    task_filter = TaskFilter(
+        states=frozenset(map(TaskState, query.state)),
+        name=query.name,
+        created_by=optional_int64(query.created_by, "createdBy"),
+    )
+    return own_tasks(call.token, task_filter)
 
 
 @attrs.frozen
@@ -86,7 +107,7 @@ class TaskCourse:
 
     noun: str
     service: Callable[[Services], Tasks | Upgrades]
-    show: Callable[[ApiCall[Any, Any]], Awaitable[web.StreamResponse]]
+    kind: Lasting
 
     async def change(
         self, call: ApiCall[Any, Any], action: Action, *, starts_steps: bool
@@ -106,7 +127,7 @@ class TaskCourse:
             await require_reach_of_task(call, task)
         task, _ = await action(call.scope_id, task_id, call.actor)
         call.log_fields.update(task_id=task.id, state=task.state)
-        return await self.show(call)
+        return json_response(await self.kind.show(call, task_id))
 
     def add_routes(
         self, routes: Routes, response_type: Any, summaries: Mapping[str, str]

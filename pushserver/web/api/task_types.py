@@ -1,6 +1,6 @@
 """The JSON of tasks, as types."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -23,6 +23,8 @@ from pushserver.web.api.types import (
     Seconds,
 )
 
+#: The states in which programs see a task.
+ShownTaskState = Literal["RUNNING", "PAUSED", "CANCELED", "COMPLETED"]
 #: Targets may be as many as the devices of a large installation.
 MAX_DEVICES = 1_000_000
 _FAILURE_LIMIT = r"^([0-9]{1,7}%?|[0-9]{1,3}\.[0-9]{1,3}%)$"
@@ -35,6 +37,10 @@ FailureLimit = Annotated[
 class TasksQuery(PageQuery, kw_only=True):
     """Filters of a list of tasks or upgrades."""
 
+    state: list[ShownTaskState] = msgspec.field(default_factory=list)
+    """Those in one of these states."""
+    name: DisplayName | None = None
+    """Those that are called just this."""
     created_by: CreatedBy | None = None
 
 

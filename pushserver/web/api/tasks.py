@@ -1,6 +1,7 @@
 """Tasks over the API: make, list, show, pause, resume, cancel, retry."""
 
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
@@ -8,6 +9,8 @@ from pushserver.errors import Invalid
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.target import TargetSelector
 from pushserver.model.token import Permission
+from pushserver.web.api.command_requests import WaitQuery
+from pushserver.web.api.lasting import Lasting
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import (
     parse_operation_request,
@@ -15,14 +18,18 @@ from pushserver.web.api.operation_parsing import (
     parse_target_selector,
 )
 from pushserver.web.api.operation_views import task_out
-from pushserver.web.api.query import optional_int64
-from pushserver.web.api.reach import own_tasks
-from pushserver.web.api.responses import encode_json, json_response, list_response
+from pushserver.web.api.prefer import PREFER_HEADER
+from pushserver.web.api.responses import encode_json, list_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.tags import Tag
-from pushserver.web.api.task_course import TaskCourse, create_or_preview
+from pushserver.web.api.task_course import (
+    TaskCourse,
+    create_or_preview,
+    is_task_over,
+    parse_task_filter,
+)
 from pushserver.web.api.task_types import (
     DryRunOut,
     RetryIn,
@@ -31,6 +38,15 @@ from pushserver.web.api.task_types import (
     TasksOut,
     TasksQuery,
 )
+
+
+async def _show(call: ApiCall[Any, Any], task_id: int) -> TaskOut:
+    task, counts = await call.services.tasks.get(call.scope_id, task_id)
+    call.log_fields.update(task_id=task.id, state=task.state)
+    return task_out(task, counts)
+
+
+_TASKS = Lasting("/tasks", is_task_over, _show)
 
 routes = Routes(Tag.TASKS, Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _TASK = "/tasks/{task_id}"
@@ -43,7 +59,7 @@ _TASK = "/tasks/{task_id}"
     DryRunOut,
     created_status=201,
     created_type=TaskOut,
-    response_headers=("Location",),
+    response_headers=("Location", "Preference-Applied"),
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
     limits_itself=True,
@@ -54,6 +70,7 @@ _TASK = "/tasks/{task_id}"
         "concurrency": 10,
         "stopAfterFailures": "5%",
     },
+    request_headers=PREFER_HEADER,
 )
 async def create(call: ApiCall[None, TaskIn]) -> web.StreamResponse:
     """Begin the same operation on many devices; or tell who would be hit."""
@@ -81,7 +98,7 @@ async def create_task(
     )
     return await create_or_preview(
         call,
-        "/tasks",
+        _TASKS,
         targets,
         operation_request.step_requests,
         create,
@@ -93,15 +110,13 @@ async def create_task(
 async def list_tasks(call: ApiCall[TasksQuery, None]) -> web.StreamResponse:
     """List tasks, newest first."""
     store = call.services.store.tasks
-    created_by = optional_int64(call.query.created_by, "createdBy")
+    task_filter = parse_task_filter(call)
 
     async def fetch(*, before: int | None, limit: int) -> list[TaskOut]:
-        tasks = await own_tasks(
-            call.token,
-            partial(store.tasks, call.scope_id),
-            before=before,
-            limit=limit,
-            created_by=created_by,
+        if task_filter is None:
+            return []
+        tasks = await store.tasks(
+            call.scope_id, task_filter, before=before, limit=limit
         )
         return [task_out(task, await store.operation_counts(task.id)) for task in tasks]
 
@@ -109,15 +124,16 @@ async def list_tasks(call: ApiCall[TasksQuery, None]) -> web.StreamResponse:
 
 
 @routes("GET", _TASK, "getTask", TaskOut)
-async def get(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Show a task and how far it is."""
-    task_id = call.path_int64("task_id")
-    task, counts = await call.services.tasks.get(call.scope_id, task_id)
-    call.log_fields.update(task_id=task.id, state=task.state)
-    return json_response(task_out(task, counts))
+async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
+    """
+    Show a task and how far it is.
+
+    With `wait`, when it has ended, or as it stands after that many seconds.
+    """
+    return await _TASKS.respond(call, call.path_int64("task_id"))
 
 
-_COURSE = TaskCourse("task", lambda services: services.tasks, get)
+_COURSE = TaskCourse("task", lambda services: services.tasks, _TASKS)
 _COURSE.add_routes(
     routes,
     TaskOut,

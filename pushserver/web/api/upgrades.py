@@ -1,21 +1,28 @@
 """Upgrades over the API: make, list, show with their devices, change their course."""
 
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
 from pushserver.model.token import Permission
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
+from pushserver.services.upgrades import UpgradeProgress
 from pushserver.storage.upgrades import DeviceUpgradeFilter
+from pushserver.web.api.command_requests import WaitQuery
+from pushserver.web.api.lasting import Lasting
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector, parse_upgrade
-from pushserver.web.api.query import optional_int64
-from pushserver.web.api.reach import own_tasks
-from pushserver.web.api.responses import encode_json, json_response, list_response
+from pushserver.web.api.prefer import PREFER_HEADER
+from pushserver.web.api.responses import encode_json, list_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
-from pushserver.web.api.task_course import TaskCourse, create_or_preview
+from pushserver.web.api.task_course import (
+    TaskCourse,
+    create_or_preview,
+    parse_task_filter,
+)
 from pushserver.web.api.task_types import DryRunOut, TasksQuery
 from pushserver.web.api.upgrade_types import (
     DeviceUpgradesOut,
@@ -33,6 +40,30 @@ from pushserver.web.api.upgrade_views import (
 #: An upgrade is shown with at most this many of its failures.
 MAX_SHOWN_FAILURES = 100
 
+
+async def _show(call: ApiCall[Any, Any], upgrade_id: int) -> UpgradeOut:
+    upgrades = call.services.upgrades
+    progress = await upgrades.get(call.scope_id, upgrade_id)
+    failed_operations = await upgrades.device_upgrades(
+        upgrade_id,
+        DeviceUpgradeFilter(result=DeviceUpgradeResult.FAIL),
+        limit=MAX_SHOWN_FAILURES + 1,
+    )
+    shown = failed_operations[:MAX_SHOWN_FAILURES]
+    failures = failures_out(call.services.protocols, call.token, shown)
+    upgrade_body = upgrade_out(progress, failures)
+    if len(failed_operations) > MAX_SHOWN_FAILURES:
+        upgrade_body.failures_cursor = str(shown[-1].id)
+    return upgrade_body
+
+
+async def _is_over(call: ApiCall[Any, Any], upgrade_id: int) -> bool:
+    progress = await call.services.upgrades.get(call.scope_id, upgrade_id)
+    return progress.record.task.ended_at is not None
+
+
+_UPGRADES = Lasting("/upgrades", _is_over, _show)
+
 routes = Routes(Tag.UPGRADES, Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _UPGRADE = "/upgrades/{upgrade_id}"
 
@@ -44,7 +75,7 @@ _UPGRADE = "/upgrades/{upgrade_id}"
     DryRunOut,
     created_status=201,
     created_type=UpgradeOut,
-    response_headers=("Location",),
+    response_headers=("Location", "Preference-Applied"),
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
     limits_itself=True,
@@ -61,6 +92,7 @@ _UPGRADE = "/upgrades/{upgrade_id}"
         },
         "policy": {"concurrency": 5},
     },
+    request_headers=PREFER_HEADER,
 )
 async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     """Begin to upgrade many devices; or tell who would be hit."""
@@ -75,7 +107,7 @@ async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     )
     return await create_or_preview(
         call,
-        "/upgrades",
+        _UPGRADES,
         targets,
         upgrade_request.plan.step_requests,
         create,
@@ -86,31 +118,26 @@ async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
 @routes("GET", "/upgrades", "listUpgrades", UpgradesOut, limits_itself=True)
 async def list_upgrades(call: ApiCall[TasksQuery, None]) -> web.StreamResponse:
     """List upgrades, newest first."""
-    created_by = optional_int64(call.query.created_by, "createdBy")
-    list_newest = partial(call.services.upgrades.list_newest, call.scope_id)
-    fetch = partial(own_tasks, call.token, list_newest, created_by=created_by)
+    upgrades, task_filter = call.services.upgrades, parse_task_filter(call)
+
+    async def fetch(*, before: int | None, limit: int) -> list[UpgradeProgress]:
+        if task_filter is None:
+            return []
+        return await upgrades.list_newest(
+            call.scope_id, task_filter, before=before, limit=limit
+        )
+
     return await list_response(call, UpgradesOut, fetch, upgrade_out)
 
 
 @routes("GET", _UPGRADE, "getUpgrade", UpgradeOut)
-async def get(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Show an upgrade, how far it is, and what failed."""
-    upgrades, upgrade_id = call.services.upgrades, call.path_int64("upgrade_id")
-    progress = await upgrades.get(call.scope_id, upgrade_id)
-    failed_operations = await upgrades.device_upgrades(
-        upgrade_id,
-        DeviceUpgradeFilter(result=DeviceUpgradeResult.FAIL),
-        limit=MAX_SHOWN_FAILURES + 1,
-    )
-    upgrade_body = upgrade_out(
-        progress,
-        failures_out(
-            call.services.protocols, call.token, failed_operations[:MAX_SHOWN_FAILURES]
-        ),
-    )
-    if len(failed_operations) > MAX_SHOWN_FAILURES:
-        upgrade_body.failures_cursor = str(failed_operations[MAX_SHOWN_FAILURES - 1].id)
-    return json_response(upgrade_body)
+async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
+    """
+    Show an upgrade, how far it is, and what failed.
+
+    With `wait`, when it has ended, or as it stands after that many seconds.
+    """
+    return await _UPGRADES.respond(call, call.path_int64("upgrade_id"))
 
 
 @routes("GET", _UPGRADE + "/devices", "listDevicesOfUpgrade", DeviceUpgradesOut)
@@ -141,7 +168,7 @@ def _device_upgrade_filter(query: DeviceUpgradesQuery) -> DeviceUpgradeFilter:
     return DeviceUpgradeFilter(result=query.result, state=state, not_started=False)
 
 
-_COURSE = TaskCourse("upgrade", lambda services: services.upgrades, get)
+_COURSE = TaskCourse("upgrade", lambda services: services.upgrades, _UPGRADES)
 _COURSE.add_routes(
     routes,
     UpgradeOut,

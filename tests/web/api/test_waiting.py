@@ -91,7 +91,7 @@ async def test_get_of_what_expires(server: LocalServer) -> None:
     command = await server.enqueue({**LOAD_USERS, "expiresIn": 1})
     path = f"/commands/{command['id']}?wait=30"
     waiting = asyncio.create_task(server.api("GET", path))
-    await wait_until(lambda: bool(server.services.completion_waiters._commands))
+    await wait_until(lambda: bool(server.services.completion_waiters._ends))
     server.clock.tick(seconds=2)
     await server.expire_overdue()
 
@@ -136,7 +136,7 @@ async def test_stopping(server: LocalServer) -> None:
         asyncio.create_task(server.api("GET", f"/commands/{command['id']}?wait=30")),
     ]
     outcomes = server.services.completion_waiters
-    await wait_until(lambda: bool(outcomes._results and outcomes._commands))
+    await wait_until(lambda: bool(outcomes._results and outcomes._ends))
     server.services.holds.close()
     outcomes.close()
 
