@@ -13,6 +13,7 @@ from pushserver.clock import rfc3339
 from pushserver.dialects.native_data import event_data
 from pushserver.dialects.native_types import (
     CommandData,
+    DeviceEventData,
     Envelope,
     EventData,
     PingData,
@@ -30,6 +31,8 @@ def native_body(
     parsed_result: ParsedResult | None,
     *,
     device_id: str | None,
+    device_name: str | None = None,
+    metadata: str | None = None,
     include_result: bool,
     include_error: bool = True,
     include_properties: bool = True,
@@ -37,12 +40,17 @@ def native_body(
     """
     Return the body that announces *event*.
 
-    *device_id* is its device as programs write it. *parsed_result* is the result that
-    ended a command, if one did. Its error is included unless the reader may read no
-    result at all (*include_error*), its response and its code with *include_result*.
+    *device_id* is its device as programs write it, *device_name* what people call it,
+    and *metadata* the JSON that came with its command. *parsed_result* is the result
+    that ended a command, if one did. Its error is included unless the reader may read
+    no result at all (*include_error*), its response and its code with *include_result*.
     The values of a shadow are part of a command (*include_properties*).
     """
     data = event_data(event.payload, device_id)
+    if isinstance(data, DeviceEventData):
+        data.device_name = device_name
+    if isinstance(data, CommandData) and metadata is not None:
+        data.metadata = Raw(metadata.encode())
     if isinstance(data, ShadowData) and not include_properties:
         data.properties = Raw(b"{}")
     if not include_error:

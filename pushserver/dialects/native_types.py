@@ -25,7 +25,14 @@ class EventActor(EventData):
     """What the token was called then."""
 
 
-class CommandData(EventData, kw_only=True):
+class DeviceEventData(EventData, kw_only=True):
+    """Base of what is about a device."""
+
+    device_name: str | None = None
+    """What people call the device; for who may read devices."""
+
+
+class CommandData(DeviceEventData, kw_only=True):
     """A command after a transition."""
 
     command_id: str
@@ -54,6 +61,8 @@ class CommandData(EventData, kw_only=True):
     """Who enqueued it."""
     canceled_by: EventActor | None = None
     """Who took it back."""
+    metadata: Raw | UnsetType = UNSET
+    """What came with the command: any JSON; for who may read commands."""
     error: Raw | UnsetType = UNSET
     """The device's error: any JSON."""
     response: Raw | UnsetType = UNSET
@@ -66,7 +75,7 @@ class CommandData(EventData, kw_only=True):
     """Whether nobody can tell what the device answered."""
 
 
-class OperationData(EventData, kw_only=True):
+class OperationData(DeviceEventData, kw_only=True):
     """An operation after progress of its steps, or after its end."""
 
     operation_id: str
@@ -110,7 +119,7 @@ class TaskData(EventData, kw_only=True):
     """Who canceled it."""
 
 
-class DeviceData(EventData, kw_only=True):
+class DeviceData(DeviceEventData, kw_only=True):
     """A device that is online, offline, quarantined, or not the one it claims to be."""
 
     device_id: str | None = None
@@ -127,7 +136,7 @@ class DeviceData(EventData, kw_only=True):
     """The address that gets nothing since then."""
 
 
-class ResultData(EventData, kw_only=True):
+class ResultData(DeviceEventData, kw_only=True):
     """A result that belongs to no delivery."""
 
     result_id: str
@@ -140,7 +149,7 @@ class ResultData(EventData, kw_only=True):
     """What it answers, as the device says."""
 
 
-class ShadowData(EventData, kw_only=True):
+class ShadowData(DeviceEventData, kw_only=True):
     """A service whose desired properties were delivered, or failed."""
 
     device_id: str | None = None
@@ -159,7 +168,7 @@ class ShadowData(EventData, kw_only=True):
     """The device's error, or why they were not written."""
 
 
-class UpgradeStateData(EventData, kw_only=True):
+class UpgradeStateData(DeviceEventData, kw_only=True):
     """A device upgrade that changed its state."""
 
     upgrade_id: str
@@ -172,7 +181,7 @@ class UpgradeStateData(EventData, kw_only=True):
     """Where it is now."""
 
 
-class UpgradeResultData(EventData, kw_only=True):
+class UpgradeResultData(DeviceEventData, kw_only=True):
     """How a device upgrade ended."""
 
     upgrade_id: str

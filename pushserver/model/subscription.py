@@ -67,7 +67,9 @@ MAX_SCOPE_BACKLOG = 1_000_000
 
 
 #: The permissions that decide what of an event is sent.
-READABLE = frozenset({Permission.RESULTS_READ, Permission.COMMANDS_READ})
+READABLE = frozenset(
+    {Permission.RESULTS_READ, Permission.COMMANDS_READ, Permission.DEVICES_READ}
+)
 
 
 def what_token_reads(token: Token) -> frozenset[Permission]:
@@ -127,6 +129,11 @@ class Subscription:
     def shows(self, permission: Permission) -> bool:
         """Tell whether what this permission lets one read is sent."""
         return self.may_read is None or permission in self.may_read
+
+    @property
+    def shown(self) -> frozenset[Permission]:
+        """The permissions whose part of events is sent."""
+        return frozenset(filter(self.shows, READABLE))
 
     @property
     def event_filter(self) -> SubscriptionFilter:

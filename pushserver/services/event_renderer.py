@@ -1,6 +1,6 @@
 """Renders an event as a body in the subscription's format."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import assert_never
 
 import attrs
@@ -39,8 +39,7 @@ class EventRenderer:
             return await self.render_native(
                 event,
                 include_result=subscription.include_result,
-                include_error=subscription.shows(Permission.RESULTS_READ),
-                include_properties=subscription.shows(Permission.COMMANDS_READ),
+                may_read=subscription.shown,
             )
         return _platform_body(
             subscription,
@@ -68,24 +67,39 @@ class EventRenderer:
         event: Event,
         *,
         include_result: bool,
-        include_error: bool,
-        include_properties: bool,
+        may_read: Collection[Permission],
     ) -> bytes:
         """
-        Return the server's own body.
+        Return the server's own body, for who has the permissions *may_read*.
+
+        A device's error is part of its result; the values of a shadow, and metadata,
+        are part of commands.
 
         Raises:
             Unavailable: the store is away.
         """
         parsed = await self._parsed_result(event, failures_only=not include_result)
+        reads_commands = Permission.COMMANDS_READ in may_read
+        reads_devices = Permission.DEVICES_READ in may_read
         return native_body(
             event,
             parsed,
             device_id=self._device_id(event),
+            device_name=self._device_name(event) if reads_devices else None,
+            metadata=await self._metadata(event) if reads_commands else None,
             include_result=include_result,
-            include_error=include_error,
-            include_properties=include_properties,
+            include_error=Permission.RESULTS_READ in may_read,
+            include_properties=reads_commands,
         )
+
+    async def _metadata(self, event: Event) -> str | None:
+        """Return what the program attached to the event's command."""
+        payload = event.payload
+        if not isinstance(payload, CommandPayload):
+            return None
+        command_id = payload.command_id
+        read = self.history.metadata_of_commands
+        return (await read(event.scope_id, [command_id])).get(command_id)
 
     async def _parsed_result(
         self, event: Event, *, failures_only: bool
@@ -106,6 +120,12 @@ class EventRenderer:
         if event.device_id is None:
             return None
         return self.protocols.display_id(event.device_id)
+
+    def _device_name(self, event: Event) -> str | None:
+        if event.device_id is None:
+            return None
+        device = self.devices.find(event.scope_id, event.device_id)
+        return None if device is None else device.name
 
     def _tags(self, event: Event) -> dict[str, str]:
         if event.device_id is None:

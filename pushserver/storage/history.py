@@ -92,6 +92,11 @@ class CommandHistory(Protocol):
     ) -> Mapping[int, int]:
         """Return the device of each of these commands that the scope has, by its id."""
 
+    async def metadata_of_commands(
+        self, scope_id: int, command_ids: Collection[int]
+    ) -> Mapping[int, str]:
+        """Return the JSON that came with those of these commands that have any."""
+
     async def results(
         self,
         scope_id: int,

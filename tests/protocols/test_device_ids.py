@@ -206,7 +206,7 @@ async def test_events(beacon: BeaconDevice) -> None:
         server.services.store, server.services.devices, server.services.protocols
     )
     body = await renderer.render_native(
-        online, include_result=False, include_error=False, include_properties=False
+        online, include_result=False, may_read=frozenset()
     )
     assert NAME == json.loads(body)["data"]["deviceId"]
 

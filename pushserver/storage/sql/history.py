@@ -35,6 +35,10 @@ _RESULT_BY_ID = f"SELECT {RESULTS.column_list} FROM result WHERE id = ?"
 _DEVICES_OF_COMMANDS = (
     "SELECT id, device_id FROM command WHERE id IN ({}) AND NOT scope_id <> ?"
 )
+_METADATA_OF_COMMANDS = (
+    "SELECT id, metadata FROM command WHERE id IN ({}) AND NOT scope_id <> ?"
+    " AND metadata IS NOT NULL"
+)
 _RESULT_OF = (
     f"SELECT {RESULTS.qualified} FROM command"
     " JOIN result ON result.id = command.result_id"
@@ -104,6 +108,16 @@ class SqlHistory(SqlAccess):
         ids = pad_ids(command_ids)
         sql = _DEVICES_OF_COMMANDS.format(", ".join("?" * len(ids)))
         pairs = await fetch_all(self.hot_reader, tuple, sql, (*ids, scope_id))
+        return dict(pairs)
+
+    async def metadata_of_commands(
+        self, scope_id: int, command_ids: Collection[int]
+    ) -> Mapping[int, str]:
+        if not command_ids:
+            return {}
+        ids = pad_ids(command_ids)
+        sql = _METADATA_OF_COMMANDS.format(", ".join("?" * len(ids)))
+        pairs = await fetch_all(self.list_reader, tuple, sql, (*ids, scope_id))
         return dict(pairs)
 
     async def results(

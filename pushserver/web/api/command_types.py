@@ -135,12 +135,16 @@ class ResultOut(Out, kw_only=True):
     """The result's id."""
     device_id: str
     """The device that posted it."""
+    device_name: str | None = None
+    """What people call the device; for who may read devices."""
     command_id: str | None = None
     """The command that it belongs to; an orphan has none."""
     uuid: str | None = None
     """What the device called the poll that it answers."""
     endpoint: str | None = None
-    """What it answers: of the command, or as the device says."""
+    """The command's endpoint; of an orphan, as the device says."""
+    metadata: Raw | UnsetType = UNSET
+    """What came with the command: any JSON; for who may read commands."""
     received_at: Instant
     """When it came."""
     response: Raw | UnsetType = UNSET

@@ -108,7 +108,13 @@ def _command_result_out(protocols: DeviceProtocols, result: Result) -> CommandRe
     return render(CommandResultOut, result, **_parsed_fields(protocols, result))
 
 
-def result_out(protocols: DeviceProtocols, result: Result) -> ResultOut:
+def result_out(
+    protocols: DeviceProtocols,
+    result: Result,
+    *,
+    device_name: str | None,
+    metadata: str | None,
+) -> ResultOut:
     """Render what a device posted, in the list of results."""
     is_orphan = result.command_id is None
     return render(
@@ -116,6 +122,9 @@ def result_out(protocols: DeviceProtocols, result: Result) -> ResultOut:
         result,
         **_parsed_fields(protocols, result),
         device_id=protocols.display_id(result.device_id),
+        device_name=device_name,
+        endpoint=result.command_endpoint or result.endpoint,
+        metadata=UNSET if metadata is None else Raw(metadata),
         orphan=is_orphan,
         incomplete=not result.complete and result.rejection is None,
     )

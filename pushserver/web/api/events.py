@@ -10,7 +10,7 @@ from aiohttp import web
 from pushserver.errors import Unauthorized
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import parse_int64
-from pushserver.model.subscription import SubscriptionFilter
+from pushserver.model.subscription import SubscriptionFilter, what_token_reads
 from pushserver.model.token import Permission, Token
 from pushserver.services.completion_waiters import wait_at_most
 from pushserver.services.event_renderer import EventRenderer
@@ -125,20 +125,14 @@ class _EventStream:
         return True
 
     async def _render_message(self, event: Event) -> bytes:
-        """
-        Render an event without its result, as the stream sends it.
-
-        A device's error is part of its result, and goes to who may read those; so do
-        the values of a shadow, which are part of commands.
-        """
+        """Render an event without its result, as the stream sends it."""
         renderer = EventRenderer(
             self.services.store, self.services.devices, self.services.protocols
         )
         body = await renderer.render_native(
             event,
             include_result=False,
-            include_error=self.token.has_permission(Permission.RESULTS_READ),
-            include_properties=self.token.has_permission(Permission.COMMANDS_READ),
+            may_read=what_token_reads(self.token),
         )
         kind = event.type.encode()
         return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, body)

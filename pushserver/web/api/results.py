@@ -1,6 +1,6 @@
 """Results over the API: what devices posted, in the order it came."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from aiohttp import web
@@ -10,7 +10,7 @@ from pushserver.model.token import Permission
 from pushserver.services.off_loop import in_pieces
 from pushserver.services.result_waiting import wait_for_results
 from pushserver.web.api.command_requests import ResultsQuery
-from pushserver.web.api.command_types import ResultsOut
+from pushserver.web.api.command_types import ResultOut, ResultsOut
 from pushserver.web.api.command_views import result_out
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
@@ -73,7 +73,34 @@ async def _results_page(
 ) -> web.StreamResponse:
     results = await read()
     cursor = str(results[-1].id) if results else call.query.cursor
-    render = partial(result_out, call.services.protocols)
+    metadata = await _metadata(call, results)
+
+    def render(result: Result) -> ResultOut:
+        return result_out(
+            call.services.protocols,
+            result,
+            device_name=_device_name(call, result),
+            metadata=metadata.get(result.command_id or 0),
+        )
+
     items = [render(each) async for each in in_pieces(results)]
     page = ResultsOut(items=items, next_cursor=cursor)
     return json_response(page, headers=next_link(call.request, cursor))
+
+
+async def _metadata(
+    call: ApiCall[ResultsQuery, None], results: Sequence[Result]
+) -> Mapping[int, str]:
+    """Return what came with the commands of *results*, for who may read those."""
+    if not call.token.has_permission(Permission.COMMANDS_READ):
+        return {}
+    command_ids = {each.command_id for each in results if each.command_id is not None}
+    return await call.services.store.metadata_of_commands(call.scope_id, command_ids)
+
+
+def _device_name(call: ApiCall[ResultsQuery, None], result: Result) -> str | None:
+    """Return what people call the result's device, for who may read devices."""
+    if not call.token.has_permission(Permission.DEVICES_READ):
+        return None
+    device = call.services.devices.find(call.scope_id, result.device_id)
+    return None if device is None else device.name
