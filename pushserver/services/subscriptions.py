@@ -51,7 +51,7 @@ class Subscriptions:
 
         Raises:
             Invalid: the URL is refused, or the format has no body for an event.
-            Conflict: there is one with this URL, events and format.
+            Conflict: there is one with this URL, format, events and filter.
             LimitReached: the scope has enough.
         """
         await self._check_target(url, events, format_)
@@ -92,7 +92,7 @@ class Subscriptions:
         Raises:
             NotFound: there is none.
             Invalid: the URL is refused, or the format has no body for an event.
-            Conflict: there is another with this URL, events and format.
+            Conflict: there is another with this URL, format, events and filter.
         """
         before = self.registry.get(scope_id, subscription_id)
         after = attrs.evolve(before, **settings)
@@ -115,22 +115,12 @@ class Subscriptions:
         await self.ssrf_guard.check_resolved(url)
 
     def _refuse_duplicate(self, subscription: Subscription) -> None:
-        identity = (
-            subscription.scope_id,
-            subscription.url,
-            subscription.events,
-            subscription.format,
-        )
         for other in self.registry:
-            is_duplicate = (
-                other.scope_id,
-                other.url,
-                other.events,
-                other.format,
-            ) == identity
-            if is_duplicate and other.id != subscription.id:
+            if other.id != subscription.id and _same(other) == _same(subscription):
                 raise Conflict(
-                    f"Subscription {other.id} has this URL, events and format already."
+                    f"Subscription {other.id} posts the same events"
+                    f" ({', '.join(sorted(other.events))}) of {_of_devices(other)} to"
+                    f" this URL already, in the format {other.format}."
                 )
 
     async def delete(
@@ -221,3 +211,23 @@ class Subscriptions:
     def _assign(subscription: Subscription, settings: Mapping[str, Any]) -> None:
         for name, value in settings.items():
             setattr(subscription, name, value)
+
+
+def _same(subscription: Subscription) -> tuple[object, ...]:
+    """Return what no two subscriptions have in common."""
+    return (
+        subscription.scope_id,
+        subscription.url,
+        subscription.format,
+        subscription.event_filter,
+    )
+
+
+def _of_devices(subscription: Subscription) -> str:
+    """Return in words whose events are posted."""
+    filters = {
+        "deviceIds": subscription.device_ids,
+        "tags": subscription.tags,
+    }
+    given = [name for name, value in filters.items() if value is not None]
+    return f"devices with the same {' and '.join(given)}" if given else "all devices"

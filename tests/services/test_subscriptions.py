@@ -113,7 +113,7 @@ async def test_ordered_by_itself(
 
 
 async def test_twin(subscriptions: Subscriptions) -> None:
-    """The same URL, events and format twice in a scope is a conflict."""
+    """The same URL, events, format and filter twice in a scope is a conflict."""
     one = await create_subscription(subscriptions)
     await create_subscription(subscriptions, format_=WebhookFormat.IOTDA)
     await create_subscription(subscriptions, events=frozenset(EventType))

@@ -9,8 +9,12 @@ from pushserver.model.subscription import WebhookFormat
 
 _NATIVE_NAMES = {str(kind): kind for kind in EventType}
 _OCEANCONNECT_NAMES = {name: kind for kind, name in NOTIFY_TYPES.items()}
+_ALL = "*"
+_FAMILIES = sorted({f"{kind.partition('.')[0]}.*" for kind in EventType})
 #: Every name that any format accepts.
 EVENT_NAMES = (*_NATIVE_NAMES, *_OCEANCONNECT_NAMES)
+#: What stands for several events: those of the server's own names that begin so.
+EVENT_PATTERNS = (_ALL, *_FAMILIES)
 
 
 def parse_event_names(
@@ -18,6 +22,8 @@ def parse_event_names(
 ) -> frozenset[EventType]:
     """
     Return the events of these names; OceanConnect's are valid in its format only.
+
+    A pattern stands for those that have a body in the format.
 
     Raises:
         Invalid: there is no event of that name; the pointer says which.
@@ -27,13 +33,23 @@ def parse_event_names(
         if format_ is WebhookFormat.OCEANCONNECT
         else _NATIVE_NAMES
     )
+    events: set[EventType] = set()
     for index, name in enumerate(names):
-        if name not in known:
+        found = {known[name]} if name in known else _matching(name, format_)
+        if not found:
             raise Invalid(
                 f"There is no event {name[:100]!r} in the format {format_}.",
                 pointer=f"/events/{index}",
             )
-    return frozenset(known[name] for name in names)
+        events |= found
+    return frozenset(events)
+
+
+def _matching(pattern: str, format_: WebhookFormat) -> set[EventType]:
+    if pattern not in EVENT_PATTERNS:
+        return set()
+    prefix = pattern.removesuffix("*")
+    return {kind for kind in format_.event_types if kind.startswith(prefix)}
 
 
 def format_event_names(

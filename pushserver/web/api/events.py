@@ -8,13 +8,18 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import Unauthorized
-from pushserver.model.event import Event, EventType
+from pushserver.model.event import Event
 from pushserver.model.ids import parse_int64
-from pushserver.model.subscription import SubscriptionFilter, what_token_reads
+from pushserver.model.subscription import (
+    SubscriptionFilter,
+    WebhookFormat,
+    what_token_reads,
+)
 from pushserver.model.token import Permission, Token
 from pushserver.services.completion_waiters import wait_at_most
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.web.api.device_fields import parse_tag
+from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import EventsQuery
@@ -220,7 +225,7 @@ def _event_filter(call: ApiCall[EventsQuery, None]) -> SubscriptionFilter:
         for index, text in enumerate(query.device_id)
     }
     return SubscriptionFilter(
-        event_types=frozenset(query.events or EventType),
+        event_types=parse_event_names(query.events or ["*"], WebhookFormat.NATIVE),
         device_ids=frozenset(ids) or None,
         tags=None if query.tag is None else dict([parse_tag(query.tag)]),
     )

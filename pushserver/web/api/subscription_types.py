@@ -13,7 +13,7 @@ from pushserver.model.subscription import (
     WebhookFormat,
     WebhookState,
 )
-from pushserver.web.api.event_names import EVENT_NAMES
+from pushserver.web.api.event_names import EVENT_NAMES, EVENT_PATTERNS
 from pushserver.web.api.types import (
     ActorOut,
     Cursor,
@@ -36,7 +36,15 @@ EventName = Annotated[
         extra_json_schema={"enum": [*EVENT_NAMES]},
     ),
 ]
-EventNames = Annotated[list[EventName], Meta(min_length=1)]
+EventSelector = Annotated[
+    str,
+    Meta(
+        title="EventSelector",
+        description="An event, a family of them (`command.*`), or all (`*`).",
+        extra_json_schema={"enum": [*EVENT_NAMES, *EVENT_PATTERNS]},
+    ),
+]
+EventNames = Annotated[list[EventSelector], Meta(min_length=1)]
 WebhookHeaders = Annotated[
     dict[
         Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}(?![\s\S])")],
@@ -252,8 +260,8 @@ class PingOut(Out, kw_only=True):
 class EventsQuery(In, kw_only=True):
     """Which events a stream tells; none named: all."""
 
-    events: list[EventType] = msgspec.field(default_factory=list)
-    """Only these; left out, all."""
+    events: list[EventSelector] = msgspec.field(default_factory=list)
+    """Only these, or families of them; left out, all."""
     device_id: list[DeviceIdText] = msgspec.field(default_factory=list)
     """Only those of these devices."""
     tag: str | None = None

@@ -69,7 +69,8 @@ async def test_patch_is_checked(server: LocalServer) -> None:
 
 async def test_twin(server: LocalServer) -> None:
     """
-    A second one with the same URL, events and format is refused, also by a change.
+    A second one with the same URL, events, format and filter is refused, also by a
+    change.
     """
     first = await create_subscription(
         server, events=["command.status", "device.online"]
@@ -89,6 +90,29 @@ async def test_twin(server: LocalServer) -> None:
     assert (409, "conflict", None) == turned.problem
     assert 200 == same.status
     await create_subscription(server, format="iotda")
+
+
+async def test_other_filter(server: LocalServer) -> None:
+    """
+    The same URL with other devices is no twin; what clashes, if one is, is said.
+    """
+    await create_subscription(server)
+    north = await create_subscription(server, tags={"site": "north"})
+    await create_subscription(server, tags={"site": "south"})
+    await create_subscription(server, deviceIds=["1", "2"])
+
+    again = {**REQUEST, "tags": {"site": "north"}}
+    answer = await server.api("POST", "/subscriptions", again)
+    changed = await server.api(
+        "PATCH", f"/subscriptions/{north['id']}", {"tags": {"site": "south"}}
+    )
+
+    assert (409, "conflict", None) == answer.problem
+    assert (
+        f"Subscription {north['id']} posts the same events (command.status) of devices"
+        " with the same tags to this URL already, in the format native."
+    ) == answer.json()["detail"]
+    assert (409, "conflict", None) == changed.problem
 
 
 @pytest.mark.parametrize(
