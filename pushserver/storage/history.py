@@ -78,9 +78,19 @@ class CommandHistory(Protocol):
         """Return the result that ended the command."""
 
     async def commands(
-        self, scope_id: int, criteria: CommandFilter, *, before: int | None, limit: int
+        self,
+        scope_id: int,
+        criteria: CommandFilter,
+        *,
+        before: int | None,
+        limit: int,
+        include_bodies: bool = True,
     ) -> Sequence[CommandRecord]:
-        """List commands, newest first, with ids below *before*."""
+        """
+        List commands, newest first, with ids below *before*.
+
+        Without their bodies, if so asked; those are not read then, either.
+        """
 
     async def live_devices(
         self, scope_id: int, criteria: CommandFilter

@@ -116,6 +116,6 @@ HOSTILE: Mapping[str, Hostile] = {
     "targets": call("/tasks", lambda: b'{"targets":{"deviceIds":[' + b'"1",' * MIB),
     "many targets": call("/tasks", many_targets),
     "results": Hostile("GET", "/api/v1/results?limit=1000"),
-    "lists": Hostile("GET", "/api/v1/commands?limit=1000"),
+    "lists": Hostile("GET", "/api/v1/commands?limit=1000&include=body"),
     "the end": Hostile("DELETE", "/api/v1/devices/78"),
 }

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -84,8 +85,9 @@ async def test_promises(program: Program, device_of: MakeDevice, seed: int) -> N
         await traffic(program, promises, device_of, rng)
     program.start()
     async with Client(program.url, program.token) as api:
+        with_bodies = partial(api.commands.list, include="body")
         stored: dict[str, Any] = {
-            each["id"]: each async for each in iter_items(api.commands.list)
+            each["id"]: each async for each in iter_items(with_bodies)
         }
 
     by_number = {each["body"]["n"]: each for each in stored.values()}

@@ -103,7 +103,7 @@ async def test_asks_and_reads_nothing(server: Program, api: Client) -> None:
     """
     await api.commands.enqueue(ME, {"endpoint": "x", "body": "x" * 50_000})
     ask = (
-        f"GET /api/v1/commands HTTP/1.1\r\nHost: x\r\n"
+        f"GET /api/v1/commands?include=body HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Bearer {server.token}\r\n\r\n"
     ).encode()
     with at_most(server, 20 * MEBIBYTE):
@@ -128,7 +128,7 @@ async def test_stalled_readers(server: Program, api: Client) -> None:
     Forty readers that stall in a list hold files, not memory, and not too many of them.
     """
     ask = (
-        f"GET /api/v1/commands?limit=1000 HTTP/1.1\r\nHost: x\r\n"
+        f"GET /api/v1/commands?limit=1000&include=body HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Bearer {server.token}\r\n\r\n"
     ).encode()
     with at_most(server, BOUND):

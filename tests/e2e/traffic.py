@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -122,10 +123,12 @@ class Traffic:
         live = {"PENDING", "SENT", "DELIVERED"}
         commands: dict[str, Json] = {}
 
+        with_bodies = partial(api.commands.list, include="body")
+
         async def is_over() -> bool:
             await asyncio.gather(*(self.poll(each) for each in self.devices))
             commands.update(
-                {each["id"]: each async for each in iter_items(api.commands.list)}
+                {each["id"]: each async for each in iter_items(with_bodies)}
             )
             return not any(each["state"] in live for each in commands.values())
 

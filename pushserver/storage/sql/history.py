@@ -27,6 +27,7 @@ from pushserver.storage.table import Row, RowWriter
 _CLOCK_TOLERANCE = 86_400_000_000
 
 _COMMAND_BY_ID = f"SELECT {COMMANDS_WITH_ORDERS.column_list} FROM command WHERE id = ?"
+_COMMAND_WITHOUT_BODY = _COMMAND_BY_ID.replace("command.body", "NULL")
 _STATE = "SELECT state FROM command WHERE id = ? AND scope_id = ?"
 _DELIVERIES = (
     f"SELECT {DELIVERIES.column_list} FROM delivery WHERE command_id = ? ORDER BY id"
@@ -80,12 +81,20 @@ class SqlHistory(SqlAccess):
         return await self.list_reader.run(read)
 
     async def commands(
-        self, scope_id: int, criteria: CommandFilter, *, before: int | None, limit: int
+        self,
+        scope_id: int,
+        criteria: CommandFilter,
+        *,
+        before: int | None,
+        limit: int,
+        include_bodies: bool = True,
     ) -> Sequence[CommandRecord]:
+        by_id = _COMMAND_BY_ID if include_bodies else _COMMAND_WITHOUT_BODY
+
         def read(connection: SqlConnection) -> list[CommandRecord]:
             sql, values = _page_query(connection, scope_id, criteria, before, limit)
             with read_snapshot(connection):
-                rows = read_by_id(connection, sql, values, _COMMAND_BY_ID)
+                rows = read_by_id(connection, sql, values, by_id)
                 records = (_read_record(connection, row) for row in rows)
                 return list(limit_bytes(records, _body_size))
 

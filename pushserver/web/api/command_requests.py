@@ -134,6 +134,8 @@ class DeviceCommandsQuery(In, kw_only=True):
     supersede: str | None = None
     """Those enqueued with this key."""
     created_by: CreatedBy | None = None
+    include: list[Literal["body"]] = msgspec.field(default_factory=list)
+    """`body`: with their bodies, which may be large; otherwise those are left out."""
     limit: Limit = 50
     cursor: Cursor | None = None
 

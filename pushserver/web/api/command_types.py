@@ -65,7 +65,7 @@ class CommandOut(Out, kw_only=True):
     endpoint: str
     """The device's own command."""
     body: Raw | UnsetType = UNSET
-    """What is sent to the device: any JSON; bytes are in base64."""
+    """What is sent to the device: any JSON; bytes are in base64. Lists leave it out."""
     body_blob: str | None = None
     """The blob with the bytes that are sent to the device."""
     content_type: str

@@ -68,12 +68,15 @@ async def _command_page(
     )
     list_page = partial(call.services.store.commands, call.scope_id, command_filter)
     before, limit = optional_int64(query.cursor, "cursor"), cap_limit(query.limit)
-    records = await list_page(before=before, limit=limit)
+    include_bodies = "body" in query.include
+    records = await list_page(before=before, limit=limit, include_bodies=include_bodies)
     protocols, next_cursor = call.services.protocols, None
     render = partial(command_record_out, protocols, reader=call.token)
     items = [render(each) async for each in in_pieces(records)]
     # A page also ends early when it grows too heavy: look one command further.
-    if items and await list_page(before=records[-1].command.id, limit=1):
+    if items and await list_page(
+        before=records[-1].command.id, limit=1, include_bodies=False
+    ):
         next_cursor = items[-1].id
     return page_response(call.request, CommandsOut, items, next_cursor=next_cursor)
 

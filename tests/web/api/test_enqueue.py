@@ -129,7 +129,7 @@ async def test_numbers_to_the_digit(server: LocalServer) -> None:
     body = b'{"endpoint":"x","body":%b,"metadata":%b}' % (numbers, numbers)
 
     answer = await server.api("POST", PATH, body)
-    listed = await server.api("GET", PATH)
+    listed = await server.api("GET", f"{PATH}?include=body")
 
     assert 2 == answer.body.count(numbers)
     assert 2 == listed.body.count(numbers)
