@@ -72,7 +72,7 @@ def test_other_ids(run: Run, offered: Offered, device_id: str) -> None:
     """
     Commands, tokens and scopes are offered by their ids, with what tells them apart.
     """
-    command = run("enqueue", device_id, "reboot", "--json").only["id"]
+    command = run("enqueue", device_id, "reboot", "--adopt", "--json").only["id"]
     token = run("tokens", "create", "tab", "--permission", "admin", "--json").only["id"]
 
     assert "reboot" == offered("commands", "show", "")[command]

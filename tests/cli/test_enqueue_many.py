@@ -30,7 +30,9 @@ def test_many_devices(run: Run, tag: str, device_id: str, fleet: StartFleet) -> 
         ran = run(*enqueue, "--wait")
     commands = run("commands", "--endpoint", "load_objects", "--json").lines
     mine = [
-        each for each in commands if int(each["deviceId"]) - int(device_id) in (0, 1)
+        run("commands", "show", each["id"], "--json").only
+        for each in commands
+        if int(each["deviceId"]) - int(device_id) in (0, 1)
     ]
 
     assert 0 == ran.code, ran.err
