@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import attrs
@@ -72,7 +73,8 @@ async def run_fleet(program: Program, commands: int) -> FleetRun:
         await _all_over(api, commands)
         stop.set()
         await running
-        stored = [each async for each in iter_items(api.commands.list)]
+        with_bodies = partial(api.commands.list, include="body")
+        stored = [c async for c in iter_items(with_bodies)]
         openings = {str(d.device_id): d.firmware.door_openings for d in fleet.devices}
     return FleetRun(stored, journal, openings)
 

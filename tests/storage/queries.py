@@ -18,6 +18,7 @@ from pushserver.storage.operations import OperationFilter
 from pushserver.storage.retention import PurgeCutoff
 from pushserver.storage.sql.lanes import load_all_lanes
 from pushserver.storage.sqlite.store import SqliteStore
+from pushserver.storage.tasks import TaskFilter
 from pushserver.storage.upgrades import DeviceUpgradeFilter
 from tests.clock import START
 from tests.storage.bulk_history import HISTORY_START, ONE_DEVICE, id_of
@@ -160,9 +161,9 @@ OPERATIONS: Mapping[str, Query] = {
         "tasks",
         "tasks",
         DEFAULT_SCOPE_ID,
+        TaskFilter(created_by=2),
         before=ABOVE_ALL_IDS,
         limit=LIMIT,
-        created_by=2,
     ),
     "tasks at work": _query("tasks", "active_tasks"),
     "what can start": _query(

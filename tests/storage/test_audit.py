@@ -224,6 +224,7 @@ async def test_followed_on_another_server(pair: ServerPair) -> None:
     assert sorted(each.id for each in follower) == [each.id for each in follower]
 
 
+@pytest.mark.only_on("postgres")
 async def test_followed_past_a_server_that_is_late(pair: ServerPair) -> None:
     """An entry that waited for a connection comes after those that others wrote."""
     released = Event()

@@ -106,7 +106,7 @@ async def test_keeps_the_connection_while_it_reads(
     text = {"endpoint": "load_objects", "body": "x" * 900_000}
     for _ in range(9):
         await server.enqueue(text)
-    await reader.send(f"GET /api/v1/commands {_HEAD}".encode())
+    await reader.send(f"GET /api/v1/commands?include=body {_HEAD}".encode())
     _, length = await reader.read_answer()
     started_at = asyncio.get_running_loop().time()
     left = length
