@@ -98,9 +98,10 @@ async def test_nearly_all_has_left(server: LocalServer) -> None:
     await enqueue_photo(server)
     async with reading(server) as (device, length):
         left = length
-        while in_flight_of(server).is_busy:
+        while left and in_flight_of(server).is_busy:
             left -= len(await device.read(50_000))
             await asyncio.sleep(0.001)
+        await wait_until(lambda: not in_flight_of(server).is_busy)
 
         assert left < 600_000
 
