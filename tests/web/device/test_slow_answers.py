@@ -99,7 +99,7 @@ async def test_nearly_all_has_left(server: LocalServer) -> None:
     async with reading(server) as (device, length):
         left = length
         while left and in_flight_of(server).is_busy:
-            left -= len(await device.read(50_000))
+            left -= len(await device.read(min(left, 50_000)))
             await asyncio.sleep(0.001)
         await wait_until(lambda: not in_flight_of(server).is_busy)
 
