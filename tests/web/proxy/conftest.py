@@ -11,6 +11,7 @@ from tests.clock import ManualClock
 from tests.web.local_server import LocalServer, running_server
 from tests.web.proxy.real_proxy import (
     PROXIES,
+    SCALE,
     Configure,
     RealProxy,
     open_session,
@@ -18,7 +19,7 @@ from tests.web.proxy.real_proxy import (
 )
 
 #: How long polls are held, in seconds: 55 of them by the proxy's clock in a test.
-HOLD = 0.55
+HOLD = 55 / SCALE
 
 
 @attrs.frozen
