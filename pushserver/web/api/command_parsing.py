@@ -20,6 +20,7 @@ from pushserver.services.off_loop import MAX_IN_THREAD, is_quick
 from pushserver.web.api.command_requests import (
     CommandBatchIn,
     CommandIn,
+    CommandOptions,
     CommandSpecIn,
     RawCommandQuery,
 )
@@ -194,9 +195,7 @@ def _json_text(text: str) -> bytes:
         raise Invalid("metadata must be JSON.", pointer="/metadata") from None
 
 
-def _command_request(
-    order: Order, options: CommandSpecIn | RawCommandQuery
-) -> CommandRequest:
+def _command_request(order: Order, options: CommandOptions) -> CommandRequest:
     """Add the options of delivery to *order*; durations are above 0 if given."""
     timeout, expires_in = options.response_timeout, options.expires_in
     not_before = options.not_before
@@ -214,7 +213,7 @@ def _command_request(
     )
 
 
-def _supersede_key(options: CommandSpecIn | RawCommandQuery) -> str | None:
+def _supersede_key(options: CommandOptions) -> str | None:
     """Return the key of the commands that this one replaces; steps have none."""
     key = getattr(options, "supersede", None)
     if key is not None and not key.isprintable():

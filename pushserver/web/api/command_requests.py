@@ -42,19 +42,13 @@ BlobId = Annotated[
 ]
 
 
-class CommandSpecIn(In, kw_only=True):
-    """A command, in the vendor's words, and how it is delivered."""
+class CommandOptions(In, kw_only=True):
+    """What every command has, whatever form its body has: where to, when, how often."""
 
     endpoint: str
     """The device's own command, such as `load_objects`."""
     verb: str = "POST"
     """`GET` or `POST`."""
-    body: Raw | UnsetType = UNSET
-    """An object or array, sent as JSON; a string, sent as it is; bytes, in base64."""
-    body_blob: BlobId | None = None
-    """In place of a body: the id of uploaded bytes, which are sent as they are."""
-    content_type: str = "application/json"
-    """The body's type; with `application/octet-stream` it is base64."""
     query_string: QueryString | None = None
     """`a=1&b=2`; an object of its names and values is taken, too."""
     expires_in: Seconds | None = None
@@ -69,6 +63,17 @@ class CommandSpecIn(In, kw_only=True):
     """How often it is handed out at most; left out, 5 times."""
     response_timeout: Seconds | None = None
     """How many seconds the device has to answer; else the server's setting."""
+
+
+class CommandSpecIn(CommandOptions, kw_only=True):
+    """A command, in the vendor's words, and how it is delivered."""
+
+    body: Raw | UnsetType = UNSET
+    """An object or array, sent as JSON; a string, sent as it is; bytes, in base64."""
+    body_blob: BlobId | None = None
+    """In place of a body: the id of uploaded bytes, which are sent as they are."""
+    content_type: str = "application/json"
+    """The body's type; with `application/octet-stream` it is base64."""
     metadata: Raw | UnsetType = UNSET
     """
     Any JSON of yours: it comes back with the command, and never reaches the device.
@@ -89,27 +94,13 @@ MAX_COMMANDS = 1000
 CommandBatchIn = Annotated[list[CommandIn], Meta(min_length=1, max_length=MAX_COMMANDS)]
 
 
-class RawCommandQuery(In, kw_only=True):
+class RawCommandQuery(CommandOptions, kw_only=True):
     """The same for a raw body: the body is the bytes, the rest is the query."""
 
     endpoint: Annotated[str, Meta(examples=["user_set_image"])]
     """The device's own command, such as `user_set_image`."""
-    verb: str = "POST"
-    """`GET` or `POST`."""
     query_string: str | None = None
     """`a=1&b=2`, sent to the device beside the body."""
-    expires_in: Seconds | None = None
-    """After how many seconds it is not handed out any more; else by its endpoint."""
-    not_before: Annotated[datetime, Meta(tz=True)] | None = None
-    """The instant before which it is not handed out."""
-    priority: Priority = 0
-    """Higher goes first."""
-    delivery: DeliveryGuarantee | None = None
-    """Whether it may be handed out again; left out, its endpoint decides."""
-    max_attempts: MaxAttempts | None = None
-    """How often it is handed out at most; left out, 5 times."""
-    response_timeout: Seconds | None = None
-    """How many seconds the device has to answer; else the server's setting."""
     metadata: Annotated[str, Meta(description="JSON.")] | None = None
     """JSON of yours: it comes back with the command, and never reaches the device."""
     supersede: SupersedeKey | None = None
