@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.dialects.kapua import bodies, errors
+from pushserver.dialects.kapua import bodies, errors, lists
 from pushserver.dialects.kapua.entity import format_date
 from pushserver.dialects.kapua.ids import decode_id
 from pushserver.model.actor import Actor
@@ -194,7 +194,7 @@ def test_list_of_operations() -> None:
 
 def test_count() -> None:
     """A count is one number."""
-    assert b'{"count":3}' == bodies.render_count(3)
+    assert b'{"count":3}' == lists.render_count(3)
 
 
 def test_errors() -> None:

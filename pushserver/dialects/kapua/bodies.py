@@ -1,4 +1,4 @@
-"""Response bodies for Kapua's clients: entities, lists and counts."""
+"""Operations and their notifications, as Kapua's clients read them."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import msgspec
 
 from pushserver.dialects.kapua.entity import Body, format_date, to_json
 from pushserver.dialects.kapua.ids import encode_id
+from pushserver.dialects.kapua.lists import Page, render_page
 from pushserver.model.operation import Notification, Operation
 
 #: Entity names, as they appear in `type` and in errors.
@@ -51,22 +52,14 @@ class _Operation(Body, tag=OPERATION, kw_only=True):
     status: str
 
 
-class _Notifications(Body, tag=f"{NOTIFICATION}ListResult", kw_only=True):
-    limit_exceeded: bool
-    size: int
-    items: Sequence[_Notification]
-    total_count: int | None = None
+class _Notifications(
+    Page[_Notification], tag=f"{NOTIFICATION}ListResult", kw_only=True
+):
+    """A page of notifications."""
 
 
-class _Operations(Body, tag=f"{OPERATION}ListResult", kw_only=True):
-    limit_exceeded: bool
-    size: int
-    items: Sequence[_Operation]
-    total_count: int | None = None
-
-
-class _Count(msgspec.Struct):
-    count: int
+class _Operations(Page[_Operation], tag=f"{OPERATION}ListResult", kw_only=True):
+    """A page of operations."""
 
 
 def render_notification(one: Notification) -> bytes:
@@ -78,12 +71,7 @@ def render_notification_list(
     found: Sequence[Notification], limit: int, total: int | None
 ) -> bytes:
     """Render at most *limit* of *found*; if it holds more, there is a next page."""
-    items = [_notification(notification) for notification in found[:limit]]
-    more = len(found) > limit
-    page = _Notifications(
-        limit_exceeded=more, size=len(items), items=items, total_count=total
-    )
-    return to_json(page)
+    return render_page(_Notifications, _notification, found, limit, total)
 
 
 def render_operation(one: Operation) -> bytes:
@@ -95,17 +83,7 @@ def render_operation_list(
     found: Sequence[Operation], limit: int, total: int | None
 ) -> bytes:
     """Render at most *limit* of *found*; if it holds more, there is a next page."""
-    items = [_operation(operation) for operation in found[:limit]]
-    more = len(found) > limit
-    page = _Operations(
-        limit_exceeded=more, size=len(items), items=items, total_count=total
-    )
-    return to_json(page)
-
-
-def render_count(number: int) -> bytes:
-    """Render a count."""
-    return to_json(_Count(number))
+    return render_page(_Operations, _operation, found, limit, total)
 
 
 def _notification(notification: Notification) -> _Notification:

@@ -8,6 +8,7 @@ import msgspec
 
 from pushserver.dialects.kapua.entity import Body, format_date, to_json
 from pushserver.dialects.kapua.ids import encode_id
+from pushserver.dialects.kapua.lists import Page, render_page
 from pushserver.model.device import Device
 
 #: The entity's name, as it appears in `type` and in errors.
@@ -61,11 +62,8 @@ class _Device(Body, tag=DEVICE, kw_only=True):
     extended_properties: Sequence[_ExtendedProperty] = ()
 
 
-class _Devices(Body, tag=f"{DEVICE}ListResult", kw_only=True):
-    limit_exceeded: bool
-    size: int
-    items: Sequence[_Device]
-    total_count: int | None = None
+class _Devices(Page[_Device], tag=f"{DEVICE}ListResult", kw_only=True):
+    """A page of devices."""
 
 
 def render_device(one: ConnectedDevice) -> bytes:
@@ -77,12 +75,7 @@ def render_device_list(
     found: Sequence[ConnectedDevice], limit: int, total: int | None
 ) -> bytes:
     """Render at most *limit* of *found*; if it holds more, there is a next page."""
-    items = [_device(one) for one in found[:limit]]
-    more = len(found) > limit
-    page = _Devices(
-        limit_exceeded=more, size=len(items), items=items, total_count=total
-    )
-    return to_json(page)
+    return render_page(_Devices, _device, found, limit, total)
 
 
 def _device(one: ConnectedDevice) -> _Device:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection
 
-from pushserver.dialects.kapua.bodies import render_count
 from pushserver.dialects.kapua.devices import (
     DEVICE,
     ConnectedDevice,
@@ -10,6 +9,7 @@ from pushserver.dialects.kapua.devices import (
     render_device,
     render_device_list,
 )
+from pushserver.dialects.kapua.lists import render_count
 from pushserver.model.device import Device
 from pushserver.model.device_filter import DeviceFilter
 from pushserver.services.off_loop import in_pieces

@@ -1,6 +1,7 @@
 """The five calls of an operation's notifications."""
 
 from pushserver.dialects.kapua import bodies
+from pushserver.dialects.kapua.lists import render_count
 from pushserver.storage.operations import SortField
 from pushserver.web.kapua.list_query import (
     ListQuery,
@@ -56,7 +57,7 @@ async def count(call: KapuaCall) -> bytes:
     total, lookup = 0, (call.scope_id, call.path_ids["operationId"])
     if await call.find_operation() is not None:
         total = await call.services.store.operations.count_notifications(*lookup, None)
-    return bodies.render_count(total)
+    return render_count(total)
 
 
 async def get(call: KapuaCall) -> bytes:

@@ -1,6 +1,7 @@
 """The registry of a device's operations."""
 
 from pushserver.dialects.kapua import bodies
+from pushserver.dialects.kapua.lists import render_count
 from pushserver.storage.operations import OperationFilter, SortField
 from pushserver.web.kapua.list_query import (
     ListQuery,
@@ -67,7 +68,7 @@ async def count(call: KapuaCall) -> bytes:
     await list_query_from_body(call.request, SortField.CREATED)
     store = call.services.store.operations
     total = await store.count_operations(call.scope_id, _operation_filter(call))
-    return bodies.render_count(total)
+    return render_count(total)
 
 
 async def get(call: KapuaCall) -> bytes:
