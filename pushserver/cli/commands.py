@@ -21,15 +21,19 @@ COLUMNS = (
     *("id", "deviceId", "endpoint", "state", "createdAt", "attempts", "finishedAt"),
     *("delivery", "priority", "expiresAt", "createdBy", "operationId", "supersede"),
 )
-#: What a live table shows, by its headings.
-WATCHED_COLUMNS = {
-    "id": "id",
-    "device": "deviceId",
-    "endpoint": "endpoint",
-    "state": "state",
-    "attempts": "attempts",
-    "created": "createdAt",
-}
+_WATCHED = WatchedList(
+    fetch=lambda client, **filters: client.commands.list(**filters),
+    columns={
+        "id": "id",
+        "device": "deviceId",
+        "endpoint": "endpoint",
+        "state": "state",
+        "attempts": "attempts",
+        "created": "createdAt",
+    },
+    id_field="id",
+    unsteady=("createdAt",),
+)
 
 
 @Parameter(name="*")
@@ -110,17 +114,7 @@ async def watch(
     context: InjectedContext,
 ) -> int:
     """Show the newest commands as they are, again and again, until Ctrl-C."""
-    async with context.client() as client:
-        await watching.watch(
-            context,
-            WatchedList(
-                fetch=client.commands.list,
-                columns=WATCHED_COLUMNS,
-                id_field="id",
-                unsteady=("createdAt",),
-                filters=filters.api_fields(),
-            ),
-        )
+    await watching.watch(context, _WATCHED, filters.api_fields())
     return 0
 
 

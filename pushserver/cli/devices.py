@@ -30,16 +30,20 @@ COLUMNS = (
     *("deviceId", "name", "state", "online", "lastSeenAt", "tags", "queueDepth"),
     *("address", "pollPeriod", "hold", "keyed", "createdAt"),
 )
-#: What a live table shows, by its headings.
-WATCHED_COLUMNS = {
-    "device": "deviceId",
-    "name": "name",
-    "state": "state",
-    "last seen": "lastSeenAt",
-    "queue": "queueDepth",
-    "in flight": "inFlight.endpoint",
-    "tags": "tags",
-}
+_WATCHED = WatchedList(
+    fetch=lambda client, **filters: client.devices.list(**filters),
+    columns={
+        "device": "deviceId",
+        "name": "name",
+        "state": "state",
+        "last seen": "lastSeenAt",
+        "queue": "queueDepth",
+        "in flight": "inFlight.endpoint",
+        "tags": "tags",
+    },
+    id_field="deviceId",
+    unsteady=("lastSeenAt",),
+)
 
 
 @Parameter(name="*")
@@ -129,17 +133,7 @@ async def watch(
         "state": state and choose(state, DeviceState, "state"),
         "tag": tag and tag_filter(tag),
     }
-    async with context.client() as client:
-        await watching.watch(
-            context,
-            WatchedList(
-                fetch=client.devices.list,
-                columns=WATCHED_COLUMNS,
-                id_field="deviceId",
-                unsteady=("lastSeenAt",),
-                filters=filters,
-            ),
-        )
+    await watching.watch(context, _WATCHED, filters)
     return 0
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import attrs
@@ -19,6 +20,8 @@ from pushserver.cli.printing import format_exact
 from pushserver.cli.printing.instants import format_distance, is_instant
 from pushserver.client import MAX_PAGE_SIZE, Json
 
+#: Reads the first page of what is watched, of at most *limit* items.
+_Read = Callable[..., Awaitable[Json]]
 #: Seconds between two reads of the list.
 READ_INTERVAL = 2.0
 #: Lines of a terminal that a table needs besides its rows.
@@ -30,15 +33,15 @@ class WatchedList:
     """
     A list of the API, and what is shown of it.
 
-    *columns* are fields of an item, by their headings; a line is printed anew when one
-    of those changes that are not in *unsteady*.
+    *fetch* reads a page of it with a client. *columns* are fields of an item, by their
+    headings; a line is printed anew when one of those changes that are not in
+    *unsteady*.
     """
 
     fetch: Callable[..., Awaitable[Json]]
     columns: Mapping[str, str]
     id_field: str
     unsteady: Sequence[str] = ()
-    filters: Mapping[str, Any] = attrs.field(factory=dict)
 
     def row(self, item: Json) -> Json:
         """Return the fields that are shown, `a.b` for a field of a field."""
@@ -50,23 +53,36 @@ class WatchedList:
         return [_field(item, name) for name in names if name not in self.unsteady]
 
 
-async def watch(context: CliContext, watched: WatchedList) -> None:
-    """Show the list as it is, again and again, until Ctrl-C."""
-    console = Console(_environ=context.environ)
-    if context.json or not console.is_terminal or console.is_dumb_terminal:
-        await _print_changes(context, watched)
-        return
+async def watch(
+    context: CliContext, watched: WatchedList, filters: Mapping[str, Any]
+) -> None:
+    """Show what *filters* leave of the list, again and again, until Ctrl-C."""
+    async with context.client() as client:
+        read = partial(watched.fetch, client, **filters)
+        console = Console(_environ=context.environ)
+        if context.json or not console.is_terminal or console.is_dumb_terminal:
+            await _print_changes(context, watched, read)
+        else:
+            await _keep_table(context, watched, read, console)
+
+
+async def _keep_table(
+    context: CliContext, watched: WatchedList, read: _Read, console: Console
+) -> None:
+    """Show a table of as many items as fit."""
     rows = max(1, min(console.height - _FRAME_LINES, MAX_PAGE_SIZE))
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        async for page in _read_again(context, watched, rows):
+        async for page in _read_again(context, read, rows):
             live.update(_build_table(watched, page, utc_now()), refresh=True)
 
 
-async def _print_changes(context: CliContext, watched: WatchedList) -> None:
+async def _print_changes(
+    context: CliContext, watched: WatchedList, read: _Read
+) -> None:
     """Print each item, and again when something of it has changed."""
     printed: dict[str, list[Any]] = {}
     names, is_first = list(watched.columns.values()), True
-    async for page in _read_again(context, watched, MAX_PAGE_SIZE):
+    async for page in _read_again(context, read, MAX_PAGE_SIZE):
         seen = {}
         for item in page["items"]:
             key, steady = item[watched.id_field], watched.steady_cells(item)
@@ -80,15 +96,12 @@ async def _print_changes(context: CliContext, watched: WatchedList) -> None:
 
 
 async def _read_again(
-    context: CliContext, watched: WatchedList, limit: int
+    context: CliContext, read: _Read, limit: int
 ) -> AsyncIterator[Json]:
     """Yield the list's first page, anew each time; wait for a server that is away."""
-
-    async def read() -> Json:
-        return await watched.fetch(limit=limit, **watched.filters)
-
+    read_page = partial(read, limit=limit)
     while True:
-        yield await retry_while_unreachable(read, context.print_note)
+        yield await retry_while_unreachable(read_page, context.print_note)
         await asyncio.sleep(READ_INTERVAL)
 
 
