@@ -1,9 +1,10 @@
 """The judgements of `doctor`: pure functions, so that each line can be tested."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from operator import itemgetter
 from urllib.parse import urlsplit
 
 import attrs
@@ -35,6 +36,41 @@ class Finding:
     check: str
     found: str
     todo: str = ""
+
+
+RECEIVER_FAILS = Finding(
+    Level.WRONG,
+    "webhooks",
+    "Subscriptions whose receiver fails",
+    "See lastError in `pushserver subscriptions show ID`, and try `subscriptions ping"
+    " ID`.",
+)
+STOPPED = Finding(
+    Level.NOTICE,
+    "webhooks",
+    "Subscriptions that are paused or disabled",
+    "Run `pushserver subscriptions enable ID` to go on where it stopped.",
+)
+DEAD_LETTERS = Finding(
+    Level.NOTICE,
+    "webhooks",
+    "Subscriptions with dead letters",
+    "Run `pushserver subscriptions recover ID --since INSTANT` to send them.",
+)
+
+
+def findings_about(
+    items: Sequence[Json],
+    finding: Finding,
+    name: Callable[[Json], str] = itemgetter("deviceId"),
+) -> list[Finding]:
+    """Return *finding* with how many *items* it concerns, and which; none of none."""
+    if not items:
+        return []
+    more = ", …" if len(items) > MAX_LISTED_IDS else ""
+    names = ", ".join(map(name, items[:MAX_LISTED_IDS]))
+    found = f"{finding.found}: {len(items)} ({names}{more})."
+    return [attrs.evolve(finding, found=found)]
 
 
 def check_server(server: str, answer: ApiResponse, document: Json) -> Finding:
@@ -113,25 +149,9 @@ def check_subscriptions(subscriptions: Sequence[Json]) -> list[Finding]:
     ]
     dead = [each for each in subscriptions if each["backlog"]["dead"]]
     findings = [
-        *_subscriptions_finding(
-            failing,
-            Level.WRONG,
-            "Subscriptions whose receiver fails",
-            "See lastError in `pushserver subscriptions show ID`, and try"
-            " `subscriptions ping ID`.",
-        ),
-        *_subscriptions_finding(
-            stopped,
-            Level.NOTICE,
-            "Subscriptions that are paused or disabled",
-            "Run `pushserver subscriptions enable ID` to go on where it stopped.",
-        ),
-        *_subscriptions_finding(
-            dead,
-            Level.NOTICE,
-            "Subscriptions with dead letters",
-            "Run `pushserver subscriptions recover ID --since INSTANT` to send them.",
-        ),
+        *findings_about(failing, RECEIVER_FAILS, itemgetter("id")),
+        *findings_about(stopped, STOPPED, itemgetter("id")),
+        *findings_about(dead, DEAD_LETTERS, itemgetter("id")),
     ]
     if subscriptions and not findings:
         found = (
@@ -139,14 +159,3 @@ def check_subscriptions(subscriptions: Sequence[Json]) -> list[Finding]:
         )
         return [Finding(Level.OK, "webhooks", found)]
     return findings
-
-
-def _subscriptions_finding(
-    subscriptions: Sequence[Json], level: Level, what: str, todo: str
-) -> list[Finding]:
-    if not subscriptions:
-        return []
-    ids = ", ".join(each["id"] for each in subscriptions[:MAX_LISTED_IDS])
-    more = ", …" if len(subscriptions) > MAX_LISTED_IDS else ""
-    found = f"{what}: {len(subscriptions)} ({ids}{more})."
-    return [Finding(level, "webhooks", found, todo)]

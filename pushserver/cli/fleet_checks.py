@@ -1,11 +1,14 @@
 """What `doctor` makes of devices and their commands: pure functions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
-from pushserver.cli.checks import MAX_LISTED_IDS, Finding, Level
+import attrs
+
+from pushserver.cli.checks import Finding, Level, findings_about
 from pushserver.client import Json
 
 #: Seconds without a poll that are normal even for a device that polls often.
@@ -23,18 +26,77 @@ MANY_DEVICES = 10
 #: The most addresses that a line names.
 _MAX_SHUT_OUT = 10
 
+QUARANTINE = Finding(
+    Level.NOTICE,
+    "quarantine",
+    "Devices that wait in quarantine",
+    "Run `pushserver devices adopt ID` for those that are yours.",
+)
+NEVER_POLLED = Finding(
+    Level.NOTICE,
+    "unseen",
+    "Devices that never polled",
+    "Set push_server.push_remote_address on the device to this server, and check that"
+    " the id is its deviceId and not its serial.",
+)
+#: One may be switched off, which is nobody's fault.
+OFFLINE = Finding(
+    Level.NOTICE,
+    "offline",
+    "Devices that stopped polling",
+    "Check their power and network, and that the address did not change.",
+)
+CONFLICT = Finding(
+    Level.WRONG,
+    "identityConflict",
+    "Devices that two addresses poll as in turn",
+    "Two terminals have one id: find both by `address`, and give one another deviceId,"
+    " or give the right one a key with `pushserver devices key ID`.",
+)
+KEYLESS = Finding(
+    Level.WRONG,
+    "key",
+    "Keys that are not enforced",
+    "Give the device its new address. If it was not the device that polled without its"
+    " key, run `pushserver devices key ID --enforce`.",
+)
+NOT_PUSH = Finding(
+    Level.NOTICE,
+    "unknownCalls",
+    "Devices that made calls that are not Push",
+    "Nothing is there, so they got 404; `pushserver devices show ID` has the paths.",
+)
+OVERDUE = Finding(
+    Level.WRONG,
+    "inFlight",
+    "Commands whose time is over, and that are still in flight",
+    "See worker.round_failed in the server's log.",
+)
+LONG_UNANSWERED = Finding(
+    Level.NOTICE,
+    "inFlight",
+    f"Commands in flight for over {LONG_IN_FLIGHT} s",
+    "Nothing yet: each is given up when its responseTimeout is over.",
+)
+HELD = Finding(
+    Level.NOTICE,
+    "held",
+    "Commands that are held after a restore",
+    "See `pushserver commands --held`, then `commands release ID`, or `commands cancel"
+    " ID` for what was done already.",
+)
+
 
 def check_fleet(devices: Sequence[Json], now: datetime) -> list[Finding]:
     """Judge the devices: quarantined ones, those that never polled or stopped."""
     adopted = [device for device in devices if device["state"] == "adopted"]
-    candidates = [
-        _quarantine_finding([d for d in devices if d["state"] != "adopted"]),
-        _never_polled_finding([d for d in adopted if "lastSeenAt" not in d]),
-        _offline_finding([d for d in adopted if _is_offline(d, now)]),
-        _conflict_finding([d for d in adopted if "identityConflictAt" in d]),
-        _keyless_finding([d for d in adopted if "keyless" in d]),
+    findings = [
+        *findings_about([d for d in devices if d["state"] != "adopted"], QUARANTINE),
+        *findings_about([d for d in adopted if "lastSeenAt" not in d], NEVER_POLLED),
+        *findings_about([d for d in adopted if _is_offline(d, now)], OFFLINE),
+        *_judge_conflicts([d for d in adopted if "identityConflictAt" in d]),
+        *findings_about([d for d in adopted if "keyless" in d], KEYLESS, _say_keyless),
     ]
-    findings = [finding for finding in candidates if finding]
     healthy = sum(_is_healthy(device, now) for device in adopted)
     ok_text = f"Devices that poll as they should: {healthy}."
     if healthy or not findings:
@@ -63,7 +125,9 @@ def check_unknown_requests(devices: Sequence[Json], now: datetime) -> list[Findi
         for hint in (hints - {""}) or hints:
             by_hint[hint].append(device)
     return [
-        _unknown_requests_finding(hint, found, now) for hint, found in by_hint.items()
+        finding
+        for hint, found in by_hint.items()
+        for finding in _judge_unknown_requests(hint, found, now)
     ]
 
 
@@ -88,18 +152,8 @@ def check_in_flight(commands: Iterable[Json], now: datetime) -> list[Finding]:
         elif age > LONG_IN_FLIGHT:
             long.append(command)
     findings = [
-        *_in_flight_findings(
-            overdue,
-            Level.WRONG,
-            "Commands whose time is over, and that are still in flight",
-            "See worker.round_failed in the server's log.",
-        ),
-        *_in_flight_findings(
-            long,
-            Level.NOTICE,
-            f"Commands in flight for over {LONG_IN_FLIGHT} s",
-            "Nothing yet: each is given up when its responseTimeout is over.",
-        ),
+        *findings_about(overdue, OVERDUE, itemgetter("id")),
+        *findings_about(long, LONG_UNANSWERED, itemgetter("id")),
     ]
     return findings or [
         Finding(Level.OK, "commands", "No command is in flight for long.")
@@ -108,14 +162,7 @@ def check_in_flight(commands: Iterable[Json], now: datetime) -> list[Finding]:
 
 def check_held(commands: Sequence[Json]) -> list[Finding]:
     """Judge the commands that wait for somebody's decision after a restore."""
-    if not commands:
-        return []
-    found = f"Commands that are held after a restore: {_format_ids(commands, 'id')}."
-    todo = (
-        "See `pushserver commands --held`, then `commands release ID`, or `commands"
-        " cancel ID` for what was done already."
-    )
-    return [Finding(Level.NOTICE, "held", found, todo)]
+    return findings_about(commands, HELD, itemgetter("id"))
 
 
 def hint_for_path(path: str) -> str | None:
@@ -136,85 +183,27 @@ def hint_for_path(path: str) -> str | None:
     return None
 
 
-def _unknown_requests_finding(
+def _judge_unknown_requests(
     hint: str, devices: Sequence[Json], now: datetime
-) -> Finding:
-    found = f"Devices that made calls that are not Push: {_format_ids(devices)}."
-    if hint:
-        is_well = all(_is_healthy(device, now) for device in devices)
-        level = Level.NOTICE if is_well else Level.WRONG
-        return Finding(level, "unknownCalls", found, f"Perhaps {hint}.")
-    todo = (
-        "Nothing is there, so they got 404; `pushserver devices show ID` has the paths."
-    )
-    return Finding(Level.NOTICE, "unknownCalls", found, todo)
-
-
-def _in_flight_findings(
-    commands: Sequence[Json], level: Level, what: str, todo: str
 ) -> list[Finding]:
-    if not commands:
-        return []
-    found = f"{what}: {_format_ids(commands, 'id')}."
-    return [Finding(level, "inFlight", found, todo)]
+    if not hint:
+        return findings_about(devices, NOT_PUSH)
+    is_well = all(_is_healthy(device, now) for device in devices)
+    level = Level.NOTICE if is_well else Level.WRONG
+    finding = attrs.evolve(NOT_PUSH, level=level, todo=f"Perhaps {hint}.")
+    return findings_about(devices, finding)
 
 
-def _quarantine_finding(devices: Sequence[Json]) -> Finding | None:
-    if not devices:
-        return None
-    found = f"Devices that wait in quarantine: {_format_ids(devices)}."
-    todo = "Run `pushserver devices adopt ID` for those that are yours."
-    return Finding(Level.NOTICE, "quarantine", found, todo)
-
-
-def _never_polled_finding(devices: Sequence[Json]) -> Finding | None:
-    if not devices:
-        return None
-    found = f"Devices that never polled: {_format_ids(devices)}."
-    todo = (
-        "Set push_server.push_remote_address on the device to this server, and check"
-        " that the id is its deviceId and not its serial."
-    )
-    return Finding(Level.NOTICE, "unseen", found, todo)
-
-
-def _offline_finding(devices: Sequence[Json]) -> Finding | None:
-    """Return those that stopped: one may be switched off, which is nobody's fault."""
-    if not devices:
-        return None
-    found = f"Devices that stopped polling: {_format_ids(devices)}."
-    todo = "Check their power and network, and that the address did not change."
-    return Finding(Level.NOTICE, "offline", found, todo)
-
-
-def _conflict_finding(devices: Sequence[Json]) -> Finding | None:
-    if not devices:
-        return None
-    found = f"Devices that two addresses poll as in turn: {_format_ids(devices)}."
+def _judge_conflicts(devices: Sequence[Json]) -> list[Finding]:
     shut_out = sorted({d["shutOutAddress"] for d in devices if "shutOutAddress" in d})
-    if shut_out:
-        found += f" Shut out: {', '.join(shut_out[:_MAX_SHUT_OUT])}."
-    todo = (
-        "Two terminals have one id: find both by `address`, and give one another"
-        " deviceId, or give the right one a key with `pushserver devices key ID`."
-    )
-    return Finding(Level.WRONG, "identityConflict", found, todo)
+    more = f" Shut out: {', '.join(shut_out[:_MAX_SHUT_OUT])}." if shut_out else ""
+    return [
+        attrs.evolve(finding, found=finding.found + more)
+        for finding in findings_about(devices, CONFLICT)
+    ]
 
 
-def _keyless_finding(devices: Sequence[Json]) -> Finding | None:
-    if not devices:
-        return None
-    more = ", …" if len(devices) > MAX_LISTED_IDS else ""
-    shown = ", ".join(map(_format_keyless, devices[:MAX_LISTED_IDS]))
-    found = f"Keys that are not enforced: {len(devices)} ({shown}{more})."
-    todo = (
-        "Give the device its new address. If it was not the device that polled without"
-        " its key, run `pushserver devices key ID --enforce`."
-    )
-    return Finding(Level.WRONG, "key", found, todo)
-
-
-def _format_keyless(device: Json) -> str:
+def _say_keyless(device: Json) -> str:
     """Return a device, since when it is served without its key, and from where."""
     keyless = device["keyless"]
     since = f" since {keyless['since']}" if "since" in keyless else ""
@@ -238,10 +227,3 @@ def age_seconds(instant: Any, now: datetime) -> float:
     if instant is None:
         return 0.0
     return (now - datetime.fromisoformat(instant).astimezone(UTC)).total_seconds()
-
-
-def _format_ids(items: Sequence[Mapping[str, Any]], id_name: str = "deviceId") -> str:
-    """Return how many there are, and the ids of the first."""
-    more = ", …" if len(items) > MAX_LISTED_IDS else ""
-    ids = ", ".join(item[id_name] for item in items[:MAX_LISTED_IDS])
-    return f"{len(items)} ({ids}{more})"
