@@ -61,7 +61,7 @@ async def _run_checks(
             # It loads the simulated devices, which nothing else here needs.
             from pushserver.cli.round_trip import check_round_trip  # noqa: PLC0415
 
-            yield await check_round_trip(client)
+            yield await check_round_trip(client, datetime.now(UTC))
     except Unreachable as error:
         todo = "Start it with `pushserver serve`, or give --server its address."
         yield Finding(Level.WRONG, "server", str(error), todo)

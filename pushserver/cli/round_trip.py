@@ -2,13 +2,15 @@
 
 It happens in a scope that is made for it and deleted with all that was in it: no device
 of anybody gets anything, no subscription hears of it, and no list shows it. What stays
-are two entries of the audit, the scope's beginning and its end: nobody evades that.
+are two entries of the audit, the scope's beginning and its end: nobody evades that. The
+scope of a doctor that was killed is deleted by a later one.
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from urllib.parse import urlsplit
@@ -18,25 +20,31 @@ import aiohttp
 from pushserver.cli.checks import Finding, Level
 from pushserver.cli.context import CliError
 from pushserver.client import ApiError, Client, ClientError, Json
+from pushserver.model.token import Permission
 from pushserver.simulate import DeviceHttpClient, SimulatedDevice
 
-#: How the names of the scopes begin, so that one that was left is recognised.
-SCOPE_PREFIX = "doctor-"
+#: How the scopes are called, so that one that was left is recognised: no tenant is.
+_NAME_PREFIX, _NAME_BYTES = "doctor-", 8
+_NAME = re.compile(rf"{_NAME_PREFIX}[0-9a-f]{{{2 * _NAME_BYTES}}}")
+#: No doctor takes longer, so that a scope that is older was left by one.
+LEFT_AFTER = timedelta(minutes=10)
 HTTP_FORBIDDEN = 403
 HTTP_CONFLICT = 409
 #: The ids of its devices, at the end of what ids may be. They are few: of each id that
 #: was ever there a PostgreSQL keeps one row, the version of its lane.
 FIRST_DEVICE, DEVICES = 2**63 - 1000, 16
+_DEVICE_IDS = frozenset(str(FIRST_DEVICE + number) for number in range(DEVICES))
 #: Seconds for the command to come back.
 _PATIENCE = 10
 #: Instants are the server's; its clock may be ahead of this one.
 _PURGE_AHEAD = timedelta(days=1)
 
 
-async def check_round_trip(client: Client) -> Finding:
+async def check_round_trip(client: Client, now: datetime) -> Finding:
     """Send a command to a device that answers at once, and judge what came back."""
     started_at = monotonic()
     try:
+        await _delete_scopes_left(client, now - LEFT_AFTER)
         async with _own_scope(client) as own:
             state = await asyncio.wait_for(_send_and_answer(own), _PATIENCE)
     except ApiError as error:
@@ -68,7 +76,8 @@ def _failed(reason: str) -> Finding:
 @asynccontextmanager
 async def _own_scope(client: Client) -> AsyncIterator[Client]:
     """Make a scope for the length of the block; whatever happens, it is deleted."""
-    scope = await client.scopes.create(SCOPE_PREFIX + secrets.token_hex(8))
+    name = _NAME_PREFIX + secrets.token_hex(_NAME_BYTES)
+    scope = await client.scopes.create(name)
     try:
         async with Client(client.server, scope["token"]) as own:
             try:
@@ -77,6 +86,26 @@ async def _own_scope(client: Client) -> AsyncIterator[Client]:
                 await _delete_everything(own)
     finally:
         await client.scopes.delete(scope["id"])
+
+
+async def _delete_scopes_left(client: Client, before: datetime) -> None:
+    """Delete the scopes that doctors made before that instant, and left."""
+    for scope in (await client.scopes.list())["items"]:
+        created_at = datetime.fromisoformat(scope["createdAt"])
+        if _NAME.fullmatch(scope["name"]) and created_at < before:
+            # Another doctor may be deleting the same one.
+            with suppress(ApiError):
+                await _delete_scope_left(client, scope["id"])
+
+
+async def _delete_scope_left(client: Client, scope_id: str) -> None:
+    token = await client.scopes.create_token(scope_id, "doctor", [Permission.ADMIN])
+    async with Client(client.server, token["token"]) as left:
+        devices = (await left.devices.list())["items"]
+        if not _DEVICE_IDS.issuperset(device["deviceId"] for device in devices):
+            return  # whatever its name is, somebody works in it
+        await _delete_everything(left)
+    await client.scopes.delete(scope_id)
 
 
 async def _send_and_answer(own: Client) -> str:

@@ -47,6 +47,13 @@ class ScopeCalls:
         """Create a scope; its first token is shown only this once."""
         return await self._api.call("POST", "scopes", body={"name": name})
 
+    async def create_token(
+        self, scope_id: str, name: str, permissions: Sequence[str]
+    ) -> Json:
+        """Create a token for another scope; its secret is shown only this once."""
+        body = {"name": name, "permissions": [*permissions]}
+        return await self._api.call("POST", "scopes", scope_id, "tokens", body=body)
+
     async def delete(self, scope_id: str) -> None:
         """Delete a scope in which there is nothing but tokens."""
         await self._api.request("DELETE", "scopes", scope_id)

@@ -5,13 +5,19 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
 import aiohttp
 
 from pushserver.cli import main
-from pushserver.cli.round_trip import DEVICES, FIRST_DEVICE, check_round_trip
+from pushserver.cli.round_trip import (
+    DEVICES,
+    FIRST_DEVICE,
+    LEFT_AFTER,
+    check_round_trip,
+)
 from pushserver.client import Client
 from pushserver.simulate import DeviceHttpClient, SimulatedDevice
 from tests.database_rows import every_row
@@ -37,7 +43,7 @@ def run_round_trip(server: Program) -> str:
 
     async def run() -> str:
         async with Client(server.url, server.token) as api:
-            return (await check_round_trip(api)).level
+            return (await check_round_trip(api, datetime.now(UTC))).level
 
     return asyncio.run(run())
 
@@ -101,6 +107,48 @@ async def test_doctors_at_once(server: Program) -> None:
     assert ["ok"] * 4 == await asyncio.gather(*looks)
 
 
+async def test_scope_of_a_doctor_that_was_killed(server: Program) -> None:
+    """
+    What a doctor left that was killed is deleted by one who comes later; a tenant whose
+    scope is called alike keeps it.
+    """
+    killed, tenant, namesake = (
+        "doctor-0123456789abcdef",
+        "doctor-who",
+        "doctor-" + "0" * 16,
+    )
+    async with Client(server.url, server.token) as api:
+        await leave_scope(api, killed, str(FIRST_DEVICE))
+        await leave_scope(api, tenant, "478435")
+        await leave_scope(api, namesake, "478436")
+        soon = await check_round_trip(api, datetime.now(UTC))
+
+        assert ("ok", {"default", killed, tenant, namesake}) == (
+            soon.level,
+            await scope_names(api),
+        )
+
+        later = await check_round_trip(api, datetime.now(UTC) + 2 * LEFT_AFTER)
+
+        assert ("ok", {"default", tenant, namesake}) == (
+            later.level,
+            await scope_names(api),
+        )
+
+
+async def leave_scope(api: Client, name: str, device: str) -> None:
+    """Make a scope in which a device was given a command, and leave it."""
+    scope = await api.scopes.create(name)
+    async with Client(api.server, scope["token"]) as own:
+        await own.devices.put(device)
+        await own.commands.enqueue(device, {"endpoint": "system_information"})
+
+
+async def scope_names(api: Client) -> set[str]:
+    """Return the names of all scopes."""
+    return {scope["name"] for scope in (await api.scopes.list())["items"]}
+
+
 async def test_without_round_trip(server: Program) -> None:
     """
     --no-round-trip changes nothing at all, for whoever asks every minute.
@@ -134,10 +182,10 @@ async def test_device_ids_that_are_taken(server: Program) -> None:
         first, *others = range(FIRST_DEVICE, FIRST_DEVICE + DEVICES)
         for number in others:
             await api.devices.put(str(number))
-        assert "ok" == (await check_round_trip(api)).level
+        assert "ok" == (await check_round_trip(api, datetime.now(UTC))).level
 
         await api.devices.put(str(first))
-        finding = await check_round_trip(api)
+        finding = await check_round_trip(api, datetime.now(UTC))
 
         assert "all of the doctor's devices are in use" in finding.found
         assert ["default"] == [s["name"] for s in (await api.scopes.list())["items"]]
