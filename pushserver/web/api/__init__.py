@@ -29,10 +29,11 @@ from pushserver.web.api import (
     webhook_deliveries,
     withdrawals,
 )
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.openapi.document import document
 from pushserver.web.api.openapi.schemas import JsonObject
 from pushserver.web.api.responses import BASE_PATH, json_response
-from pushserver.web.api.route import ApiCall, ApiRoute
+from pushserver.web.api.route import ApiRoute
 from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.middleware import ExpectHandler, Handler, with_error_responses

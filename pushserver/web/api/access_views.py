@@ -7,10 +7,10 @@ from pushserver.model.token import Token
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.token_limits import TokenLimits
 from pushserver.web.api.access_types import ScopeOut, TokenIn, TokenOut
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.device_fields import parse_device_ids
 from pushserver.web.api.rendering import render
-from pushserver.web.api.route import ApiCall
 
 
 def token_out(

@@ -20,12 +20,12 @@ from pushserver.web.api.audit_types import (
     AuditQuery,
     AuditTargetOut,
 )
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import optional_instant_range
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import cap_limit, optional_int64
 from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import list_response, page_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 

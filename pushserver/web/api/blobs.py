@@ -5,9 +5,9 @@ from aiohttp import web
 from pushserver.errors import NotFound
 from pushserver.model.token import Permission
 from pushserver.web.api.blob_types import BlobOut
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, location
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.blob_response import BlobResponse

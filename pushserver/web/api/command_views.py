@@ -11,6 +11,7 @@ from pushserver.model.order import Order
 from pushserver.model.token import Permission, Token
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.storage.history import CommandRecord
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_types import (
     CommandOut,
     CommandResultOut,
@@ -19,7 +20,6 @@ from pushserver.web.api.command_types import (
 )
 from pushserver.web.api.rendering import as_seconds, raw_json, render
 from pushserver.web.api.responses import json_response
-from pushserver.web.api.route import ApiCall
 
 
 def command_out(

@@ -12,6 +12,7 @@ from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
 from pushserver.services.off_loop import in_pieces
 from pushserver.storage.history import CommandFilter, CommandRecord
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import optional_instant_range
 from pushserver.web.api.command_requests import (
     CommandsQuery,
@@ -25,7 +26,6 @@ from pushserver.web.api.enqueue import render_created
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import created_id, created_response, page_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import OCTET_STREAM

@@ -10,6 +10,7 @@ from pushserver.model.device import Device
 from pushserver.model.token import Permission
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.accept import preferred_media_type
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_csv import (
     COLUMNS,
     TAG_PREFIX,
@@ -21,7 +22,6 @@ from pushserver.web.api.device_query import device_filter
 from pushserver.web.api.device_types import DeviceImportRow, ExportFormat, ExportQuery
 from pushserver.web.api.rendering import as_seconds
 from pushserver.web.api.responses import encode_json
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.draining import write_and_drain

@@ -7,8 +7,8 @@ from msgspec import UNSET
 
 from pushserver.clock import micros
 from pushserver.errors import Invalid
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_types import DeviceImportRow, DeviceIn
-from pushserver.web.api.route import ApiCall
 
 
 def optional_device_id(call: ApiCall[Any, Any], text: str | None) -> int | None:

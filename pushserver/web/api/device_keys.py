@@ -9,6 +9,7 @@ from pushserver.model.device import Device
 from pushserver.model.token import Permission
 from pushserver.services.off_loop import in_pieces, run_in_thread
 from pushserver.web.api.accept import preferred_media_type
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_csv import with_apostrophe, write_rows
 from pushserver.web.api.device_import import CSV
 from pushserver.web.api.device_key_types import (
@@ -22,7 +23,6 @@ from pushserver.web.api.device_views import keyless_out
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector
 from pushserver.web.api.responses import json_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE

@@ -14,9 +14,9 @@ from pushserver.model.device_filter import (
     fold,
 )
 from pushserver.model.ids import parse_int64
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_fields import parse_tags
 from pushserver.web.api.device_types import DevicesQuery, ExportQuery
-from pushserver.web.api.route import ApiCall
 
 
 def device_filter(

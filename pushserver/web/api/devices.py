@@ -12,6 +12,7 @@ from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.model.token import Permission
 from pushserver.model.unknown_request import UnknownRequest
 from pushserver.services.off_loop import in_pieces
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_fields import device_settings
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
 from pushserver.web.api.device_query import (
@@ -33,7 +34,6 @@ from pushserver.web.api.once import Idempotency
 from pushserver.web.api.query import cap_limit
 from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, page_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.response import make_response

@@ -20,6 +20,7 @@ from pushserver.services.door_permission import require_door_permission
 from pushserver.services.enqueue_warnings import enqueue_warnings
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.queue import Enqueued
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import (
     COMMAND_OR_LIST,
     keep_bodies,
@@ -43,7 +44,6 @@ from pushserver.web.api.prefer import (
     preference_applied,
 )
 from pushserver.web.api.responses import created_id, encode_json, location
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM

@@ -18,9 +18,9 @@ from pushserver.model.subscription import (
 from pushserver.model.token import Permission, Token
 from pushserver.services.completion_waiters import wait_at_most
 from pushserver.services.event_renderer import EventRenderer
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.event_names import parse_event_names
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import EventsQuery
 from pushserver.web.api.tags import Tag

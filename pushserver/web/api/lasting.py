@@ -8,6 +8,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.services.end_waiting import wait_until_over
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.prefer import granted_wait, preference_applied
 from pushserver.web.api.query import MAX_WAIT
 from pushserver.web.api.responses import (
@@ -16,7 +17,6 @@ from pushserver.web.api.responses import (
     encode_json,
     json_response,
 )
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.types import Out
 
 _Call: TypeAlias = ApiCall[Any, Any]

@@ -11,6 +11,7 @@ from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
 from pushserver.services.notifications import ProgressReport
 from pushserver.storage.operations import OperationFilter
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.command_requests import WaitQuery
 from pushserver.web.api.device_fields import optional_device_id
@@ -41,7 +42,6 @@ from pushserver.web.api.responses import (
     json_response,
     list_response,
 )
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 
@@ -200,7 +200,7 @@ async def list_notifications(call: ApiCall[PageQuery, None]) -> web.StreamRespon
     """List an operation's notifications in the order they were made."""
     operation_id, services = call.path_int64("operation_id"), call.services
     await services.operations.get(call.scope_id, operation_id)
-    notifications = services.store.operations.notifications
+    notifications = services.store.notifications.notifications
     fetch = partial(notifications, call.scope_id, operation_id)
     return await list_response(
         call, NotificationsOut, fetch, notification_out, cursor="after", start=0

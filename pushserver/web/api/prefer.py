@@ -4,8 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.query import MAX_WAIT
-from pushserver.web.api.route import ApiCall
 
 PREFER_HEADER = {"Prefer": "wait=20 waits for the outcome, 60 seconds at the most."}
 

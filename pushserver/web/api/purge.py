@@ -7,10 +7,10 @@ from aiohttp import web
 from msgspec import Meta
 
 from pushserver.model.token import Permission
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.api.types import In, Out

@@ -7,9 +7,9 @@ import msgspec
 from aiohttp import web
 
 from pushserver.services.off_loop import in_pieces
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.once import REPLAYED_HEADER
 from pushserver.web.api.query import cap_limit, optional_int64
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.types import PageOut
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.request import public_base

@@ -9,13 +9,13 @@ from pushserver.model.command import Result
 from pushserver.model.token import Permission
 from pushserver.services.off_loop import in_pieces
 from pushserver.services.result_waiting import wait_for_results
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_requests import ResultsQuery
 from pushserver.web.api.command_types import ResultOut, ResultsOut
 from pushserver.web.api.command_views import result_out
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import json_response, next_link
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.spooled_response import respond_in_turn

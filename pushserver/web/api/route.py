@@ -1,20 +1,16 @@
 """A call of the API: one declaration that checks, serves and describes it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import msgspec
 from aiohttp import web
 
 from pushserver.errors import Forbidden, NotFound
-from pushserver.model.actor import Actor
-from pushserver.model.device import DeviceIdentity
-from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission, Token
-from pushserver.services.idempotency import IdempotentRequest
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.once import (
     HEADER,
     REPLAYED_HEADER,
@@ -25,9 +21,8 @@ from pushserver.web.api.once import (
 from pushserver.web.api.query import NO_QUERY, NoQuery, decode_query
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.api.tags import Tag
-from pushserver.web.api.token_life import while_valid
 from pushserver.web.api.types import PageOut
-from pushserver.web.authentication import find_token, request_actor
+from pushserver.web.authentication import find_token
 from pushserver.web.body_budget import call_after_request
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
@@ -41,10 +36,7 @@ from pushserver.web.json_body import (
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.services import SERVICES, Services
 from pushserver.web.spool import Spool
-from pushserver.web.waiting import while_peer_stays
 
-Q = TypeVar("Q")
-B = TypeVar("B")
 T = TypeVar("T")
 
 _ONCE_HEADER = {HEADER: "The same key and request get the same answer, 24 h."}
@@ -53,82 +45,6 @@ _ANONYMOUS = Token(
 )
 _BODY_ERROR_STATUSES = (400, 408, 411, 413, 415, 422)
 _RAW_BODY_HINT = f" It goes with a body of {OCTET_STREAM}; JSON has it as a field."
-
-
-@attrs.frozen
-class ApiCall(Generic[Q, B]):
-    """
-    A checked request: who calls, its query and its body, decoded.
-
-    `path_params` are the named parts of its path. `idempotency`: its Idempotency-Key,
-    under which the handler stores its answer with its change. `log_fields` is for its
-    log line: ids, states and counts, never a payload, a key or a token. Bytes are in a
-    `spool` while the call runs, and not in `raw_body`.
-    """
-
-    request: web.Request
-    path_params: Mapping[str, str]
-    services: Services
-    token: Token
-    query: Q
-    media_type: str
-    raw_body: bytes
-    body: B
-    idempotency: IdempotentRequest | None
-    log_fields: dict[str, object]
-    spool: Spool | None = None
-
-    @property
-    def scope_id(self) -> int:
-        """The scope in which the call reads and writes: the token's."""
-        return self.token.scope_id
-
-    @property
-    def actor(self) -> Actor:
-        """Who calls, and from where; for what the call changes."""
-        return request_actor(self.request, self.token)
-
-    @asynccontextmanager
-    async def waiting(self, seconds: float) -> AsyncIterator[None]:
-        """
-        Count the call as one that waits during the block, if it waits at all.
-
-        The block ends early once the program sends no more, and with the token. After
-        it, the token and what it reaches are checked as if the call came now.
-
-        Raises:
-            TooMany: too many wait already.
-            Unauthorized: the token was revoked, or has expired.
-            NotFound: what the path names is no longer within its reach.
-        """
-        if not seconds:
-            yield
-            return
-        with self.services.wait_bounds.waiting(self.token.id):
-            async with (
-                while_valid(self.services, self.token),
-                while_peer_stays(self.request),
-            ):
-                yield
-        await require_reach(self)
-
-    def path_int64(self, name: str) -> int:
-        """
-        Return a number from the path.
-
-        Raises:
-            Invalid: it is not a number, or does not fit into 64 bits.
-        """
-        return parse_int64(self.path_params[name], field_name=name)
-
-    def path_device(self) -> DeviceIdentity:
-        """
-        Return the device that the path names.
-
-        Raises:
-            Invalid: no device has such an id.
-        """
-        return self.services.protocols.identify(self.path_params["device_id"])
 
 
 @attrs.frozen(kw_only=True)
@@ -196,12 +112,12 @@ class ApiRoute:
         return {**once, **self.request_headers}
 
     @property
-    def all_response_headers(self) -> Collection[str]:
-        """The headers that a success may have, besides those of every answer."""
+    def all_response_headers(self) -> Sequence[str]:
+        """The headers that a success may have beside those of every answer, sorted."""
         once = () if self.idempotency is None else REPLAYED_HEADER
         types = (self.response_type, self.created_type)
         is_page = any(isinstance(t, type) and issubclass(t, PageOut) for t in types)
-        return {*once, *self.response_headers, *(("Link",) if is_page else ())}
+        return sorted({*once, *self.response_headers, *(["Link"] if is_page else [])})
 
     @property
     def error_statuses(self) -> list[int]:
@@ -235,49 +151,61 @@ class ApiRoute:
         What is not found may have been created on another server just now: unless the
         handler decodes its own body, it is called again once this server caught up.
         """
-        token, log_fields = _ANONYMOUS, request[LOG_FIELDS]
-        if self.permission is not None:
-            authorization = request.headers.get("Authorization")
-            token = await find_token(services, authorization, request.remote)
-            log_fields["token_id"] = token.id
-            if not token.has_permission(self.permission):
-                raise Forbidden(f"This call needs the permission {self.permission}.")
-            refuse_whole_scope(token, path_params, limits_itself=self.limits_itself)
-        header = request.headers.get("Content-Type", "")
-        content_type = header.partition(";")[0].strip().lower()
-        query = self._decode_query(request, content_type)
-        raw_body, spool = await self._receive_body(request, services, content_type)
-        body = None
-        if self.media_types and spool is None:
-            body = await self._decode_body(request, content_type, raw_body)
-        idempotency = None
-        if self.idempotency is not None and HEADER in request.headers:
-            idempotency = await parse_idempotent_request(
-                request, token, content_type, raw_body, spool
-            )
-        call: ApiCall[Any, Any] = ApiCall(
-            request,
-            path_params,
-            services,
-            token,
-            query,
-            content_type,
-            raw_body,
-            body,
-            idempotency,
-            log_fields,
-            spool,
-        )
-        if idempotency is None:
+        call = await self._parse_call(request, services, path_params)
+        once = call.idempotency
+        if once is None:
             return await self._answer(call)
         keys = services.idempotency_keys
-        with keys.lock(idempotency.key):
+        with keys.lock(once.key):
             if self.idempotency is Idempotency.WITH_CHANGE:
                 return await self._answer(call)
             # What it was shown before, it may not see any more.
             await self._caught_up(call, require_reach)
-            answer = partial(self._answer, call)
-            return await answer_once(keys, idempotency, request, answer)
+            return await answer_once(keys, once, request, partial(self._answer, call))
+
+    async def _parse_call(
+        self, request: web.Request, services: Services, path_params: Mapping[str, str]
+    ) -> ApiCall[Any, Any]:
+        token = await self._authorize(request, services, path_params)
+        header = request.headers.get("Content-Type", "")
+        media_type = header.partition(";")[0].strip().lower()
+        query = self._decode_query(request, media_type)
+        raw_body, spool = await self._receive_body(request, services, media_type)
+        body = None
+        if self.media_types and spool is None:
+            body = await self._decode_body(request, media_type, raw_body)
+        once = None
+        if self.idempotency is not None and HEADER in request.headers:
+            once = await parse_idempotent_request(
+                request, token, media_type, raw_body, spool
+            )
+        return ApiCall(
+            request=request,
+            path_params=path_params,
+            services=services,
+            token=token,
+            query=query,
+            media_type=media_type,
+            raw_body=raw_body,
+            body=body,
+            idempotency=once,
+            log_fields=request[LOG_FIELDS],
+            spool=spool,
+        )
+
+    async def _authorize(
+        self, request: web.Request, services: Services, path_params: Mapping[str, str]
+    ) -> Token:
+        """Return the token of who calls, which may make this call at all."""
+        if self.permission is None:
+            return _ANONYMOUS
+        authorization = request.headers.get("Authorization")
+        token = await find_token(services, authorization, request.remote)
+        request[LOG_FIELDS]["token_id"] = token.id
+        if not token.has_permission(self.permission):
+            raise Forbidden(f"This call needs the permission {self.permission}.")
+        refuse_whole_scope(token, path_params, limits_itself=self.limits_itself)
+        return token
 
     async def _answer(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
         return await self._caught_up(call, self._call_handler)

@@ -16,8 +16,8 @@ from pushserver.web.api.access_types import (
     ServerOut,
     StorageOut,
 )
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.responses import json_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.services import Services

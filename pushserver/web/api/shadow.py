@@ -19,6 +19,7 @@ from pushserver.model.token import Permission, Token
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.shadow_tasks import plan_shadow_task
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_duration
 from pushserver.web.api.command_types import CommandsOut
 from pushserver.web.api.enqueue import render_created
@@ -28,7 +29,6 @@ from pushserver.web.api.prefer import PREFER_HEADER
 from pushserver.web.api.rendering import raw_json
 from pushserver.web.api.rendering import render as render_struct
 from pushserver.web.api.responses import encoded_json_response, json_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.shadow_types import (
     MergePatchIn,

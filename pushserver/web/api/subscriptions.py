@@ -9,11 +9,11 @@ from pushserver.model.subscription import READABLE, Subscription, what_token_rea
 from pushserver.model.token import Permission
 from pushserver.services.result_permission import require_results_read
 from pushserver.services.token_reach import narrow_subscription, reaches_subscription
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_fields import parse_device_ids
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import (
     BacklogOut,

@@ -19,12 +19,12 @@ from pushserver.services.task_creation import CreatedTask
 from pushserver.services.tasks import Tasks
 from pushserver.services.upgrades import Upgrades
 from pushserver.storage.tasks import TaskFilter
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.lasting import Lasting
 from pushserver.web.api.operation_views import dry_run_out
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.reach import own_tasks, require_reach_of_task
 from pushserver.web.api.responses import created_id, json_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.task_types import TasksQuery
 from pushserver.web.services import Services

@@ -9,6 +9,7 @@ from pushserver.errors import Invalid
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.target import TargetSelector
 from pushserver.model.token import Permission
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_requests import WaitQuery
 from pushserver.web.api.lasting import Lasting
 from pushserver.web.api.once import Idempotency
@@ -20,7 +21,6 @@ from pushserver.web.api.operation_parsing import (
 from pushserver.web.api.operation_views import task_out
 from pushserver.web.api.prefer import PREFER_HEADER
 from pushserver.web.api.responses import encode_json, list_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.tags import Tag

@@ -5,9 +5,9 @@ from aiohttp import web
 from pushserver.model.token import Permission
 from pushserver.web.api.access_types import RevokeQuery, TokenIn, TokenOut, TokensOut
 from pushserver.web.api.access_views import parse_token_limits, token_out
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.response import make_response

@@ -9,13 +9,13 @@ from pushserver.model.token import Permission
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
 from pushserver.services.upgrades import UpgradeProgress
 from pushserver.storage.upgrades import DeviceUpgradeFilter
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_requests import WaitQuery
 from pushserver.web.api.lasting import Lasting
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector, parse_upgrade
 from pushserver.web.api.prefer import PREFER_HEADER
 from pushserver.web.api.responses import encode_json, list_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.api.task_course import (

@@ -5,10 +5,10 @@ from functools import partial
 from aiohttp import web
 
 from pushserver.model.token import Permission
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response, list_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import (
     PingOut,

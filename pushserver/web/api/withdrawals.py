@@ -11,6 +11,7 @@ from pushserver.model.state import CommandState
 from pushserver.model.token import Permission
 from pushserver.services.withdrawals import WithdrawnCounts
 from pushserver.storage.history import CommandFilter
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.command_requests import CancelIn, CancelQuery, DryRunQuery
 from pushserver.web.api.command_types import CancelOut, CommandOut
@@ -18,7 +19,6 @@ from pushserver.web.api.command_views import record_response
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.responses import json_response
-from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 

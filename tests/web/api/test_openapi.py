@@ -52,6 +52,19 @@ async def test_served(server: LocalServer) -> None:
     openapi_spec_validator.validate(served)
 
 
+def test_same_text_in_every_process() -> None:
+    """
+    What has no order of its own is sorted, so that two servers send the same text.
+    """
+    headers = [
+        list(answer.get("headers", ()))
+        for call in CALLS.values()
+        for answer in call["responses"].values()
+    ]
+
+    assert list(map(sorted, headers)) == headers
+
+
 def test_complete() -> None:
     """
     Every route is described, and what it answers without the right token.

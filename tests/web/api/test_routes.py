@@ -3,8 +3,9 @@
 from aiohttp import web
 
 from pushserver.model.token import Permission
+from pushserver.web.api.call import ApiCall
 from pushserver.web.api.operation_types import PageQuery
-from pushserver.web.api.route import ApiCall, ApiRoute
+from pushserver.web.api.route import ApiRoute
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.api.task_types import RetryIn

@@ -1,0 +1,99 @@
+"""One request to the API, checked and decoded: what a handler gets."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+import attrs
+from aiohttp import web
+
+from pushserver.model.actor import Actor
+from pushserver.model.device import DeviceIdentity
+from pushserver.model.ids import parse_int64
+from pushserver.model.token import Token
+from pushserver.services.idempotency import IdempotentRequest
+from pushserver.web.api.reach import require_reach
+from pushserver.web.api.token_life import while_valid
+from pushserver.web.authentication import request_actor
+from pushserver.web.services import Services
+from pushserver.web.spool import Spool
+from pushserver.web.waiting import while_peer_stays
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+
+@attrs.frozen
+class ApiCall(Generic[Q, B]):
+    """
+    A checked request: who calls, its query and its body, decoded.
+
+    `path_params` are the named parts of its path. `idempotency`: its Idempotency-Key,
+    under which the handler stores its answer with its change. `log_fields` is for its
+    log line: ids, states and counts, never a payload, a key or a token. Bytes are in a
+    `spool` while the call runs, and not in `raw_body`.
+    """
+
+    request: web.Request
+    path_params: Mapping[str, str]
+    services: Services
+    token: Token
+    query: Q
+    media_type: str
+    raw_body: bytes
+    body: B
+    idempotency: IdempotentRequest | None
+    log_fields: dict[str, object]
+    spool: Spool | None = None
+
+    @property
+    def scope_id(self) -> int:
+        """The scope in which the call reads and writes: the token's."""
+        return self.token.scope_id
+
+    @property
+    def actor(self) -> Actor:
+        """Who calls, and from where; for what the call changes."""
+        return request_actor(self.request, self.token)
+
+    @asynccontextmanager
+    async def waiting(self, seconds: float) -> AsyncIterator[None]:
+        """
+        Count the call as one that waits during the block, if it waits at all.
+
+        The block ends early once the program sends no more, and with the token. After
+        it, the token and what it reaches are checked as if the call came now.
+
+        Raises:
+            TooMany: too many wait already.
+            Unauthorized: the token was revoked, or has expired.
+            NotFound: what the path names is no longer within its reach.
+        """
+        if not seconds:
+            yield
+            return
+        with self.services.wait_bounds.waiting(self.token.id):
+            async with (
+                while_valid(self.services, self.token),
+                while_peer_stays(self.request),
+            ):
+                yield
+        await require_reach(self)
+
+    def path_int64(self, name: str) -> int:
+        """
+        Return a number from the path.
+
+        Raises:
+            Invalid: it is not a number, or does not fit into 64 bits.
+        """
+        return parse_int64(self.path_params[name], field_name=name)
+
+    def path_device(self) -> DeviceIdentity:
+        """
+        Return the device that the path names.
+
+        Raises:
+            Invalid: no device has such an id.
+        """
+        return self.services.protocols.identify(self.path_params["device_id"])
