@@ -96,7 +96,7 @@ class Notifications:
     ) -> bool:
         """Delete one notification; tell whether it was there."""
         deleted = AuditAction.NOTIFICATION_DELETE
-        count = await self.store.operations.delete_notifications(
+        count = await self.store.notifications.delete_notifications(
             operation.scope_id,
             operation.id,
             [notification_id],

@@ -196,7 +196,7 @@ class Operations:
 
     async def delete(self, operation: Operation, actor: Actor = SERVER) -> None:
         """Cancel and delete an operation and its notifications; results stay."""
-        remove = self.store.operations.delete_notifications
+        remove = self.store.notifications.delete_notifications
         key = operation.scope_id, operation.id
         while await remove(*key, None, limit=_BATCH_SIZE) == _BATCH_SIZE:
             pass

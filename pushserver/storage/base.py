@@ -20,6 +20,7 @@ from pushserver.storage.commands import CommandStore
 from pushserver.storage.devices import DeviceStore
 from pushserver.storage.history import CommandHistory
 from pushserver.storage.integrity import IntegrityStore
+from pushserver.storage.notifications import NotificationStore
 from pushserver.storage.operations import OperationStore
 from pushserver.storage.retention import RetentionStore
 from pushserver.storage.scopes import ScopeStore, TokenStore
@@ -43,7 +44,11 @@ class Store(
 
     @property
     def operations(self) -> OperationStore:
-        """Operations and their notifications."""
+        """Operations and their steps."""
+
+    @property
+    def notifications(self) -> NotificationStore:
+        """The notifications of operations."""
 
     @property
     def tasks(self) -> TaskStore:

@@ -1,4 +1,4 @@
-"""Operations, their steps and their notifications."""
+"""Operations and their steps."""
 
 import enum
 from collections.abc import Sequence
@@ -6,9 +6,8 @@ from typing import Protocol
 
 import attrs
 
-from pushserver.model.audit import AuditEntry
 from pushserver.model.command_request import Step
-from pushserver.model.operation import Notification, Operation, OperationStatus
+from pushserver.model.operation import Operation, OperationStatus
 from pushserver.model.state import CommandState
 
 
@@ -77,11 +76,7 @@ class DueStep:
 
 
 class OperationStore(Protocol):
-    """
-    Reading operations; decisions on their devices' lanes write them.
-
-    The notifications of an operation that does not exist are an empty list.
-    """
+    """Reading operations; decisions on their devices' lanes write them."""
 
     async def find_operation(
         self, scope_id: int, operation_id: int
@@ -122,38 +117,3 @@ class OperationStore(Protocol):
 
     async def due_steps(self, *, limit: int) -> Sequence[DueStep]:
         """Return the next steps of running operations, oldest operations first."""
-
-    async def find_notification(
-        self, scope_id: int, operation_id: int, notification_id: int
-    ) -> Notification | None:
-        """Return one notification of the operation."""
-
-    async def notifications(
-        self, scope_id: int, operation_id: int, *, after: int, limit: int
-    ) -> Sequence[Notification]:
-        """List notifications, oldest first, with ids above *after*."""
-
-    async def notifications_page(
-        self, scope_id: int, operation_id: int, resource: str | None, page: PageRequest
-    ) -> Sequence[Notification]:
-        """List a page of sorted notifications; later pages cost little more."""
-
-    async def count_notifications(
-        self, scope_id: int, operation_id: int, resource: str | None
-    ) -> int:
-        """Count notifications."""
-
-    async def delete_notifications(
-        self,
-        scope_id: int,
-        operation_id: int,
-        ids: Sequence[int] | None,
-        *,
-        limit: int,
-        audit: Sequence[AuditEntry] = (),
-    ) -> int:
-        """
-        Delete those with *ids*, None: any, at most *limit*; return how many.
-
-        If there are any, write *audit*.
-        """

@@ -141,7 +141,7 @@ class OperationDriver(ServiceDriver):
 
     async def notification_words(self, operation: Operation) -> list[str]:
         """Return the last word of each notification, in order."""
-        found = await self.services.store.operations.notifications(
+        found = await self.services.store.notifications.notifications(
             operation.scope_id, operation.id, after=0, limit=1000
         )
         return [(each.message or "?").split(": ")[-1] for each in found]

@@ -370,7 +370,7 @@ async def test_not_there(operation_driver: OperationDriver) -> None:
 async def test_who_began_it(operation_driver: OperationDriver) -> None:
     """The server's notifications are by the token that started the operation."""
     of = await operation_driver.create_operation(ONE)
-    (notification,) = await operation_driver.services.store.operations.notifications(
+    (notification,) = await operation_driver.services.store.notifications.notifications(
         DEFAULT_SCOPE_ID, of.id, after=0, limit=9
     )
 

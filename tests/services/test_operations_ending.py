@@ -77,8 +77,11 @@ async def test_told(operation_driver: OperationDriver) -> None:
         0,
         30,
     ) == await operation_driver.operation_progress(of)
-    assert posted == await operation_driver.services.store.operations.find_notification(
-        DEFAULT_SCOPE_ID, of.id, posted.id
+    assert (
+        posted
+        == await operation_driver.services.store.notifications.find_notification(
+            DEFAULT_SCOPE_ID, of.id, posted.id
+        )
     )
     assert (TOKEN_ID + 1, operation_driver.clock.now(), 17, "photo", "half", 30) == (
         posted.created_by,
@@ -222,7 +225,7 @@ async def test_one_notification_deleted(operation_driver: OperationDriver) -> No
     assert not await remove(attrs.evolve(of, scope_id=OTHER), first.id)
     assert await remove(of, first.id)
     assert not await remove(of, first.id)
-    left = await operation_driver.services.store.operations.notifications(
+    left = await operation_driver.services.store.notifications.notifications(
         DEFAULT_SCOPE_ID, of.id, after=0, limit=9
     )
     assert [second] == left

@@ -157,7 +157,7 @@ async def get_task(store: Store, owner: Task) -> Task:
 
 async def notification_messages(store: Store, tracked: Operation) -> list[str | None]:
     """Return the messages of an operation's notifications, in order."""
-    notifications = await store.operations.notifications(
+    notifications = await store.notifications.notifications(
         tracked.scope_id, tracked.id, after=0, limit=1000
     )
     return [each.message for each in notifications]

@@ -107,7 +107,7 @@ async def max_page_cost(
 
     async def read(offset: int) -> None:
         page = PageRequest(offset=offset, **options)
-        ask = store.operations.notifications_page
+        ask = store.notifications.notifications_page
         await ask(SCOPE, operation_id, resource, page)
 
     await read(length)
@@ -135,7 +135,7 @@ async def test_resource(file: SqliteStore) -> None:
 @pytest.mark.parametrize("resource", [None, "install"])
 async def test_count(file: SqliteStore, resource: str | None) -> None:
     """Counting a long list again costs no more than a short one."""
-    count, share = file.operations.count_notifications, 1 if resource is None else 2
+    count, share = file.notifications.count_notifications, 1 if resource is None else 2
     counted = [await count(SCOPE, each, resource) for each in (1, 2)]
     short = await steps(file, partial(count, SCOPE, 1, resource))
 
@@ -146,7 +146,7 @@ async def test_count(file: SqliteStore, resource: str | None) -> None:
 async def test_growing(file: SqliteStore) -> None:
     """After an append only the new rows are read."""
     page = partial(
-        file.operations.notifications_page, SCOPE, 2, None, PageRequest(offset=LONG)
+        file.notifications.notifications_page, SCOPE, 2, None, PageRequest(offset=LONG)
     )
     await page()
     again = await steps(file, page)
@@ -161,7 +161,7 @@ async def test_growing(file: SqliteStore) -> None:
 async def test_forgotten(file: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists that were not requested lately are not remembered."""
     monkeypatch.setattr(offset_marks, "MAX_LISTS", 1)
-    count = file.operations.count_notifications
+    count = file.notifications.count_notifications
     first = await steps(file, partial(count, SCOPE, 2, None))
     again = await steps(file, partial(count, SCOPE, 2, None))
     await count(SCOPE, 1, None)

@@ -52,7 +52,7 @@ async def ids_of(
     store: Store, page: PageRequest, resource: str | None = None, scope_id: int = SCOPE
 ) -> list[int]:
     """Return the ids of a page."""
-    found = await store.operations.notifications_page(scope_id, 1, resource, page)
+    found = await store.notifications.notifications_page(scope_id, 1, resource, page)
     return [one.id for one in found]
 
 
@@ -87,10 +87,10 @@ async def test_found_whole(store: Store) -> None:
     await save_operations(store, operation(1))
     await save_notifications(store, [one])
 
-    assert [one] == await store.operations.notifications_page(
+    assert [one] == await store.notifications.notifications_page(
         SCOPE, 1, None, PageRequest()
     )
-    assert one == await store.operations.find_notification(SCOPE, 1, 5)
+    assert one == await store.notifications.find_notification(SCOPE, 1, 5)
 
 
 async def test_another_scope(store: Store) -> None:
@@ -99,9 +99,9 @@ async def test_another_scope(store: Store) -> None:
     await save_notifications(store, [notification(5)])
 
     assert [] == await ids_of(store, PageRequest(), scope_id=9)
-    assert 0 == await store.operations.count_notifications(9, 1, None)
-    assert None is await store.operations.find_notification(9, 1, 5)
-    assert 0 == await store.operations.delete_notifications(9, 1, [5], limit=1)
+    assert 0 == await store.notifications.count_notifications(9, 1, None)
+    assert None is await store.notifications.find_notification(9, 1, 5)
+    assert 0 == await store.notifications.delete_notifications(9, 1, [5], limit=1)
     assert [5] == await ids_of(store, PageRequest())
 
 
@@ -109,7 +109,7 @@ async def test_no_operation(store: Store) -> None:
     """Nothing is listed under an operation that is not there."""
     assert [] == await ids_of(store, PageRequest())
     assert [] == await ids_of(store, PageRequest(offset=5000))
-    assert 0 == await store.operations.count_notifications(SCOPE, 1, None)
+    assert 0 == await store.notifications.count_notifications(SCOPE, 1, None)
 
 
 class LongList:
@@ -136,7 +136,7 @@ class LongList:
     async def shrink(self, count: int) -> None:
         """Delete some notifications, wherever they are."""
         gone = self.random.sample(sorted(self.by_id), count)
-        done = await self.store.operations.delete_notifications(
+        done = await self.store.notifications.delete_notifications(
             SCOPE, 1, gone, limit=count
         )
         assert count == done
@@ -149,7 +149,8 @@ class LongList:
             expected = [
                 o for o in self.by_id.values() if resource in (None, o.resource)
             ]
-            count = await self.store.operations.count_notifications(SCOPE, 1, resource)
+            count_all = self.store.notifications.count_notifications
+            count = await count_all(SCOPE, 1, resource)
             assert len(expected) == count
             for sort in (
                 SortField.SENT,
@@ -200,10 +201,10 @@ async def test_all_removed(store: Store) -> None:
     long = LongList(store, 1)
     await long.grow(2500, 0)
     await long.check()
-    remove = store.operations.delete_notifications
+    remove = store.notifications.delete_notifications
 
     assert 1000 == await remove(SCOPE, 1, None, limit=1000)
-    assert 1500 == await store.operations.count_notifications(SCOPE, 1, None)
+    assert 1500 == await store.notifications.count_notifications(SCOPE, 1, None)
     assert 1500 == await remove(SCOPE, 1, None, limit=5000)
     assert [] == await ids_of(store, PageRequest(offset=1200))
-    assert 0 == await store.operations.count_notifications(SCOPE, 1, None)
+    assert 0 == await store.notifications.count_notifications(SCOPE, 1, None)

@@ -48,7 +48,7 @@ async def test_in_order(
     store: Store, parent: Operation, notifications: list[Notification]
 ) -> None:
     """They are listed in the order they were made, after a cursor, in their scope."""
-    read = store.operations.notifications
+    read = store.notifications.notifications
     found = await read(DEFAULT_SCOPE_ID, parent.id, after=0, limit=1000)
     rest = await read(DEFAULT_SCOPE_ID, parent.id, after=notifications[4].id, limit=3)
 
@@ -94,12 +94,12 @@ async def test_pages(
     pages: list[Notification] = []
     for offset in range(0, 25, 6):
         page = PageRequest(offset=offset, limit=6, sort=sort, descending=descending)
-        pages += await store.operations.notifications_page(
+        pages += await store.notifications.notifications_page(
             DEFAULT_SCOPE_ID, parent.id, resource, page
         )
 
     assert (ordered[::-1] if descending else ordered) == pages
-    assert len(expected) == await store.operations.count_notifications(
+    assert len(expected) == await store.notifications.count_notifications(
         DEFAULT_SCOPE_ID, parent.id, resource
     )
 
@@ -108,15 +108,13 @@ async def test_strangers(
     store: Store, parent: Operation, notifications: list[Notification]
 ) -> None:
     """Another scope finds none of them, counts none, and deletes none."""
-    operations = store.operations
+    stored = store.notifications
 
-    assert [] == await operations.notifications_page(
-        OTHER, parent.id, None, PageRequest()
-    )
-    assert 0 == await operations.count_notifications(OTHER, parent.id, None)
+    assert [] == await stored.notifications_page(OTHER, parent.id, None, PageRequest())
+    assert 0 == await stored.count_notifications(OTHER, parent.id, None)
     ids = [each.id for each in notifications]
     for ids_filter in (None, ids):
-        assert 0 == await operations.delete_notifications(
+        assert 0 == await stored.delete_notifications(
             OTHER, parent.id, ids_filter, limit=99
         )
     assert len(notifications) == len(await notification_messages(store, parent))
@@ -126,7 +124,7 @@ async def test_removed(
     store: Store, parent: Operation, notifications: list[Notification]
 ) -> None:
     """Those that are named are deleted, and no more than were asked for."""
-    remove = store.operations.delete_notifications
+    remove = store.notifications.delete_notifications
 
     assert 1 == await remove(
         DEFAULT_SCOPE_ID, parent.id, [notifications[3].id], limit=1
@@ -138,7 +136,7 @@ async def test_removed(
     assert 0 == await remove(
         DEFAULT_SCOPE_ID, parent.id + 1, [notifications[4].id], limit=9
     )
-    left = await store.operations.notifications(
+    left = await store.notifications.notifications(
         DEFAULT_SCOPE_ID, parent.id, after=0, limit=1000
     )
 
@@ -149,7 +147,7 @@ async def test_all_removed(
     store: Store, parent: Operation, notifications: list[Notification]
 ) -> None:
     """All are deleted batch by batch; another operation's stay."""
-    remove = store.operations.delete_notifications
+    remove = store.notifications.delete_notifications
 
     pieces = [
         await remove(DEFAULT_SCOPE_ID, parent.id, None, limit=8) for _ in range(4)

@@ -145,7 +145,7 @@ async def test_notification(store: Store, fields: dict[str, Any]) -> None:
 
     await save_operations(store, of, notifications=[expected])
 
-    find = store.operations.find_notification
+    find = store.notifications.find_notification
     assert expected == await find(DEFAULT_SCOPE_ID, of.id, expected.id)
     assert await find(DEFAULT_SCOPE_ID, of.id + 1, expected.id) is None
     assert await find(DEFAULT_SCOPE_ID + 1, of.id, expected.id) is None
@@ -200,7 +200,7 @@ async def test_moved_operation(store: Store) -> None:
 async def test_nothing_there(store: Store) -> None:
     """What was never stored is not found, and lists of it are empty."""
     operations, tasks = store.operations, store.tasks
-    notifications = await operations.notifications(
+    notifications = await store.notifications.notifications(
         DEFAULT_SCOPE_ID, 1, after=0, limit=9
     )
 

@@ -36,6 +36,7 @@ from pushserver.storage.sql.blobs import SqlBlobs
 from pushserver.storage.sql.clock_store import SqlClock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.largest_id import largest_id
+from pushserver.storage.sql.notifications import SqlNotifications
 from pushserver.storage.sql.offset_marks import OffsetMarks
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.order_cache import OrderCache
@@ -152,7 +153,8 @@ async def _open(
         background_reader=workers,
         write=write,
         low_watermark=low_watermark,
-        operations=SqlOperations(lists, workers, write, OffsetMarks(is_enabled=False)),
+        operations=SqlOperations(lists, workers),
+        notifications=SqlNotifications(lists, write, OffsetMarks(is_enabled=False)),
         tasks=SqlTasks(workers, write, TaskLock(new_thread(_READ_TIMEOUT))),
         upgrades=SqlUpgrades(lists),
         shadows=SqlShadows(lists, workers),

@@ -1,17 +1,16 @@
-"""Reads operations, their steps and their notifications."""
+"""Reads operations and their steps."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from pushserver.model.audit import AuditEntry
 from pushserver.model.command_request import Step
 from pushserver.model.ids import MAX_INT64
-from pushserver.model.operation import Notification, Operation
+from pushserver.model.operation import Operation
 from pushserver.model.state import CommandState
 from pushserver.model.upgrade import DeviceUpgrade
-from pushserver.storage.operation_rows import NOTIFICATIONS, OPERATIONS, STEPS
+from pushserver.storage.operation_rows import OPERATIONS, STEPS
 from pushserver.storage.operations import (
     DueStep,
     OperationFilter,
@@ -19,22 +18,11 @@ from pushserver.storage.operations import (
     SortField,
     StepRecord,
 )
-from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.conditions import is_of_device
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_all, fetch_value
 from pushserver.storage.sql.index_range import IndexRange
-from pushserver.storage.sql.notifications import (
-    SELECT_AFTER,
-    SELECT_ONE,
-    notification_list,
-    operation_exists,
-    read_page,
-)
-from pushserver.storage.sql.offset_marks import OffsetMarks
 from pushserver.storage.sql.ordering import order_by
-from pushserver.storage.sql.snapshot import read_snapshot
-from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.table import Join, Row
 from pushserver.storage.upgrade_rows import (
     DEVICE_UPGRADES,
@@ -87,8 +75,6 @@ class SqlOperations:
 
     reader: SqlReader
     background_reader: SqlReader
-    write: SqlWriter
-    offset_marks: OffsetMarks = attrs.field(factory=OffsetMarks)
 
     async def find_operation(
         self, scope_id: int, operation_id: int
@@ -163,75 +149,6 @@ class SqlOperations:
         return await fetch_all(
             self.background_reader, read_due_step, _SELECT_DUE_STEPS, (limit,)
         )
-
-    async def find_notification(
-        self, scope_id: int, operation_id: int, notification_id: int
-    ) -> Notification | None:
-        values = (notification_id, operation_id, scope_id)
-        return await self.reader.run(
-            lambda c: NOTIFICATIONS.find(c.execute(SELECT_ONE, values).fetchone())
-        )
-
-    async def notifications(
-        self, scope_id: int, operation_id: int, *, after: int, limit: int
-    ) -> Sequence[Notification]:
-        values = (operation_id, scope_id, after, limit)
-        return await fetch_all(self.reader, NOTIFICATIONS.read, SELECT_AFTER, values)
-
-    async def notifications_page(
-        self, scope_id: int, operation_id: int, resource: str | None, page: PageRequest
-    ) -> Sequence[Notification]:
-        listing = notification_list(operation_id, resource, page.sort)
-
-        def read(connection: SqlConnection) -> Sequence[Notification]:
-            with read_snapshot(connection):
-                if not operation_exists(connection, scope_id, operation_id):
-                    return []
-                return read_page(connection, self.offset_marks, listing, page)
-
-        return await self.reader.run(read)
-
-    async def count_notifications(
-        self, scope_id: int, operation_id: int, resource: str | None
-    ) -> int:
-        listing = notification_list(operation_id, resource, SortField.SENT)
-
-        def read(connection: SqlConnection) -> int:
-            with read_snapshot(connection):
-                if not operation_exists(connection, scope_id, operation_id):
-                    return 0
-                return self.offset_marks.count(connection, listing)
-
-        return await self.reader.run(read)
-
-    async def delete_notifications(
-        self,
-        scope_id: int,
-        operation_id: int,
-        ids: Sequence[int] | None,
-        *,
-        limit: int,
-        audit: Sequence[AuditEntry] = (),
-    ) -> int:
-        if ids is not None and not ids:
-            return 0
-        which = "" if ids is None else f" AND id IN ({', '.join('?' * len(ids))})"
-        sql = (
-            "DELETE FROM notification WHERE id IN (SELECT id FROM notification"
-            f" WHERE operation_id = ? AND scope_id = ?{which} LIMIT ?)"
-        )
-        values = (operation_id, scope_id, *(ids or ()), limit)
-
-        def work(connection: SqlConnection) -> int:
-            count = connection.execute(sql, values).rowcount
-            if count:
-                write_audit(connection, audit)
-            return count
-
-        try:
-            return await self.write(work, audit)
-        finally:
-            await self.reader.run(lambda _: self.offset_marks.invalidate(operation_id))
 
 
 def find_operation(

@@ -16,6 +16,7 @@ from pushserver.storage.sql.idempotency import (
     release_idempotency_key,
     save_idempotency_key,
 )
+from pushserver.storage.sql.notifications import SqlNotifications
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.retention import SqlRetention
 from pushserver.storage.sql.scopes import SqlScopes, SqlTokens
@@ -32,6 +33,7 @@ class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlSessions, SqlS
     """The parts of `Store` that need only SQL."""
 
     operations: SqlOperations
+    notifications: SqlNotifications
     tasks: SqlTasks
     upgrades: SqlUpgrades
     shadows: SqlShadows

@@ -25,6 +25,7 @@ from pushserver.storage.sql.clock_store import SqlClock, open_clock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.lanes import load_all_lanes
 from pushserver.storage.sql.largest_id import largest_id
+from pushserver.storage.sql.notifications import SqlNotifications
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.order_cache import OrderCache
 from pushserver.storage.sql.retention import SqlRetention
@@ -143,7 +144,8 @@ class SqliteStore(SqlStore):
             background_reader=workers,
             write=sql_writer,
             clock=SqlClock(sql_writer, clock, partial(_move_schedules, lanes, feed)),
-            operations=SqlOperations(lists, workers, sql_writer),
+            operations=SqlOperations(lists, workers),
+            notifications=SqlNotifications(lists, sql_writer),
             tasks=SqlTasks(workers, sql_writer),
             upgrades=SqlUpgrades(lists),
             shadows=SqlShadows(lists, workers),

@@ -42,7 +42,7 @@ async def _list(call: KapuaCall, list_query: ListQuery) -> bytes:
         return bodies.render_notification_list(
             [], 0, 0 if list_query.include_total else None
         )
-    store, resource = call.services.store.operations, list_query.resource
+    store, resource = call.services.store.notifications, list_query.resource
     lookup = call.scope_id, call.path_ids["operationId"], resource
     notifications = await store.notifications_page(*lookup, list_query.page)
     total = (
@@ -54,9 +54,11 @@ async def _list(call: KapuaCall, list_query: ListQuery) -> bytes:
 async def count(call: KapuaCall) -> bytes:
     """Count an operation's notifications, whatever page is wanted."""
     await list_query_from_body(call.request, SortField.SENT)
-    total, lookup = 0, (call.scope_id, call.path_ids["operationId"])
+    total, store = 0, call.services.store.notifications
     if await call.find_operation() is not None:
-        total = await call.services.store.operations.count_notifications(*lookup, None)
+        total = await store.count_notifications(
+            call.scope_id, call.path_ids["operationId"], None
+        )
     return render_count(total)
 
 
@@ -64,7 +66,7 @@ async def get(call: KapuaCall) -> bytes:
     """Show one notification."""
     notification = None
     if await call.find_operation() is not None:
-        notification = await call.services.store.operations.find_notification(
+        notification = await call.services.store.notifications.find_notification(
             call.scope_id, call.path_ids["operationId"], call.path_ids["notificationId"]
         )
     if notification is None:
