@@ -46,9 +46,8 @@ _LONGEST_ADDRESS = 7000
 API.config.checks.positive_data_acceptance.expected_statuses.extend(("412", "422"))
 #: What was made up for other ids says nothing of what becomes of these.
 OF_MADE_UP_IDS: list[Any] = [negative_data_rejection, positive_data_acceptance]
-#: Ends of paths that with other methods are those of a device or a command of that
-#: name, which there cannot be, or of a device's own `/result`.
-MATCHED_TWICE = ("/import", "/export", "/cancel", "/result")
+#: With other methods every path that ends so is a device's: it posts its results there.
+OF_DEVICES = "/result"
 #: Fields that take more than is described of them.
 TAKE_MORE = {"deviceId", "deviceIds", "queryString", "stopAfterFailures"}
 
@@ -168,7 +167,7 @@ def _excluded_checks(case: "schemathesis.Case[Any]") -> list[Any]:
     excluded: list[Any] = []
     if is_kindness(case.body) or is_mended(case):
         excluded.append(negative_data_rejection)
-    if case.path.endswith(MATCHED_TWICE):
+    if case.path.endswith(OF_DEVICES):
         excluded += [unsupported_method, allow_header_conformance]
     if case.path.endswith("/import"):
         # No schema says what the lines of a file are.

@@ -60,7 +60,6 @@ ROUTES: tuple[ApiRoute, ...] = (
     *blobs.routes,
     *withdrawals.routes,
     *results.routes,
-    # Before `/devices/{device_id}`, which matches its path, too.
     *device_export.routes,
     *device_keys.routes,
     *devices.routes,
@@ -110,5 +109,23 @@ def add_routes(router: web.UrlDispatcher, expect_handler: ExpectHandler) -> None
         serve = with_error_responses(route.serve)
         for method in route.methods:
             router.add_route(
-                method, BASE_PATH + route.path, serve, expect_handler=expect_handler
+                method,
+                BASE_PATH + _path_pattern(route.path),
+                serve,
+                expect_handler=expect_handler,
             )
+
+
+def _path_pattern(path: str) -> str:
+    """
+    Return the path as the router matches it.
+
+    Where it ends in an id, and another ends in a word, the word is no id: no command is
+    called `cancel`, and with another method it is 405.
+    """
+    parent, _, end = path.rpartition("/")
+    siblings = {route.path.removeprefix(f"{parent}/") for route in ROUTES}
+    words = sorted(filter(str.isalpha, siblings))
+    if not (end.startswith("{") and words):
+        return path
+    return f"{parent}/{{{end[1:-1]}:(?!(?:{'|'.join(words)})$)[^{{}}/]+}}"

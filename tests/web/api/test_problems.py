@@ -18,6 +18,10 @@ from tests.web.local_server import DEVICE, LocalServer
         ("PUT", f"/devices/{DEVICE}/commands", {"DELETE", "GET", "HEAD", "POST"}),
         ("OPTIONS", "/devices/1", {"DELETE", "GET", "HEAD", "PATCH", "PUT"}),
         ("TRACE", "/devices/1", {"DELETE", "GET", "HEAD", "PATCH", "PUT"}),
+        ("PUT", "/devices/import", {"POST"}),
+        ("PATCH", "/devices/export", {"GET", "HEAD"}),
+        ("GET", "/devices/keys", {"POST"}),
+        ("DELETE", "/commands/cancel", {"POST"}),
     ],
 )
 async def test_other_method(
