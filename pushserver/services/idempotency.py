@@ -57,23 +57,28 @@ class IdempotentRequest:
 
 
 def replay_answer(
-    request: IdempotentRequest, changes: Changes, prior: PriorState
+    request: IdempotentRequest | None, changes: Changes, prior: PriorState
 ) -> bytes | None:
     """
     Return, in a decision, the stored answer to the same request, if there is one.
 
+    A request without a key has none.
+
     Raises:
         IdempotencyMismatch: the key was used with another request.
     """
+    if request is None:
+        return None
     use = changes.idempotency_keys.get(request.key) or prior.key_use
     return request.stored_answer(use, changes.now)
 
 
 def remember_answer(
-    request: IdempotentRequest, answer: bytes, changes: Changes
+    request: IdempotentRequest | None, answer: bytes, changes: Changes
 ) -> None:
-    """Record, in a decision, the answer to repeat for the same request."""
-    changes.idempotency_keys[request.key] = request.record(answer, changes.now)
+    """Record, in a decision, the answer to repeat for the same key and request."""
+    if request is not None:
+        changes.idempotency_keys[request.key] = request.record(answer, changes.now)
 
 
 @attrs.define(eq=False, repr=False)

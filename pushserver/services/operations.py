@@ -77,10 +77,9 @@ class Operations:
         """
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> CreatedOperation:
-            if idempotency is not None:
-                stored = replay_answer(idempotency, changes, prior)
-                if stored is not None:
-                    return CreatedOperation(stored)
+            stored = replay_answer(idempotency, changes, prior)
+            if stored is not None:
+                return CreatedOperation(stored)
             self.devices.require_staying(device_id)
             lane.require_owner(scope_id)
             if plan.step_requests:
@@ -94,8 +93,7 @@ class Operations:
             action = AuditAction.OPERATION_CREATE
             changes.audit(operation_entry(operation, created_by, action))
             answer = render(operation, command)
-            if idempotency is not None:
-                remember_answer(idempotency, answer, changes)
+            remember_answer(idempotency, answer, changes)
             return CreatedOperation(answer, operation)
 
         lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None

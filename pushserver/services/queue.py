@@ -96,10 +96,9 @@ class Queue:
         changes: Changes,
         prior: PriorState,
     ) -> Enqueued:
-        if idempotency is not None:
-            stored = replay_answer(idempotency, changes, prior)
-            if stored is not None:
-                return Enqueued((), stored, replayed=True)
+        stored = replay_answer(idempotency, changes, prior)
+        if stored is not None:
+            return Enqueued((), stored, replayed=True)
         self.devices.require_staying(lane.device_id)
         lane.require_owner(scope_id)
         self.bounds.require_room(scope_id, lane, changes, len(requests), requests)
@@ -110,8 +109,7 @@ class Queue:
         for command in commands:
             enqueue(lane, command, changes)
         answer = render(commands)
-        if idempotency is not None:
-            remember_answer(idempotency, answer, changes)
+        remember_answer(idempotency, answer, changes)
         return Enqueued(commands, answer)
 
     def new_command(

@@ -116,10 +116,9 @@ class Shadows:
         """
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Enqueued:
-            if idempotency is not None:
-                stored = replay_answer(idempotency, changes, prior)
-                if stored is not None:
-                    return Enqueued((), stored, replayed=True)
+            stored = replay_answer(idempotency, changes, prior)
+            if stored is not None:
+                return Enqueued((), stored, replayed=True)
             self.devices.require_staying(device_id)
             lane.require_owner(scope_id)
             services = changes.live_services(lane, prior.services)
@@ -138,8 +137,7 @@ class Shadows:
                     )
                 )
             answer = render(commands)
-            if idempotency is not None:
-                remember_answer(idempotency, answer, changes)
+            remember_answer(idempotency, answer, changes)
             return Enqueued(commands, answer)
 
         lookup = _SHADOW_LOOKUP
