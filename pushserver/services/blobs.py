@@ -22,7 +22,7 @@ from pushserver.storage.base import Store
 
 #: For so long after it was uploaded or named last, a blob waits for a command.
 UNUSED_TTL = 86_400 * SECOND
-#: An enqueue that has named a blob is through after this time (microseconds).
+#: An enqueue that has named a blob has ended after this time (microseconds).
 _MAX_NAMING = 60 * SECOND
 
 
@@ -31,10 +31,10 @@ class ByteSource(Protocol):
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of bytes."""
 
     async def rewind(self) -> None:
-        """Begin anew."""
+        """Go back to the first byte."""
 
     async def read(self, size: int) -> bytes:
         """Return the next bytes: *size*, fewer at the end alone."""

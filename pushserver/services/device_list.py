@@ -1,4 +1,4 @@
-"""Lists the devices of a scope: those that are meant, in the order that is wanted."""
+"""Lists the devices of a scope that match a filter, sorted."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence

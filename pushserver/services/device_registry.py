@@ -91,7 +91,7 @@ class DeviceRegistry:
 
     def iter_matching(self, scope_id: int, criteria: DeviceFilter) -> Iterator[Device]:
         """
-        Return the scope's devices that are meant, ordered by id.
+        Return the scope's devices that match the filter, ordered by id.
 
         Each is looked up when it is its turn: one that is deleted before is left out.
         """
@@ -122,7 +122,7 @@ class DeviceRegistry:
                 and targets.has_tags(device)
             ]
         if not devices:
-            raise Invalid("No adopted device is meant.", pointer="/targets")
+            raise Invalid("The targets select no adopted device.", pointer="/targets")
         return devices
 
     def _get_target(self, scope_id: int, device_id: int) -> Device:

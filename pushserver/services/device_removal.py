@@ -54,7 +54,7 @@ class DeviceRemoval:
                 await repeat_until_done(shorten)
                 await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
                 self.device_sync.forget(device_id)
-                # What knew the device before is decided by now, and refused.
+                # Wait for decisions that began before the deletion: they are refused.
                 await self.lanes.change(device_id, _decide_nothing)
 
     async def _shorten_lane(self, device_id: int, actor: Actor) -> int:
@@ -81,7 +81,7 @@ class DeviceRemoval:
 
 
 def _decide_nothing(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
-    """Only be decided after all that was to be decided before."""
+    """Change nothing: once this is decided, so is all that came before it."""
 
 
 def _end_device(lane: Lane, changes: Changes, prior: PriorState, actor: Actor) -> None:

@@ -46,7 +46,7 @@ class DeviceWriteBehind:
 
     @_bytes_since_trim.default
     def _unknown_amount(self) -> int:
-        """Return what makes it trimmed: how much is stored is not known yet."""
+        """Return an amount that is trimmed at once: how much is stored is not known."""
         return self.bounds.stored_requests * KIBIBYTE
 
     def add_seen(self, device: Device) -> None:
@@ -122,7 +122,7 @@ class DeviceWriteBehind:
         self.discard_unknown_requests(device_id)
 
     def _changed(self) -> Sequence[dict[int, Device]]:
-        """Return the devices that polls change rarely, by what is written of them."""
+        """Return the devices with rare changes, one mapping for each kind."""
         return self._key_enforced, self._old_key_used, self._keyless
 
     @property

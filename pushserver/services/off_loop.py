@@ -80,7 +80,7 @@ async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> 
 
 
 async def run_in_thread(function: Callable[..., T], *args: object) -> T:
-    """Return what *function* returns; of all threads for such work few are busy."""
+    """Run *function* in one of a few threads; return what it returns."""
     return await asyncio.get_running_loop().run_in_executor(_threads(), function, *args)
 
 
@@ -90,7 +90,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _children() -> asyncio.Semaphore:
-    """Return what bounds the processes of the running loop."""
+    """Return the semaphore that bounds how many processes a loop has."""
     loop = asyncio.get_running_loop()
     return _SEMAPHORES.setdefault(loop, asyncio.Semaphore(_MAX_WORKERS))
 

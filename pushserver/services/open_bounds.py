@@ -58,7 +58,7 @@ class OpenBounds:
     async def _counted(
         self, setting: str, scope_id: int, count: Callable[[], Awaitable[int]]
     ) -> AsyncIterator[Room]:
-        """Take others who are adding as if they had: *count* may not see them yet."""
+        """Count also what is being added: *count* may not include it yet."""
         key = setting, scope_id
         others = self._adding[key]
         self._adding[key] += 1

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 #: The most batches of one call, which takes about a second.
 MAX_BATCHES = 10
-#: How often, and after how many seconds each, the log is tried to be emptied.
+#: How often the server tries to empty the log, and how many seconds it waits between.
 _LOG_TRIES = 20
 _LOG_INTERVAL = 0.05
 

@@ -40,7 +40,8 @@ class QueueBounds:
         Raises:
             QueueFull: there is none.
         """
-        # As if all that this commit adds were of the scope: mostly, that will do.
+        # Count all that this commit adds, of whatever scope: that is quick, and mostly
+        # there is room even so.
         waiting = self.waiting_by_scope[scope_id] + len(changes.new_commands)
         if (
             len(lane.waiting) + added <= self.bounds.device_queue

@@ -78,7 +78,7 @@ class ResultIntake:
             Unavailable: the store is away.
         """
 
-        # Strangers can post, too: what is theirs must not share the doors' commits.
+        # Strangers can post, too: their results must not delay the doors' commits.
         lookup = Lookup(delivery_uuid=announced.uuid)
         prior = (await self.store.look_up(announced.device_id, lookup)).by_uuid
         return prior is not None and is_open_to_result(prior.command, prior.delivery)
@@ -133,7 +133,8 @@ class ResultIntake:
             if is_orphan:
                 size = len(posted.body)
                 self.orphans.require_room(posted.device_id, size, changes.now)
-            # What only its command tells, or else the endpoint that was named: a no.
+            # Which responses say no depends on the endpoint: the command's, or else the
+            # one that the result names.
             endpoint = posted.endpoint if match is None else match.command.endpoint
             judged = judge_response(posted.protocol, parsed, endpoint)
             result = _make_result(

@@ -69,7 +69,7 @@ class Scopes:
         _require_root_admin(caller)
         scope = await self._require(scope_id)
         if scope_id == DEFAULT_SCOPE_ID:
-            raise Conflict("The first scope stays.")
+            raise Conflict("The first scope cannot be deleted.")
         deleted = AuditAction.SCOPE_DELETE
         entry = _scope_entry(scope, caller.scope_id, actor, deleted)
         kind = await self.store.delete_scope(scope_id, [entry])

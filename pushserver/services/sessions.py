@@ -26,7 +26,7 @@ from pushserver.storage.sessions import SessionStore
 
 #: Makes the secret of a session of a token, valid from one instant to another.
 SecretMaker = Callable[[Token, int, int], str]
-#: Every such secret has one; no token that a server makes has.
+#: Every session's secret contains it, and no token that a server makes does.
 _SEPARATOR = "."
 
 

@@ -10,7 +10,7 @@ from pushserver.model.bounds import Bounds, bound_named
 
 @attrs.frozen
 class StockBounds:
-    """Refuses to add what there is enough of; `counts` counts that."""
+    """Refuses to add more than the settings allow; `counts` counts refusals."""
 
     bounds: Bounds
     counts: Counter[str]

@@ -214,7 +214,7 @@ class Subscriptions:
 
 
 def _same(subscription: Subscription) -> tuple[object, ...]:
-    """Return what no two subscriptions have in common."""
+    """Return what tells a subscription from every other."""
     return (
         subscription.scope_id,
         subscription.url,

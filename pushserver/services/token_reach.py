@@ -50,7 +50,7 @@ class TokenReach:
         self, token: Token, targets: TargetSelector
     ) -> TargetSelector:
         """
-        Return the targets that the token reaches; all are all of those.
+        Return the targets that the token reaches; `all` means all that it reaches.
 
         Raises:
             Invalid: one is named that it does not reach, or it reaches none.

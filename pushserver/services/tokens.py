@@ -208,7 +208,7 @@ class Tokens:
             NotFound: there is none.
             Conflict: nobody else could administer the scope, and it is not forced.
         """
-        # That of the settings is none that lasts, but there is one.
+        # The settings' token is not stored, but it can administer the first scope.
         has_setting = scope_id == DEFAULT_SCOPE_ID and any(
             token.id == 0 for token in self._by_hash.values()
         )

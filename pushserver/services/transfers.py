@@ -1,7 +1,7 @@
-"""Answers and results that take long: other servers are told of them.
+"""Tells other servers of answers and results that take long to transfer.
 
-In this process memory knows it. The leader of several servers, and the one that the
-device's next poll reaches, know what the store says: `Delivery.busy_until`.
+This process has them in memory. The leader, and the server that the device polls next,
+read `Delivery.busy_until` from the store.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Voucher:
 
     async def _store(self) -> None:
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
-            # What has ended meanwhile says itself until when it took.
+            # A transfer that has ended meanwhile stored its end itself.
             if self._timer is not None:
                 keep_busy(lane, self.is_meant, changes.now + VOUCH_FOR, changes)
 

@@ -24,8 +24,8 @@ class UnknownRequests:
     """
     Keeps the last unknown requests of each known device; counts all of them.
 
-    Both are forgotten after `UNKNOWN_REQUEST_RETENTION`. Fewer than are kept are all
-    there were; of more, those that went unkept count until the device paused so long.
+    Both are forgotten after `UNKNOWN_REQUEST_RETENTION`. Requests that were counted and
+    not kept have no instant: they count until the device sent none for that long.
     """
 
     store: Store

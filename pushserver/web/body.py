@@ -108,7 +108,7 @@ async def receive_body(request: web.Request, spool: Spool) -> PushServerError | 
 
 
 async def read_result(request: web.Request) -> Body:
-    """Read a body; one that was not announced is told from none by waiting for it."""
+    """Read a body; wait a while for one that was not announced."""
     if announces_no_length(request):
         await connection_of(request).await_unannounced(UNANNOUNCED_WAIT)
     return await read_body(request, waits=True)

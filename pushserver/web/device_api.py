@@ -153,7 +153,7 @@ def _response(
     return BlobResponse(body, blobs, content_type, is_base64=True)
 
 
-#: Who answers what a device wants.
+#: What answers each kind of request.
 _HANDLERS = {RequestKind.POLL: _poll, RequestKind.RESULT: receive_result}
 
 

@@ -1,4 +1,4 @@
-"""Calls that wait wait no longer than their program does."""
+"""Ends the wait of a call whose program is gone."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,11 +1,11 @@
-"""What a program would rather have: the header `Accept`."""
+"""The header `Accept`: which media type a program prefers."""
 
 from collections.abc import Sequence
 
 
 def preferred_media_type(accept: str, offered: Sequence[str]) -> str:
     """
-    Return which of the *offered* types the header likes best.
+    Return which of the *offered* types the header prefers.
 
     Between equals the first of the header counts. The first that is *offered* is what
     a program gets that likes anything, or none of them.

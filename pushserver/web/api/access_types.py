@@ -11,7 +11,7 @@ from pushserver.web.api.types import ActorOut, In, Instant, Out
 
 
 class TokenIn(In):
-    """A token to be made; of what is left out it may do all."""
+    """A token to be made; without devices, tags or an end it has no such limit."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     """What the token is for."""

@@ -34,7 +34,7 @@ from pushserver.web.json_body import (
 from pushserver.web.services import Services
 from pushserver.web.spool import Spool
 
-#: What the call for one command takes, as there was no other once.
+#: What the call for one command takes: it is older than the calls for many.
 COMMAND_OR_LIST = CommandIn | CommandBatchIn
 #: What stands for the bytes of a blob while its order is checked.
 NO_BYTES = b'""'
@@ -228,7 +228,7 @@ def parse_duration(seconds: float) -> int:
 
 def parse_instant(instant: datetime, pointer: str) -> int:
     """
-    Return the instant of server time that is called so.
+    Return the server time of the instant that a program named.
 
     Raises:
         Invalid: it is before 1970 or after 3000.

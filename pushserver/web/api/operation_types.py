@@ -66,7 +66,7 @@ class OperationSpecIn(In, kw_only=True):
 
 
 class OperationIn(OperationSpecIn, kw_only=True):
-    """An operation to begin. Without steps it is told of from outside alone."""
+    """An operation to begin. Without steps, programs report its progress."""
 
     device_id: DeviceIdIn
     """The device."""
@@ -157,7 +157,7 @@ class OperationsQuery(In, kw_only=True):
 
 
 class NotificationIn(In, kw_only=True):
-    """Progress, as somebody outside the queue tells it."""
+    """Progress, as a program reports it."""
 
     progress: Progress
     """How far the operation is, in percent."""

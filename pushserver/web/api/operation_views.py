@@ -115,7 +115,7 @@ def progress_fields(task: Task, counts: OperationCounts) -> dict[str, Any]:
 async def dry_run_out(
     protocols: DeviceProtocols, target_devices: Sequence[TargetDevice]
 ) -> DryRunOut:
-    """Render who would be hit, and when to expect the first of them."""
+    """Render which devices it would be for, and when to expect the first of them."""
     return DryRunOut(
         dry_run=True,
         devices=len(target_devices),

@@ -177,7 +177,7 @@ _OPERATIONS = Lasting("/operations", _is_over, _show)
     example={"progress": 40, "message": "The courier is on the way."},
 )
 async def add_notification(call: ApiCall[None, NotificationIn]) -> web.StreamResponse:
-    """Tell of an operation from outside the queue."""
+    """Report progress of an operation from outside the queue."""
     operation_id, body = call.path_int64("operation_id"), call.body
     reported = ProgressReport(
         progress=body.progress,

@@ -126,7 +126,7 @@ def _if_match_versions(request: web.Request) -> frozenset[str] | None:
     example={"general": ["language"]},
 )
 async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
-    """Ask a device what it has of what is known of, and of what is named."""
+    """Ask a device for its known properties, and for those that are named."""
     identity = call.path_device()
     for service_id, keys in call.body.items():
         pointer = f"/{escape_pointer(service_id)}"

@@ -23,7 +23,7 @@ class ShadowQuery(In, kw_only=True):
 
 
 class ShadowsIn(In, kw_only=True):
-    """What is desired of many devices; with `dryRun` only who would be hit."""
+    """What is desired of many devices; with `dryRun` only which ones."""
 
     targets: TargetsIn
     """The devices."""

@@ -115,7 +115,7 @@ class SubscriptionPatch(In, kw_only=True):
 
 
 class BacklogOut(Out):
-    """What a subscription has before it."""
+    """What a subscription still has to deliver."""
 
     pending: int
     """How many events wait for another try."""
@@ -201,7 +201,7 @@ class AttemptOut(Out, kw_only=True):
 
 
 class WebhookDeliveryOut(Out, kw_only=True):
-    """What became of telling one event; `id` is the event's."""
+    """What became of the delivery of one event; `id` is the event's."""
 
     id: str
     """The event's id."""
@@ -235,7 +235,7 @@ class WebhookDeliveriesQuery(In, kw_only=True):
 
 
 class RecoverIn(In):
-    """From when on what was given up is sent again."""
+    """Since when the deliveries were given up that are sent again."""
 
     since: Annotated[datetime, Meta(tz=True)]
     """What was given up from this instant on."""
@@ -249,7 +249,7 @@ class RecoverOut(Out):
 
 
 class PingOut(Out, kw_only=True):
-    """What the receiver said to a ping."""
+    """How the receiver answered a ping."""
 
     ok: bool
     """Whether the receiver took it."""

@@ -126,7 +126,7 @@ async def list_subscriptions(call: ApiCall[None, None]) -> web.StreamResponse:
 
 @routes("GET", SUBSCRIPTION_PATH, "getSubscription", SubscriptionOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Show a subscription, and how it does."""
+    """Show a subscription, and how its deliveries go."""
     await call.services.subscription_registry.refresh_follower()
     return await _response(call, subscription_from_path(call))
 
@@ -197,7 +197,7 @@ def _changed_fields(body: SubscriptionPatch) -> dict[str, Any]:
 
 @routes("DELETE", SUBSCRIPTION_PATH, "deleteSubscription", status=204)
 async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Forget a subscription and what it waits for."""
+    """Delete a subscription and its pending deliveries."""
     subscription = subscription_from_path(call)
     await call.services.subscriptions.delete(call.scope_id, subscription.id, call.actor)
     return make_response(status=204)
@@ -221,13 +221,13 @@ async def rotate_secret(call: ApiCall[None, None]) -> web.StreamResponse:
 
 @routes("POST", SUBSCRIPTION_PATH + "/enable", "enableSubscription", SubscriptionOut)
 async def enable(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Go on with a subscription where it stood."""
+    """Enable a subscription; it goes on where it stopped."""
     return await _set_enabled(call, enabled=True)
 
 
 @routes("POST", SUBSCRIPTION_PATH + "/disable", "disableSubscription", SubscriptionOut)
 async def disable(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Send nothing more until it is enabled."""
+    """Disable a subscription: nothing is sent until it is enabled."""
     return await _set_enabled(call, enabled=False)
 
 

@@ -56,7 +56,7 @@ class TargetsIn(In, kw_only=True):
 
 
 class TaskIn(OperationSpecIn, kw_only=True):
-    """The same operation on many devices; with `dryRun` only who would be hit."""
+    """The same operation on many devices; with `dryRun` only which ones."""
 
     targets: TargetsIn
     """The devices."""
@@ -73,7 +73,7 @@ class TaskIn(OperationSpecIn, kw_only=True):
 
 
 class OperationCountsOut(msgspec.Struct):
-    """How many operations of a task stand how."""
+    """How many operations of a task are in each state."""
 
     RUNNING: int
     """Those that have not ended."""
@@ -139,7 +139,7 @@ class TasksOut(PageOut[TaskOut], kw_only=True):
 
 
 class DryRunDeviceOut(Out, kw_only=True):
-    """A device that would be hit, and when it should poll next."""
+    """A device that it would be for, and when that should poll next."""
 
     device_id: str
     """The device."""
@@ -154,7 +154,7 @@ class DryRunDeviceOut(Out, kw_only=True):
 
 
 class DryRunOut(Out, kw_only=True):
-    """Who would be hit; `items` are the first thousand of them."""
+    """Which devices it would be for; `items` are the first thousand of them."""
 
     dry_run: bool
     """True: nothing was done."""
@@ -169,7 +169,7 @@ class DryRunOut(Out, kw_only=True):
 
 
 class RetryIn(In):
-    """Whether to take also those of which nobody knows."""
+    """Whether to retry also those whose outcome is unknown."""
 
     include_unknown: bool = False
     """Whether also what nobody knows the outcome of is done again."""

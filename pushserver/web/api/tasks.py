@@ -73,7 +73,7 @@ _TASK = "/tasks/{task_id}"
     request_headers=PREFER_HEADER,
 )
 async def create(call: ApiCall[None, TaskIn]) -> web.StreamResponse:
-    """Begin the same operation on many devices; or tell who would be hit."""
+    """Begin the same operation on many devices; or tell which ones they would be."""
     if not call.body.steps:
         raise Invalid("A task needs at least one step.", pointer="/steps")
     targets = await parse_target_selector(call.body.targets, call.services.protocols)
@@ -156,7 +156,7 @@ _COURSE.add_routes(
     example={"includeUnknown": True},
 )
 async def retry(call: ApiCall[None, RetryIn]) -> web.StreamResponse:
-    """Begin anew what failed of a task, which runs then, paused or ended."""
+    """Retry what failed of a task, which then runs, even if it was paused or ended."""
     include_unknown = call.body.include_unknown
     retry_failed = partial(call.services.tasks.retry, include_unknown=include_unknown)
     return await _COURSE.change(call, retry_failed, starts_steps=True)

@@ -79,7 +79,7 @@ class PolicyIn(In, kw_only=True):
 
 
 class UpgradeIn(In, kw_only=True):
-    """An upgrade of many devices; with `dryRun` only who would be hit."""
+    """An upgrade of many devices; with `dryRun` only which ones."""
 
     targets: TargetsIn
     """The devices."""
@@ -96,7 +96,7 @@ class UpgradeIn(In, kw_only=True):
 
 
 class UpgradeStateCountsOut(msgspec.Struct):
-    """How many devices are where; `idle` are also those that have ended."""
+    """How many devices are in each state; `idle` counts also those that have ended."""
 
     waiting: int
     """Those that have not begun."""
@@ -111,7 +111,7 @@ class UpgradeStateCountsOut(msgspec.Struct):
 
 
 class UpgradeResultCountsOut(msgspec.Struct):
-    """How many devices ended how."""
+    """How many devices ended with each result."""
 
     SUCCESS: int
     """Those that report the target version."""
@@ -157,7 +157,7 @@ class UpgradeOut(Out, kw_only=True):
     states: UpgradeStateCountsOut
     """How many devices are where."""
     results: UpgradeResultCountsOut
-    """How many devices ended how."""
+    """How many devices ended with each result."""
     done: float
     """The share of its devices that have ended."""
     concurrency: int | None = None

@@ -95,7 +95,7 @@ _UPGRADE = "/upgrades/{upgrade_id}"
     request_headers=PREFER_HEADER,
 )
 async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
-    """Begin to upgrade many devices; or tell who would be hit."""
+    """Begin to upgrade many devices; or tell which ones they would be."""
     body, services = call.body, call.services
     targets = await parse_target_selector(body.targets, services.protocols)
     protocol = await services.task_creator.protocol_of(call.scope_id, targets)
@@ -189,6 +189,6 @@ _COURSE.add_routes(
     idempotency=Idempotency.CLAIMED,
 )
 async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Begin anew on the devices that failed, also of one that has ended."""
+    """Retry the devices that failed, also of an upgrade that has ended."""
     retry_failed = partial(call.services.tasks.retry, include_unknown=False)
     return await _COURSE.change(call, retry_failed, starts_steps=True)

@@ -1,4 +1,4 @@
-"""What was told to a subscription, over the API: to be seen, and to be sent again."""
+"""Deliveries to subscriptions over the API: listed, and sent again."""
 
 from functools import partial
 
@@ -32,7 +32,7 @@ routes = Routes(
 
 @routes("POST", SUBSCRIPTION_PATH + "/ping", "pingSubscription", PingOut)
 async def ping(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Send a ping now, and tell what the receiver said."""
+    """Send a ping now, and return how the receiver answered."""
     subscription = subscription_from_path(call)
     ping_result = await call.services.webhook_deliveries.ping(
         call.scope_id, subscription.id, call.actor
@@ -48,7 +48,7 @@ async def ping(call: ApiCall[None, None]) -> web.StreamResponse:
 async def list_webhook_deliveries(
     call: ApiCall[WebhookDeliveriesQuery, None],
 ) -> web.StreamResponse:
-    """List what was told to a subscription, with each try at it."""
+    """List the deliveries to a subscription, with each attempt."""
     subscription, state = subscription_from_path(call), call.query.state
     deliveries = call.services.store.subscriptions.deliveries
     return await list_response(
@@ -68,7 +68,7 @@ async def list_webhook_deliveries(
     idempotency=Idempotency.CLAIMED,
 )
 async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Send one event again, as soon as can be."""
+    """Send one event again, as soon as possible."""
     subscription, event_id = (
         subscription_from_path(call),
         call.path_int64("delivery_id"),
@@ -92,7 +92,7 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
     example={"since": "2025-01-31T00:00:00Z"},
 )
 async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
-    """Send everything again that was given up since a time."""
+    """Send all deliveries again that were given up since an instant."""
     subscription = subscription_from_path(call)
     since = parse_instant(call.body.since, "/since")
     recovered = await call.services.webhook_deliveries.recover(

@@ -342,7 +342,7 @@ async def test_by_the_owner(server: LocalServer, routes: Sequence[ApiRoute]) -> 
         answer, _ = await send_request(owner, owner, route, REQUESTS[route.name][0])
 
         if route.name == "deleteScope":
-            assert b"The first scope stays" in answer.body
+            assert b"The first scope cannot be deleted" in answer.body
         else:
             assert answer.status < 300, (route.name, answer.body)
 
