@@ -7,7 +7,7 @@ import pytest
 
 from pushserver.errors import Misconfigured
 from pushserver.model.device import DeviceKeys
-from pushserver.settings import SECRETS, Settings
+from pushserver.settings import Settings
 from pushserver.settings_loading import load, load_with_origins
 
 
@@ -48,21 +48,6 @@ def test_order(tmp_path: Path) -> None:
         settings.grace,
         settings.response_timeout,
     )
-
-
-def test_file_by_flag(tmp_path: Path) -> None:
-    """The flag names the file before the environment does."""
-    for name in ("flag", "environ"):
-        (tmp_path / name).write_text(
-            f'[pushserver]\nlog_level = "debug"\nport = {len(name)}\n'
-        )
-
-    settings = load(
-        {"config": str(tmp_path / "flag")},
-        {"PUSHSERVER_CONFIG": str(tmp_path / "environ")},
-    )
-
-    assert (4, "debug") == (settings.port, settings.log_level)
 
 
 @pytest.mark.parametrize("name", [field.name for field in attrs.fields(Settings)])
@@ -115,26 +100,6 @@ def test_other_variables() -> None:
 def test_database(url: str, path: str) -> None:
     """Three slashes are followed by a relative path, four begin an absolute one."""
     assert Path(path) == load({"database": url}, {}).sqlite_path
-
-
-@pytest.mark.parametrize(
-    ("text", "networks"),
-    [
-        ("", []),
-        ("10.20.0.0/16", ["10.20.0.0/16"]),
-        ("10.20.0.0/16,::1", ["10.20.0.0/16", "::1/128"]),
-        (
-            " 10.20.0.0/16 , 192.168.7.15 ::1,",
-            ["10.20.0.0/16", "192.168.7.15/32", "::1/128"],
-        ),
-    ],
-)
-def test_webhook_networks(text: str, networks: list[str]) -> None:
-    """Networks have commas or spaces between them; without any, none is allowed."""
-    settings = load({}, {"PUSHSERVER_WEBHOOK_ALLOW_NETWORKS": text})
-
-    assert networks == [str(network) for network in settings.webhook_networks]
-    assert not settings.webhook_allow_http
 
 
 @pytest.mark.parametrize(
@@ -230,31 +195,6 @@ def test_durations_with_units(tmp_path: Path) -> None:
     assert (14, 7) == (settings.retention, settings.audit_retention)
 
 
-def test_secret_in_a_file(tmp_path: Path) -> None:
-    """A secret comes from the file that its variable names, without its end of line."""
-    file = tmp_path / "token"
-    file.write_text("hush-hush\n")
-    loaded = load_with_origins({}, {"PUSHSERVER_ADMIN_TOKEN_FILE": str(file)})
-
-    assert "hush-hush" == loaded.settings.admin_token
-    assert "PUSHSERVER_ADMIN_TOKEN_FILE" == loaded.origins["admin_token"]
-
-
-@pytest.mark.parametrize("name", sorted(SECRETS))
-def test_file_of_a_secret_is_refused(name: str, tmp_path: Path) -> None:
-    """A secret that is given twice, or whose file is missing or empty, is refused."""
-    variable = f"PUSHSERVER_{name.upper()}"
-    empty = tmp_path / "empty"
-    empty.write_text("\n")
-
-    with pytest.raises(Misconfigured, match="not both"):
-        load({}, {variable: "x", f"{variable}_FILE": str(empty)})
-    with pytest.raises(Misconfigured, match=f"{variable}_FILE is empty"):
-        load({}, {f"{variable}_FILE": str(empty)})
-    with pytest.raises(Misconfigured, match=r"nowhere.*No such file"):
-        load({}, {f"{variable}_FILE": str(tmp_path / "nowhere")})
-
-
 def test_origins(tmp_path: Path) -> None:
     """Each setting is told with where it came from: what went before the others."""
     file = tmp_path / "settings.toml"
@@ -268,137 +208,10 @@ def test_origins(tmp_path: Path) -> None:
     )
 
 
-def test_variables_of_files_are_known(capsys: pytest.CaptureFixture[str]) -> None:
-    """No start calls the variable of a secret's file one that sets nothing."""
-    environ = {"PUSHSERVER_TOKEN_FILE": "x", "PUSHSERVER_ADMIN_TOKEN_FILE": __file__}
-    load({}, environ)
-
-    assert "" == capsys.readouterr().err
-
-
 def test_several_wrong() -> None:
     """When several are wrong each is named."""
     with pytest.raises(Misconfigured, match=r"(?s)port.*hold|hold.*port"):
         load({"port": "x", "hold": "y"}, {})
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["0.0.0.0", "::", "192.0.2.7", "push.example.com", ""],  # noqa: S104
-)
-def test_beyond_loopback(host: str) -> None:
-    """Beyond the loopback somebody must have decided about keys."""
-    with pytest.raises(Misconfigured, match="DEVICE_KEYS"):
-        load({"host": host}, {})
-
-    for keys in DeviceKeys:
-        assert (
-            keys
-            is load({"host": host, "device_keys": keys.value}, {}).device_key_policy
-        )
-
-
-@pytest.mark.parametrize(
-    "proxied", [{"public_url": "https://x.example"}, {"trusted_proxies": "127.0.0.1"}]
-)
-def test_behind_a_proxy(proxied: dict[str, str]) -> None:
-    """Behind a proxy others reach it, on the loopback, too."""
-    with pytest.raises(Misconfigured, match="DEVICE_KEYS"):
-        load(proxied, {})
-    with pytest.raises(Misconfigured, match="ADMIN_TOKEN"):
-        load({**proxied, "device_keys": "required", "admin_token": "guess"}, {})
-
-    assert load({**proxied, "device_keys": "optional"}, {}).is_behind_proxy
-
-
-@pytest.mark.parametrize(
-    ("text", "networks", "unix"),
-    [
-        ("", [], False),
-        ("unix", [], True),
-        ("10.1.0.7, unix fd12::/16", ["10.1.0.7/32", "fd12::/16"], True),
-    ],
-)
-def test_trusted_proxies(text: str, networks: list[str], unix: bool) -> None:
-    """Proxies are networks; those that come by a Unix socket are `unix`."""
-    settings = load({"trusted_proxies": text, "device_keys": "required"}, {})
-
-    assert networks == [str(network) for network in settings.trusted_networks]
-    assert unix is settings.trusts_unix_socket
-
-
-@pytest.mark.parametrize(
-    ("url", "kept"),
-    [
-        ("https://push.example", "https://push.example"),
-        ("https://push.example/", "https://push.example"),
-        ("http://push.example:8080/a/b-c/", "http://push.example:8080/a/b-c"),
-        ("http://[2001:db8::1]:8080", "http://[2001:db8::1]:8080"),
-    ],
-)
-def test_public_url(url: str, kept: str) -> None:
-    """The public URL is kept without a slash at its end."""
-    settings = load({"public_url": url, "device_keys": "required"}, {})
-
-    assert kept == settings.public_url
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_loopback(host: str) -> None:
-    """On the loopback nobody need decide."""
-    assert DeviceKeys.OPTIONAL is load({"host": host}, {}).device_key_policy
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["[pushserver]\nprot = 1\n", "[pushserver\n", '[pushserver]\nport = "x"\n'],
-)
-def test_file_refused(tmp_path: Path, text: str) -> None:
-    """A file that does not parse, or that has an unknown setting, is refused."""
-    file = tmp_path / "settings.toml"
-    file.write_text(text)
-
-    with pytest.raises(Misconfigured) as caught:
-        load({"config": str(file)}, {})
-
-    assert 1 == len(caught.value.detail.splitlines())
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "retention = true",
-        "port = true",
-        "port = 80.5",
-        "admin-token = 12",
-        'admin_token = ["a", "b"]',
-        "again = 1",
-        "device_keys = true",
-        "hold = [3]",
-    ],
-)
-def test_another_type(tmp_path: Path, line: str) -> None:
-    """A value of another type than its setting's is refused, and not taken for one."""
-    file = tmp_path / "settings.toml"
-    file.write_text(f"[pushserver]\n{line}\n")
-
-    with pytest.raises(Misconfigured, match="type"):
-        load({"config": str(file)}, {})
-
-
-@pytest.mark.parametrize("line", ["hold = 3", "hold = 3.0", 'hold = "3"'])
-def test_a_type_that_fits(tmp_path: Path, line: str) -> None:
-    """A whole number will do for any, and so will a text that says it."""
-    file = tmp_path / "settings.toml"
-    file.write_text(f"[pushserver]\n{line}\n")
-
-    assert 3 == load({"config": str(file)}, {}).hold
-
-
-def test_no_file(tmp_path: Path) -> None:
-    """A file that is not there is named."""
-    with pytest.raises(Misconfigured, match="nowhere"):
-        load({}, {"PUSHSERVER_CONFIG": str(tmp_path / "nowhere.toml")})
 
 
 def test_secret() -> None:

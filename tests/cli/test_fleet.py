@@ -2,10 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -120,103 +116,6 @@ def test_adopt_and_key(run: Run, poll_once: PollOnce, device_id: str) -> None:
     assert f"/d/{key['key']}" == key["path"]
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("fleet.csv", "deviceId,name\n{id},Gate\n"),
-        ("fleet.ndjson", '{{"deviceId":"{id}","name":"Gate"}}\n'),
-    ],
-)
-def test_import(run: Run, device_id: str, tmp_path: Path, name: str, text: str) -> None:
-    """
-    A fleet is imported from either kind of file.
-    """
-    (tmp_path / name).write_text(text.format(id=device_id))
-    ran = run("devices", "import", str(tmp_path / name), "--json")
-
-    assert {"created": 1, "updated": 0, "unchanged": 0} == ran.only
-    assert "Gate" == run("devices", "show", device_id, "--json").only["name"]
-
-
-def test_import_dry_run(run: Run, device_id: str, tmp_path: Path) -> None:
-    """
-    A dry run says what an import would do; the device is not there afterwards.
-    """
-    file = tmp_path / "fleet.txt"
-    file.write_text(f"deviceId;name\n{device_id};Gate\n")
-    ran = run("devices", "import", str(file), "--format", "csv", "--dry-run", "--json")
-
-    assert {"created": 1, "updated": 0, "unchanged": 0, "dryRun": True} == ran.only
-    assert 1 == run("devices", "show", device_id).code
-
-
-def test_import_wrong_lines(run: Run, device_id: str, tmp_path: Path) -> None:
-    """
-    Each wrong line is told on a line of its own, as editors and compilers do.
-    """
-    file = tmp_path / "fleet.csv"
-    file.write_text(f"deviceId,hold\n{device_id},x\ny,1\n")
-    ran = run("devices", "import", str(file))
-
-    first, second, summary = ran.err.splitlines()
-    assert 1 == ran.code
-    assert first.startswith(f"{file}:2: ")
-    assert first.endswith("(/hold)")
-    assert second.startswith(f"{file}:3: ")
-    assert summary.startswith("pushserver: 2 lines are wrong. Line 2: ")
-
-
-@pytest.mark.parametrize("name", ["fleet.csv", "fleet.ndjson"])
-def test_export(run: Run, device_id: str, tmp_path: Path, name: str) -> None:
-    """
-    What is exported into a file is imported again from there.
-    """
-    file, tag = tmp_path / name, f"at:{device_id}"
-    run("devices", "add", device_id, "--name", "=1", "--tag", tag, "--hold", "2")
-    exported = run("devices", "export", str(file), "--tag", tag)
-    run("devices", "remove", device_id, "--yes")
-    imported = run("devices", "import", str(file), "--json")
-    shown = run("devices", "show", device_id, "--json").only
-
-    assert (0, "") == (exported.code, exported.out)
-    assert 0o600 == file.stat().st_mode & 0o777
-    assert [file] == list(tmp_path.iterdir())
-    assert 1 == imported.only["created"]
-    assert ("=1", 2, {"at": device_id}) == (shown["name"], shown["hold"], shown["tags"])
-
-
-def test_export_refused(run: Run, tmp_path: Path) -> None:
-    """
-    An export that fails leaves the file as it was.
-    """
-    file = tmp_path / "fleet.csv"
-    file.write_text("as it was")
-    ran = run("devices", "export", str(file), "--token", "wrong")
-
-    assert (1, "as it was") == (ran.code, file.read_text())
-    assert [file] == list(tmp_path.iterdir())
-
-
-def test_export_to_standard_output(
-    environ: dict[str, str], device_id: str, run: Run
-) -> None:
-    """
-    Without a file the devices are on the standard output.
-    """
-    run("devices", "add", device_id, "--tag", f"at:{device_id}")
-    ran = subprocess.run(  # noqa: S603 - our own program
-        [
-            *(sys.executable, "-m", "pushserver"),
-            *("devices", "export", "--tag", f"at:{device_id}"),
-        ],
-        env={**os.environ, **environ},
-        capture_output=True,
-        check=True,
-    )
-
-    assert device_id == json.loads(ran.stdout)["deviceId"]
-
-
 def test_tokens(
     run: Run, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -308,46 +207,6 @@ def test_doctor_without_token(
     assert "PUSHSERVER_TOKEN" in capsys.readouterr().out
 
 
-def test_simulate(run: Run, tmp_path: Path, device_id: str) -> None:
-    """
-    A simulated fleet is made known to the server, polls, and is summed up.
-    """
-    journal = tmp_path / "journal"
-    queued = run("enqueue", device_id, "system_information", "--adopt", "--json").only
-    ran = run(
-        *("simulate", "--devices", "2", "--first-id", device_id, "--adopt"),
-        *("--period", "0.1", "--duration", "2", "--quirks", "none", "--json"),
-        *("--journal", str(journal), "--images", str(tmp_path / "images")),
-    )
-    entries = [json.loads(line) for line in journal.read_text().splitlines()]
-
-    assert 0 == ran.code, ran.err
-    assert 1 == ran.only["response"]
-    assert ["received", "executed", "response"] == [each["event"] for each in entries]
-    assert "SUCCESSFUL" == run("commands", "show", queued["id"], "--json").only["state"]
-    assert (
-        "adopted"
-        == (run("devices", "show", str(int(device_id) + 1), "--json").only["state"])
-    )
-
-
-def test_simulate_with_keys(run: Run, tmp_path: Path, device_id: str) -> None:
-    """
-    A device with a key is served under it; people see the outcome in a table.
-    """
-    run("devices", "add", device_id)
-    key = run("devices", "key", device_id, "--enforce", "--json").only["key"]
-    (tmp_path / "keys").write_text(f"{device_id} {key}\n")
-    queued = run("enqueue", device_id, "system_information", "--adopt", "--json").only
-    ran = run(
-        *("simulate", "--devices", "1", "--first-id", device_id, "--period", "0.1"),
-        *("--duration", "1", "--quirks", "none", "--keys", str(tmp_path / "keys")),
-    )
-
-    assert "polls" in ran.out
-    assert "SUCCESSFUL" == run("commands", "show", queued["id"], "--json").only["state"]
-
-
 def test_serve_refuses_what_is_unsafe(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -362,47 +221,3 @@ def test_serve_refuses_what_is_unsafe(
     assert (1, 1) == (code, conflict)
     assert "device" in printed.err.lower()
     assert "report or quarantine" in capsys.readouterr().err
-
-
-def test_import_from_stdin(
-    run: Run, device_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    A fleet comes from the standard input; each line that is wrong is named.
-    """
-    file = tmp_path / "fleet"
-    file.write_text(json.dumps({"deviceId": device_id}) + "\n")
-    with file.open() as stdin:
-        monkeypatch.setattr("sys.stdin", stdin)
-        assert 1 == run("devices", "import", "-", "--json").only["created"]
-    file.write_text('{"deviceId": "x"}\n' + '{"deviceId": "5"}\n' + "{\n")
-    with file.open() as stdin:
-        monkeypatch.setattr("sys.stdin", stdin)
-        refused = run("devices", "import", "-")
-
-    assert 1 == refused.code
-    assert ["-:1:", "-:3:"] == [
-        line.split()[0] for line in refused.err.splitlines()[:2]
-    ]
-    assert 2 == run("devices", "import", "--bogus").code
-
-
-def test_simulate_until_interrupted(environ: dict[str, str], device_id: str) -> None:
-    """
-    Ctrl-C ends a simulated fleet in order, with its summary and exit code 130.
-    """
-    program = "import sys; from pushserver.cli import main; sys.exit(main())"
-    argv = ["simulate", "--devices", "1", "--first-id", device_id, "--json"]
-    with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-c", program, *argv],
-        env={**os.environ, **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as simulating:
-        assert simulating.stderr
-        simulating.stderr.readline()
-        simulating.send_signal(signal.SIGINT)
-        out, _ = simulating.communicate(timeout=30)
-
-    assert (130, dict) == (simulating.returncode, type(json.loads(out)))

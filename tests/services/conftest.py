@@ -5,12 +5,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pushserver.composition import build_services
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.services.online_monitor import OnlineMonitor
 from pushserver.settings import Settings
 from pushserver.stores import open_store
 from pushserver.web.services import Services
 from tests.clock import ManualClock
+from tests.devices import terminal
+from tests.model.factories import DEVICE
 from tests.scopes import add_marked_scopes
 from tests.services.driver import ServiceDriver
+from tests.services.online_devices import online_monitor
 from tests.services.operation_driver import OperationDriver, running_services
 
 
@@ -45,3 +50,10 @@ async def _operation_driver(
     async with running_services(database, clock) as driver:
         await add_marked_scopes(request, driver.services.store, clock)
         yield driver
+
+
+@pytest.fixture(name="monitor")
+async def _monitor(services: Services) -> OnlineMonitor:
+    """Return the online monitor, with one device that has never been seen."""
+    await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
+    return online_monitor(services)
