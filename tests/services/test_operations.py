@@ -1,17 +1,14 @@
-"""Operations: their steps in order, their failures, and their notifications."""
+"""Operations: their steps in order, and what ends them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from pushserver.errors import Conflict, IdempotencyMismatch, NotFound, Unavailable
+from pushserver.errors import Conflict
 from pushserver.model.operation import OnFailure, OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
-from pushserver.storage.operations import DueStep, OperationFilter
 from tests.model.factories import DEVICE
-from tests.model.operation_scenario import TOKEN_ID
 from tests.services.operation_driver import ERROR, OperationDriver
 
 ONE, TWO, THREE = "load_objects", "user_set_image", "user_get_image"
@@ -244,137 +241,6 @@ async def test_beside_others(operation_driver: OperationDriver) -> None:
         await operation_driver.operation_progress(second),
     ]
     assert CommandState.SUCCESSFUL is await operation_driver.command_state(alone)
-
-
-async def test_many_due(operation_driver: OperationDriver) -> None:
-    """However many operations are due, each continues once."""
-    devices = range(1, 251)
-    for device in devices:
-        await operation_driver.create_operation(ONE, TWO, device=device)
-        await operation_driver.run_command(device=device)
-
-    both = await asyncio.gather(
-        operation_driver.start_next_steps(), operation_driver.start_next_steps()
-    )
-
-    assert 250 == sum(both)
-    lanes = map(operation_driver.services.store.cached_lane, devices)
-    assert {1} == {len(lane.waiting) for lane in lanes if lane is not None}
-
-
-async def test_forgotten_when_due(operation_driver: OperationDriver) -> None:
-    """An operation that is deleted just before its turn holds up nobody else."""
-    gone = await operation_driver.create_operation(ONE, TWO)
-    stays = await operation_driver.create_operation(ONE, TWO, device=5)
-    for device in (DEVICE, 5):
-        await operation_driver.run_command(device=device)
-    due = await operation_driver.services.store.operations.due_steps(limit=9)
-    await operation_driver.services.operations.delete(gone)
-
-    assert 1 == await operation_driver.services.next_steps.queue_steps(due)
-    assert (
-        OperationStatus.RUNNING,
-        2,
-        1,
-        50,
-    ) == await operation_driver.operation_progress(stays)
-
-
-async def test_canceled_when_due(operation_driver: OperationDriver) -> None:
-    """Nor does one that is canceled just before its turn go on."""
-    of = await operation_driver.create_operation(ONE, TWO)
-    await operation_driver.run_command()
-    due = await operation_driver.services.store.operations.due_steps(limit=9)
-    await operation_driver.cancel_operation(of)
-
-    assert 0 == await operation_driver.services.next_steps.queue_steps(due)
-    assert [CommandState.SUCCESSFUL, None] == await operation_driver.step_states(of)
-
-
-async def test_not_its_turn(operation_driver: OperationDriver) -> None:
-    """
-    A step whose turn has passed is not queued, even if a caller believes it is due.
-    """
-    of = await operation_driver.create_operation(ONE, TWO, THREE)
-    await operation_driver.run_command()
-    due = await operation_driver.services.store.operations.due_steps(limit=9)
-    assert [DueStep(of.id, DEVICE, of.id, 1)] == list(due)
-    await operation_driver.start_next_steps()
-    await operation_driver.run_command()
-
-    assert 0 == await operation_driver.services.next_steps.queue_steps(due)
-
-
-async def test_store_away(operation_driver: OperationDriver) -> None:
-    """
-    An operation that could not be written is not started, and is queued once when it
-    can be.
-    """
-    of = await operation_driver.create_operation(ONE, TWO)
-    await operation_driver.run_command()
-    async with operation_driver.failing_commits():
-        with pytest.raises(Unavailable):
-            await operation_driver.start_next_steps()
-        with pytest.raises(Unavailable):
-            await operation_driver.create_operation(ONE)
-
-    assert 1 == await operation_driver.start_next_steps()
-    assert TWO == await operation_driver.run_command()
-    assert (
-        OperationStatus.COMPLETED is (await operation_driver.operation_progress(of))[0]
-    )
-    operations = operation_driver.services.store.operations
-    assert 1 == await operations.count_operations(DEFAULT_SCOPE_ID, OperationFilter())
-
-
-async def test_key(operation_driver: OperationDriver) -> None:
-    """The same request again begins nothing, and is answered as the first time."""
-    await operation_driver.adopt(DEVICE)
-    first, again = (
-        await operation_driver.create_idempotent(ONE),
-        await operation_driver.create_idempotent(ONE),
-    )
-
-    assert first.operation is not None
-    assert (first.answer, None) == (again.answer, again.operation)
-    with pytest.raises(IdempotencyMismatch):
-        await operation_driver.create_idempotent(TWO, fingerprint="g")
-    operations = operation_driver.services.store.operations
-    assert 1 == await operations.count_operations(DEFAULT_SCOPE_ID, OperationFilter())
-
-
-async def test_key_at_once(operation_driver: OperationDriver) -> None:
-    """Of ten at the same moment one is started."""
-    await operation_driver.adopt(DEVICE)
-
-    started = await asyncio.gather(
-        *(operation_driver.create_idempotent(ONE) for _ in range(10))
-    )
-
-    assert 1 == len({each.answer for each in started})
-    assert 1 == sum(each.operation is not None for each in started)
-
-
-async def test_not_there(operation_driver: OperationDriver) -> None:
-    """An operation that does not exist, or is another scope's, is not found."""
-    of = await operation_driver.create_operation(ONE)
-    operations = operation_driver.services.operations
-
-    for scope, operation_id in ((DEFAULT_SCOPE_ID, 5), (DEFAULT_SCOPE_ID + 1, of.id)):
-        with pytest.raises(NotFound):
-            await operations.get(scope, operation_id)
-        with pytest.raises(NotFound):
-            await operations.cancel(scope, operation_id)
-
-
-async def test_who_began_it(operation_driver: OperationDriver) -> None:
-    """The server's notifications are by the token that started the operation."""
-    of = await operation_driver.create_operation(ONE)
-    (notification,) = await operation_driver.services.store.notifications.notifications(
-        DEFAULT_SCOPE_ID, of.id, after=0, limit=9
-    )
-
-    assert (TOKEN_ID, TOKEN_ID) == (of.created_by.token_id, notification.created_by)
 
 
 async def test_late_conflicts(operation_driver: OperationDriver) -> None:
