@@ -14,7 +14,7 @@ from tests.database_rows import open_reader
 from tests.e2e.conftest import DEVICE
 from tests.e2e.faulty_network import database_refusing
 from tests.e2e.test_device_life import LOAD_USERS
-from tests.e2e.test_store_away import get
+from tests.e2e.test_store_away import get, post_result
 from tests.program import Program
 from tests.web.local_server import wait_until
 
@@ -96,13 +96,8 @@ async def test_results(
     command = await api.commands.enqueue(ME, LOAD_USERS)
     await get(session, f"{server.url}/push?deviceId={ME}")
 
-    async def post() -> int:
-        url = f"{server.url}/result?deviceId={ME}"
-        async with session.post(url, data=b'{"response":{}}') as answer:
-            return answer.status
-
     with database_refusing(server.database):
-        posting = asyncio.create_task(post())
+        posting = asyncio.create_task(post_result(session, server))
         done, _ = await asyncio.wait([posting], timeout=3)
 
     assert not done

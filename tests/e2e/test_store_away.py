@@ -37,6 +37,13 @@ async def get(session: aiohttp.ClientSession, url: str) -> tuple[int, bytes]:
         return answer.status, await answer.read()
 
 
+async def post_result(session: aiohttp.ClientSession, server: Program) -> int:
+    """Let the device post a response; return the status of the answer."""
+    url = f"{server.url}/result?deviceId={ME}"
+    async with session.post(url, data=b'{"response":{}}') as answer:
+        return answer.status
+
+
 async def test_devices(
     server: Program, api: Client, session: aiohttp.ClientSession
 ) -> None:
@@ -100,13 +107,8 @@ async def test_results(
     command = await api.commands.enqueue(ME, LOAD_USERS)
     await get(session, f"{server.url}/push?deviceId={ME}")
 
-    async def post() -> int:
-        url = f"{server.url}/result?deviceId={ME}"
-        async with session.post(url, data=b'{"response":{}}') as answer:
-            return answer.status
-
     with store_locked(server):
-        posting = asyncio.create_task(post())
+        posting = asyncio.create_task(post_result(session, server))
         done, _ = await asyncio.wait([posting], timeout=7)
 
     assert not done
