@@ -1,16 +1,10 @@
-"""Why operations did not succeed: the step, its command and the device's error."""
+"""Why a step of an operation did not succeed, in its device's words."""
 
-import asyncio
-from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
-from pushserver.client import ApiError, Client, Json, iter_items
-from pushserver.model.operation import OperationStatus
+from pushserver.client import ApiError, Client, Json
 from pushserver.model.state import CommandState
 
-#: At most this many operations are read at the same time.
-MAX_CONCURRENT = 8
 #: The explanation of a command that ended without a result.
 STATE_ERRORS: dict[str, str] = {
     CommandState.EXPIRED: "It was not handed out in time.",
@@ -21,59 +15,6 @@ STATE_ERRORS: dict[str, str] = {
 UNREADABLE_ERROR = "The device's answer cannot be read."
 #: In these a command may have a result that says what went wrong.
 ANSWERABLE_STATES = (CommandState.FAILED, CommandState.TIMEOUT)
-#: The first of these states found among the steps explains the operation's end.
-DECISIVE_STATES = (CommandState.FAILED, *STATE_ERRORS)
-FAILURE_COLUMNS = ("deviceId", "status", "step", "resource", "state", "error")
-
-
-async def task_failures(client: Client, task_id: str, limit: int) -> list[Json]:
-    """Return why a task's operations failed, *limit* of them at most (0: all)."""
-    operations: list[Json] = []
-    for status in (OperationStatus.FAILED, OperationStatus.STALE):
-        async for each in iter_items(
-            client.operations.list, taskId=task_id, status=status
-        ):
-            if limit and len(operations) == limit:
-                break
-            if "retried" not in each:
-                operations.append(each)
-    semaphore = asyncio.Semaphore(MAX_CONCURRENT)
-
-    async def explain(operation: Json) -> Json:
-        async with semaphore:
-            return await operation_failure(client, operation)
-
-    return await asyncio.gather(*(explain(each) for each in operations))
-
-
-async def operation_failure(client: Client, operation: Json) -> Json:
-    """Return why one operation failed, or why its outcome is unknown."""
-    summary = {
-        "deviceId": operation["deviceId"],
-        "operationId": operation["id"],
-        "status": operation["status"],
-    }
-    steps = (await client.operations.get(operation["id"]))["steps"]
-    step_index = decisive_step(steps)
-    if step_index is None:
-        return {**summary, "error": await _last_message(client, operation["id"])}
-    step = steps[step_index]
-    return {
-        **summary,
-        "step": step_index + 1,
-        "resource": step.get("resource", step["endpoint"]),
-        "commandId": step["commandId"],
-        "state": step["state"],
-        "error": await step_error(client, step),
-    }
-
-
-def decisive_step(steps: Iterable[Json]) -> int | None:
-    """Return the index of the step that explains the end; None without one."""
-    states = [step.get("state") for step in steps]
-    return next(
-        (states.index(state) for state in DECISIVE_STATES if state in states), None
-    )
 
 
 async def step_error(client: Client, step: Json) -> Any:
@@ -94,13 +35,3 @@ async def _command_error(client: Client, command_id: str) -> Any:
         return str(error)
     result = command.get("result", {})
     return UNREADABLE_ERROR if result.get("unreadable") else result.get("error")
-
-
-async def _last_message(client: Client, operation_id: str) -> str:
-    """Return the message of the last notification."""
-    message = ""
-    async for notification in iter_items(
-        partial(client.operations.notifications, operation_id)
-    ):
-        message = notification.get("message", message)
-    return message

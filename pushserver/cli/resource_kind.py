@@ -7,9 +7,9 @@ from functools import partial
 import attrs
 
 from pushserver.cli.context import CliContext
-from pushserver.cli.failures import FAILURE_COLUMNS, task_failures
 from pushserver.cli.printing import strip_unprintable
 from pushserver.client import Client, Json, iter_items
+from pushserver.model.operation import FAILED_STATUSES
 
 
 @attrs.frozen(kw_only=True)
@@ -86,11 +86,19 @@ def _upgrade_counts(upgrade: Json) -> dict[str, int]:
     }
 
 
+async def _task_failures(client: Client, task_id: str, limit: int) -> list[Json]:
+    statuses = sorted(FAILED_STATUSES)
+    fetch_page = partial(client.tasks.devices, task_id, status=statuses)
+    return [each async for each in iter_items(fetch_page, limit)]
+
+
 async def _upgrade_failures(client: Client, upgrade_id: str, limit: int) -> list[Json]:
     fetch_page = partial(client.upgrades.devices, upgrade_id, result="FAIL")
     return [each async for each in iter_items(fetch_page, limit)]
 
 
+#: What is shown in another form, or below.
+_HIDDEN_FIELDS = frozenset({"waiting", "failures", "failuresCursor"})
 TASK_KIND = ResourceKind(
     noun="task",
     command_group="tasks",
@@ -98,7 +106,7 @@ TASK_KIND = ResourceKind(
     fetch_page=lambda client, **filters: client.tasks.list(**filters),
     counts_by_label=_task_counts,
     counts_field="counts",
-    hidden_fields=frozenset({"waiting"}),
+    hidden_fields=_HIDDEN_FIELDS,
     columns=(
         "id",
         "name",
@@ -109,8 +117,8 @@ TASK_KIND = ResourceKind(
         "stale",
         "createdAt",
     ),
-    list_failures=task_failures,
-    failure_columns=FAILURE_COLUMNS,
+    list_failures=_task_failures,
+    failure_columns=("deviceId", "status", "errorCode", "error"),
 )
 UPGRADE_KIND = ResourceKind(
     noun="upgrade",
@@ -119,9 +127,7 @@ UPGRADE_KIND = ResourceKind(
     fetch_page=lambda client, **filters: client.upgrades.list(**filters),
     counts_by_label=_upgrade_counts,
     counts_field="states",
-    hidden_fields=frozenset(
-        {"waiting", "counts", "results", "failures", "failuresCursor"}
-    ),
+    hidden_fields=_HIDDEN_FIELDS | {"counts", "results"},
     columns=("id", "name", "state", "targetVersion", "done", "devices", "failed"),
     list_failures=_upgrade_failures,
     failure_columns=(

@@ -1,14 +1,17 @@
 """`pushserver tasks`: the same operation on many devices."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from pushserver.cli.choices import choose_each
 from pushserver.cli.context import InjectedContext
 from pushserver.cli.id_commands import add_asking_command, add_id_commands
 from pushserver.cli.json_files import read_steps
 from pushserver.cli.operations import OperationOptionsArg
+from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.cli.resource_kind import TASK_KIND
 from pushserver.cli.task_commands import (
     FailureLimit,
@@ -21,6 +24,13 @@ from pushserver.cli.task_options import (
     Switch,
     TargetOptions,
     TaskOptions,
+)
+from pushserver.model.operation import OperationStatus
+
+#: What a list of a task's devices shows.
+DEVICE_COLUMNS = (
+    *("deviceId", "status", "progress", "errorCode", "error"),
+    *("startedAt", "endedAt", "subOperationId"),
 )
 
 app = App(name="tasks", help="Make, list, follow and steer tasks for many devices.")
@@ -58,6 +68,34 @@ add_asking_command(
     ),
     TASK_KIND.print_resource,
 )
+
+
+@app.command
+async def devices(
+    task_id: str,
+    /,
+    *,
+    status: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    page: PageOptionsArg = ONE_PAGE,
+    context: InjectedContext,
+) -> int:
+    """
+    List the devices of a task, and how far each is.
+
+    Parameters
+    ----------
+    task_id
+        Whose devices.
+    status
+        Only those that are RUNNING, COMPLETED, FAILED or STALE; may be repeated.
+    page
+        How many.
+    """
+    statuses = choose_each(status, OperationStatus, "status")
+    async with context.client() as client:
+        fetch = partial(client.tasks.devices, task_id, status=statuses)
+        await print_list(context, client, fetch, DEVICE_COLUMNS, page)
+    return 0
 
 
 @app.command

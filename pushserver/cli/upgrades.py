@@ -1,13 +1,16 @@
 """`pushserver upgrades`: change the version of what devices run, and follow it."""
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from pushserver.cli.choices import choose
 from pushserver.cli.context import InjectedContext, UsageError
 from pushserver.cli.id_commands import add_asking_command, add_id_commands
 from pushserver.cli.json_files import read_json
+from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.cli.resource_kind import UPGRADE_KIND
 from pushserver.cli.task_commands import (
     FailureLimit,
@@ -22,6 +25,13 @@ from pushserver.cli.task_options import (
     TaskOptions,
 )
 from pushserver.client import Json
+from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
+
+#: What a list of an upgrade's devices shows.
+DEVICE_COLUMNS = (
+    *("deviceId", "state", "result", "sourceVersion", "currentVersion"),
+    *("errorCode", "error", "startedAt", "endedAt", "subOperationId"),
+)
 
 app = App(name="upgrades", help="Make, list, follow and steer upgrades of devices.")
 add_commands(
@@ -62,6 +72,40 @@ add_asking_command(
     ),
     UPGRADE_KIND.print_resource,
 )
+
+
+@app.command
+async def devices(
+    upgrade_id: str,
+    /,
+    *,
+    state: str | None = None,
+    result: str | None = None,
+    page: PageOptionsArg = ONE_PAGE,
+    context: InjectedContext,
+) -> int:
+    """
+    List the devices of an upgrade, and how far each is.
+
+    Parameters
+    ----------
+    upgrade_id
+        Whose devices.
+    state
+        Only those that are waiting, idle, downloading, downloaded or updating.
+    result
+        Only those that ended so: SUCCESS or FAIL.
+    page
+        How many.
+    """
+    filters = {
+        "state": state and choose(state, ["waiting", *DeviceUpgradeState], "state"),
+        "result": result and choose(result, DeviceUpgradeResult, "result"),
+    }
+    async with context.client() as client:
+        fetch = partial(client.upgrades.devices, upgrade_id, **filters)
+        await print_list(context, client, fetch, DEVICE_COLUMNS, page)
+    return 0
 
 
 @app.command

@@ -71,6 +71,11 @@ class _RolloutCalls:
         """Return one, and how far it is."""
         return await self._api.call("GET", self._path, task_id)
 
+    async def devices(self, task_id: str, **filters: Any) -> Json:
+        """Return a page of its devices, and how far each is."""
+        path = (self._path, task_id, "devices")
+        return await self._api.call("GET", *path, params=filters)
+
     async def pause(self, task_id: str) -> Json:
         """Start on no further device until it is resumed."""
         return await self._api.call("POST", self._path, task_id, "pause")
@@ -112,7 +117,7 @@ class TaskCalls(_RolloutCalls):
 
 @attrs.frozen
 class UpgradeCalls(_RolloutCalls):
-    """Create upgrades, follow their devices and change their course."""
+    """Create upgrades and change their course."""
 
     _path: str = attrs.field(default="upgrades", init=False)
 
@@ -133,11 +138,6 @@ class UpgradeCalls(_RolloutCalls):
             body={**given, **fields},
             idempotency_key=idempotency_key,
         )
-
-    async def devices(self, upgrade_id: str, **filters: Any) -> Json:
-        """Return a page of an upgrade's devices, and how far each is."""
-        path = ("upgrades", upgrade_id, "devices")
-        return await self._api.call("GET", *path, params=filters)
 
     async def retry(self, upgrade_id: str) -> Json:
         """Start again on the devices that failed."""

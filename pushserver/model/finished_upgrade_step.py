@@ -1,16 +1,15 @@
 """The outcome of an upgrade step: go on, repeat the step, or end the operation."""
 
 import attrs
-import msgspec
 
 from pushserver.clock import SECOND
 from pushserver.model.command import Command
 from pushserver.model.operation import Operation
-from pushserver.model.parsed_result import MAX_SEARCHED, ParsedResult
+from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandEvent
+from pushserver.model.step_failure import FailureCode, describe_failure
 from pushserver.model.upgrade import (
     DeviceUpgrade,
-    UpgradeErrorCode,
     UpgradePhase,
     truncate,
 )
@@ -102,7 +101,7 @@ class FinishedStep:
         ):
             seconds = self.device_upgrade.upgrade.apply_timeout / SECOND
             return self.fail(
-                UpgradeErrorCode.TIMEOUT,
+                FailureCode.TIMEOUT,
                 f"The target version was not seen within {seconds:g} s. {observed}",
             )
         self.device_upgrade.set_error(None, observed)
@@ -110,30 +109,11 @@ class FinishedStep:
 
     def failure_reason(self) -> tuple[str, str]:
         """Return why this step failed: a code and a message."""
-        number = (self.command.step or 0) + 1
-        name = self.command.resource or self.command.endpoint
-        step = f"Step {number} of {self.operation.step_count} ({name})"
-        match self.command_event:
-            case CommandEvent.FAIL:
-                code, error = _device_error(self.parsed_result)
-                return code, f"{step} failed: {error}"
-            case CommandEvent.GIVE_UP if self.command.withdrawn:
-                return UpgradeErrorCode.CANCELED, f"{step} was taken back."
-            case CommandEvent.GIVE_UP:
-                return UpgradeErrorCode.TIMEOUT, f"{step} {self._missing_answer}"
-            case CommandEvent.EXPIRE:
-                return UpgradeErrorCode.EXPIRED, f"{step} was not handed out in time."
-            case CommandEvent.CANCEL:
-                return UpgradeErrorCode.CANCELED, f"{step} was canceled."
-        return self.version_failure()
-
-    @property
-    def _missing_answer(self) -> str:
-        is_unreadable = self.parsed_result is not None and self.parsed_result.unreadable
         return (
-            "has an answer that cannot be read."
-            if is_unreadable
-            else "was not answered."
+            describe_failure(
+                self.command, self.operation.step_count, self.parsed_result
+            )
+            or self.version_failure()
         )
 
     def version_failure(self) -> tuple[str, str]:
@@ -141,28 +121,9 @@ class FinishedStep:
         upgrade = self.device_upgrade.upgrade
         if upgrade.parse_version(self.parsed_result) is None:
             where = upgrade.version_pointer or "its root"
-            return UpgradeErrorCode.NO_VERSION, f"The answer has no version at {where}."
+            return FailureCode.NO_VERSION, f"The answer has no version at {where}."
         found = f"The version is {self.device_upgrade.current_version}"
         return (
-            UpgradeErrorCode.VERSION_MISMATCH,
+            FailureCode.VERSION_MISMATCH,
             f"{found}, not {upgrade.target_version}.",
         )
-
-
-def _device_error(parsed_result: ParsedResult | None) -> tuple[str, str]:
-    """Return the code and the error that a device reported, as text."""
-    if parsed_result is None or parsed_result.error is None:
-        return UpgradeErrorCode.DEVICE_ERROR, "The device reported an error."
-    code = "" if parsed_result.code is None else _json_text(parsed_result.code)
-    return code or UpgradeErrorCode.DEVICE_ERROR, _json_text(parsed_result.error)
-
-
-def _json_text(json: bytes) -> str:
-    """Return JSON text for people: strings without quotes, long ones cut off."""
-    if len(json) > MAX_SEARCHED:
-        return json[:MAX_SEARCHED].decode(errors="replace")
-    try:
-        value = msgspec.json.decode(json, type=str)
-    except msgspec.DecodeError:
-        return json.decode(errors="replace")
-    return value

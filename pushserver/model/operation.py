@@ -23,6 +23,10 @@ class OperationStatus(enum.StrEnum):
     STALE = "STALE"
 
 
+#: It has ended, and not in success.
+FAILED_STATUSES = frozenset({OperationStatus.FAILED, OperationStatus.STALE})
+
+
 class OperationAction(enum.StrEnum):
     """What an operation does, in Kapua's words."""
 

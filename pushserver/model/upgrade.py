@@ -48,17 +48,6 @@ class UpgradePhase(enum.Enum):
     VERIFY = "verify"
 
 
-class UpgradeErrorCode(enum.StrEnum):
-    """Why a device upgrade failed, if the device reported no code."""
-
-    DEVICE_ERROR = "DEVICE_ERROR"
-    EXPIRED = "EXPIRED"
-    TIMEOUT = "TIMEOUT"
-    CANCELED = "CANCELED"
-    NO_VERSION = "NO_VERSION"
-    VERSION_MISMATCH = "VERSION_MISMATCH"
-
-
 @attrs.frozen(kw_only=True)
 class Upgrade:
     """

@@ -16,10 +16,10 @@ from pushserver.model.finished_upgrade_step import FinishedStep
 from pushserver.model.operation import Operation, OperationStatus
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandEvent
+from pushserver.model.step_failure import FailureCode
 from pushserver.model.upgrade import (
     DeviceUpgrade,
     DeviceUpgradeState,
-    UpgradeErrorCode,
     UpgradePhase,
 )
 
@@ -119,8 +119,7 @@ def apply_late_version(
     Other late results change nothing. Tell whether this one did.
     """
     has_timed_out = (
-        not operation.is_running
-        and device_upgrade.error_code == UpgradeErrorCode.TIMEOUT
+        not operation.is_running and device_upgrade.error_code == FailureCode.TIMEOUT
     )
     version = device_upgrade.upgrade.parse_version(parsed_result)
     verifies = device_upgrade.upgrade.phase_of(command.step or 0) is UpgradePhase.VERIFY
@@ -139,7 +138,7 @@ def set_cancel_reason(
 ) -> None:
     """Record why an operation is canceled; it ends with this error."""
     device_upgrade.set_error(
-        UpgradeErrorCode.EXPIRED if is_expired else UpgradeErrorCode.CANCELED, reason
+        FailureCode.EXPIRED if is_expired else FailureCode.CANCELED, reason
     )
 
 

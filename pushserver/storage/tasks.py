@@ -7,6 +7,7 @@ from typing import Protocol
 import attrs
 
 from pushserver.model.audit import AuditEntry
+from pushserver.model.command import Command, Result
 from pushserver.model.command_request import Step
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.operation import Operation, OperationStatus
@@ -25,6 +26,22 @@ class TaskFilter:
 
 
 ANY_TASK = TaskFilter()
+
+
+@attrs.frozen(kw_only=True)
+class TaskOperation:
+    """
+    An operation of a task, and what tells why it did not succeed.
+
+    `command` is that of the step which decided it, without its order, and `result` what
+    the device answered, if that is short; without such a step, `message` is what was
+    notified last.
+    """
+
+    operation: Operation
+    command: Command | None = None
+    result: Result | None = None
+    message: str | None = None
 
 
 class TaskStore(Protocol):
@@ -96,6 +113,20 @@ class TaskStore(Protocol):
 
     async def operation_counts(self, task_id: int) -> OperationCounts:
         """Count a task's operations by status, without retried ones."""
+
+    async def task_operations(
+        self,
+        task_id: int,
+        statuses: frozenset[OperationStatus] = frozenset(),
+        *,
+        after: int,
+        limit: int,
+    ) -> Sequence[TaskOperation]:
+        """
+        List the operations of a task with one of *statuses*, none given: any.
+
+        Oldest first, with ids above *after*; retried ones are left out.
+        """
 
     async def startable_steps(
         self, task_id: int, *, now: int, hold: int, limit: int

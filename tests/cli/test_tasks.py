@@ -167,19 +167,42 @@ def test_follow_json(make: Any, fleet: StartFleet, devices: list[str]) -> None:
     """
     with fleet(devices[0], len(devices)):
         ran = make("--follow", "--json", endpoint="make_coffee")
-    *before, last = ran.lines
+    last = ran.lines[-1]
     done = [task["done"] for task in ran.lines]
 
     assert 1 == ran.code
     assert done == sorted(done)
     assert (0.0, 1.0) == (done[0], done[-1])
-    assert all("failures" not in task for task in before)
     assert sorted(devices) == sorted(each["deviceId"] for each in last["failures"])
-    assert {("FAILED", 1, "the make_coffee", "FAILED")} == {
-        (each["status"], each["step"], each["resource"], each["state"])
-        for each in last["failures"]
+    assert {
+        (
+            "FAILED",
+            "1",
+            "Step 1 of 1 (the make_coffee) failed: Invalid endpoint: make_coffee",
+        )
+    } == {
+        (each["status"], each["errorCode"], each["error"]) for each in last["failures"]
     }
-    assert all(each["error"] for each in last["failures"])
+
+
+def test_devices_of_a_task(
+    run: Run, make: Any, fleet: StartFleet, devices: list[str]
+) -> None:
+    """
+    Each device is listed with how far it is, or those that stand in some way.
+    """
+    with fleet(devices[0], 3):
+        task_id = make("--json", endpoint="make_coffee").only["id"]
+        argv = ("tasks", "devices", task_id, "--json")
+        while len(failed := run(*argv, "--status", "failed").lines) < 3:
+            pass
+    some = run(*argv, "--status", "FAILED", "--status", "running", "--limit", "2")
+    wrong = run("tasks", "devices", task_id, "--status", "broken")
+
+    assert devices[:3] == [each["deviceId"] for each in failed]
+    assert devices == [each["deviceId"] for each in run(*argv).lines]
+    assert devices[:2] == [each["deviceId"] for each in some.lines]
+    assert "there are RUNNING," in wrong.err
 
 
 def test_table_of_failures(
@@ -272,7 +295,7 @@ def test_retry_of_the_unknown(
         run("tasks", "retry", task_id, "--include-unknown")
         done = run("tasks", "follow", task_id)
 
-    assert (1, 4) == (followed.code, followed.out.count("The device did not answer."))
+    assert (1, 4) == (followed.code, followed.out.count("was not answered."))
     assert 4 == unchanged["counts"]["STALE"]
     assert 0 == done.code, done.out
 

@@ -120,12 +120,16 @@ def test_failures(run: Run, make: Any, fleet: StartFleet, devices: list[str]) ->
         ran = make("--follow", "--json", phases=BROKEN)
     last = ran.lines[-1]
     table = run("upgrades", "show", last["id"], "--failures", "2")
+    listing = ("upgrades", "devices", last["id"], "--json")
+    idle = run(*listing, "--state", "idle", "--result", "fail").lines
 
     assert 1 == ran.code
     assert sorted(devices) == sorted(each["deviceId"] for each in last["failures"])
     (reason,) = {each["error"] for each in last["failures"]}
     assert reason.startswith("Step 3 of 4 (make_coffee) failed: ")
     assert 2 == table.out.count("(make_coffee)")
+    assert sorted(devices) == sorted(each["deviceId"] for each in idle)
+    assert [] == run(*listing, "--state", "waiting").lines
     assert "1 more failures" in table.err
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pushserver.clock import SECOND
 from pushserver.model.audit import AuditAction
-from pushserver.model.operation import OperationStatus
+from pushserver.model.operation import FAILED_STATUSES, OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import WebhookState
@@ -188,6 +188,12 @@ OPERATIONS: Mapping[str, Query] = {
     ),
     "upgrades": _query(
         "upgrades", "upgrades", DEFAULT_SCOPE_ID, before=ABOVE_ALL_IDS, limit=LIMIT
+    ),
+    "devices of a task": _query(
+        "tasks", "task_operations", _TASK, after=0, limit=LIMIT
+    ),
+    "devices of a task that failed": _query(
+        "tasks", "task_operations", _TASK, FAILED_STATUSES, after=0, limit=LIMIT
     ),
     "parts of an upgrade": _query(
         "upgrades",

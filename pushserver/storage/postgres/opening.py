@@ -155,7 +155,7 @@ async def _open(
         low_watermark=low_watermark,
         operations=SqlOperations(lists, workers),
         notifications=SqlNotifications(lists, write, OffsetMarks(is_enabled=False)),
-        tasks=SqlTasks(workers, write, TaskLock(new_thread(_READ_TIMEOUT))),
+        tasks=SqlTasks(workers, lists, write, TaskLock(new_thread(_READ_TIMEOUT))),
         upgrades=SqlUpgrades(lists),
         shadows=SqlShadows(lists, workers),
         subscriptions=SqlSubscriptions(workers, write, low_watermark),

@@ -27,10 +27,11 @@ from pushserver.storage.sql.idempotency import (
 )
 from pushserver.storage.sql.index_range import IndexRange
 from pushserver.storage.sql.operations import read_due_step
+from pushserver.storage.sql.task_operations import read_task_operations
 from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.table import RowWriter, assignments
 from pushserver.storage.task_rows import TASKS
-from pushserver.storage.tasks import ANY_TASK, TaskFilter
+from pushserver.storage.tasks import ANY_TASK, TaskFilter, TaskOperation
 from pushserver.storage.upgrade_rows import UPGRADES
 from pushserver.storage.upgrades import UpgradeRecord
 
@@ -94,6 +95,7 @@ class SqlTasks:
     """Implements `TaskStore`."""
 
     reader: SqlReader
+    list_reader: SqlReader
     write: SqlWriter
     _lock: AbstractAsyncContextManager[None] = attrs.field(factory=asyncio.Lock)
 
@@ -222,6 +224,18 @@ class SqlTasks:
             )
 
         return await self.reader.run(read)
+
+    async def task_operations(
+        self,
+        task_id: int,
+        statuses: frozenset[OperationStatus] = frozenset(),
+        *,
+        after: int,
+        limit: int,
+    ) -> Sequence[TaskOperation]:
+        return await self.list_reader.run(
+            lambda c: read_task_operations(c, task_id, statuses, after, limit)
+        )
 
     async def startable_steps(
         self, task_id: int, *, now: int, hold: int, limit: int

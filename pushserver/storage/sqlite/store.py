@@ -146,7 +146,7 @@ class SqliteStore(SqlStore):
             clock=SqlClock(sql_writer, clock, partial(_move_schedules, lanes, feed)),
             operations=SqlOperations(lists, workers),
             notifications=SqlNotifications(lists, sql_writer),
-            tasks=SqlTasks(workers, sql_writer),
+            tasks=SqlTasks(workers, lists, sql_writer),
             upgrades=SqlUpgrades(lists),
             shadows=SqlShadows(lists, workers),
             subscriptions=SqlSubscriptions(workers, sql_writer),

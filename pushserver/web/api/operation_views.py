@@ -9,15 +9,24 @@ from msgspec import UNSET, UnsetType
 from pushserver.clock import rfc3339
 from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest
-from pushserver.model.operation import Notification, Operation, OperationDescriptor
+from pushserver.model.operation import (
+    Notification,
+    Operation,
+    OperationDescriptor,
+)
 from pushserver.model.target import TargetDevice
 from pushserver.model.task import OperationCounts, Task
+from pushserver.model.token import Permission, Token
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.off_loop import in_pieces
+from pushserver.services.task_failures import explain_failure
 from pushserver.storage.operations import StepRecord
+from pushserver.storage.tasks import TaskOperation
 from pushserver.web.api.operation_types import NotificationOut, OperationOut, StepOut
 from pushserver.web.api.rendering import optional_instant, render
 from pushserver.web.api.task_types import (
+    DeviceFailureOut,
+    DeviceTaskOut,
     DryRunDeviceOut,
     DryRunOut,
     OperationCountsOut,
@@ -84,13 +93,41 @@ def notification_out(notification: Notification) -> NotificationOut:
     )
 
 
-def task_out(task: Task, counts: OperationCounts) -> TaskOut:
+def task_out(
+    task: Task,
+    counts: OperationCounts,
+    failures: list[DeviceFailureOut] | UnsetType = UNSET,
+) -> TaskOut:
     """Render a task."""
     return render(
         TaskOut,
         task,
         **_descriptor_fields(task.descriptor),
         **progress_fields(task, counts),
+        failures=failures,
+    )
+
+
+def device_task_out(
+    protocols: DeviceProtocols, reader: Token, task_operation: TaskOperation
+) -> DeviceTaskOut:
+    """
+    Render how far a task is on one device.
+
+    An error is mostly what the device answered: only who may read results sees it.
+    """
+    operation = task_operation.operation
+    code = error = None
+    if reader.has_permission(Permission.RESULTS_READ):
+        code, error = explain_failure(protocols, task_operation)
+    return render(
+        DeviceTaskOut,
+        operation,
+        device_id=protocols.display_id(operation.device_id),
+        sub_operation_id=str(operation.id),
+        steps_done=operation.done_steps,
+        error_code=code,
+        error=error,
     )
 
 

@@ -1,7 +1,7 @@
 """What tasks and upgrades share: how they are created, and how their course changes."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import attrs
 from aiohttp import web
@@ -24,11 +24,21 @@ from pushserver.web.api.lasting import Lasting
 from pushserver.web.api.operation_views import dry_run_out
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.reach import own_tasks, require_reach_of_task
+from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import created_id, json_response
 from pushserver.web.api.routes import Routes
-from pushserver.web.api.task_types import TasksQuery
+from pushserver.web.api.task_types import (
+    DeviceFailureOut,
+    DeviceTaskOut,
+    TaskOut,
+    TasksQuery,
+)
+from pushserver.web.api.upgrade_types import DeviceUpgradeOut, UpgradeOut
 from pushserver.web.services import Services
 
+#: A task, or an upgrade, is shown with at most this many of its failures.
+MAX_SHOWN_FAILURES = 100
+R = TypeVar("R")
 #: Changes the state of the task with an id in a scope, for somebody.
 Action = Callable[[int, int, Actor], Awaitable[tuple[Task, OperationCounts]]]
 
@@ -82,6 +92,19 @@ async def create_or_preview(
     return await kind.respond_created(
         call, created.answer, replayed=created.task is None
     )
+
+
+async def add_failures(
+    body: TaskOut | UpgradeOut,
+    fetch: Callable[..., Awaitable[Sequence[R]]],
+    view: Callable[[R], DeviceTaskOut | DeviceUpgradeOut],
+) -> None:
+    """Add to *body* the first failures that *fetch* finds, and where to go on."""
+    found = await fetch(after=0, limit=MAX_SHOWN_FAILURES + 1)
+    shown = [view(each) for each in found[:MAX_SHOWN_FAILURES]]
+    body.failures = [render(DeviceFailureOut, each) for each in shown]
+    if len(found) > MAX_SHOWN_FAILURES:
+        body.failures_cursor = shown[-1].sub_operation_id
 
 
 async def is_task_over(call: ApiCall[Any, Any], task_id: int) -> bool:

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from pushserver.model.operation import (
     OnFailure,
     OperationAction,
+    OperationStatus,
 )
 from pushserver.model.task import TaskState
 from pushserver.web.api.device_types import DisplayName
@@ -85,11 +86,26 @@ class OperationCountsOut(msgspec.Struct):
     """Those of which nobody knows."""
 
 
+class DeviceFailureOut(Out, kw_only=True):
+    """Why a task, or an upgrade, failed on one device."""
+
+    device_id: str
+    """The device."""
+    sub_operation_id: str
+    """Its operation."""
+    error_code: str | None = None
+    """The error's code."""
+    error: str | None = None
+    """What went wrong; for tokens that may read results."""
+
+
 class TaskOut(Out, kw_only=True):
     """
     A task and how far it is; `done` is the share of its devices, 0 to 1.
 
-    `waiting` are those of the running ones that have not begun.
+    `waiting` are those of the running ones that have not begun. `failures` are shown
+    where one is asked for, the first hundred of them; where there are more,
+    `failuresCursor` tells where to go on in the list of its devices.
     """
 
     id: str
@@ -132,10 +148,48 @@ class TaskOut(Out, kw_only=True):
     """When devices that were away are given up."""
     ended_at: Instant | None = None
     """When it ended."""
+    failures: list[DeviceFailureOut] | UnsetType = UNSET
+    """The first hundred that are `FAILED` or `STALE`; where one task is shown."""
+    failures_cursor: str | None = None
+    """Where the list of its failed devices goes on, if there are more."""
 
 
 class TasksOut(PageOut[TaskOut], kw_only=True):
     """A page of tasks, newest first."""
+
+
+class DeviceTaskOut(Out, kw_only=True):
+    """How far a task is on one device."""
+
+    device_id: str
+    """The device."""
+    sub_operation_id: str
+    """Its operation."""
+    status: OperationStatus
+    """How that stands."""
+    progress: int
+    """How far it is, in percent."""
+    steps_done: int
+    """How many of its steps have ended."""
+    error_code: str | None = None
+    """The error's code."""
+    error: str | None = None
+    """What went wrong; for tokens that may read results."""
+    started_at: Instant | None = None
+    """When it began; left out while it waits."""
+    ended_at: Instant | None = None
+    """When it ended."""
+
+
+class DeviceTasksOut(PageOut[DeviceTaskOut], kw_only=True):
+    """A page of a task's devices, in the order in which they were taken up."""
+
+
+class DeviceTasksQuery(PageQuery, kw_only=True):
+    """Filters of a task's devices."""
+
+    status: list[OperationStatus] = msgspec.field(default_factory=list)
+    """Those whose operation stands in one of these ways."""
 
 
 class DryRunDeviceOut(Out, kw_only=True):

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from pushserver.errors import Invalid
 from pushserver.model.command_request import OperationRequest
+from pushserver.model.operation import FAILED_STATUSES
 from pushserver.model.target import TargetSelector
 from pushserver.model.token import Permission
 from pushserver.web.api.call import ApiCall
@@ -18,7 +19,7 @@ from pushserver.web.api.operation_parsing import (
     parse_rollout_policy,
     parse_target_selector,
 )
-from pushserver.web.api.operation_views import task_out
+from pushserver.web.api.operation_views import device_task_out, task_out
 from pushserver.web.api.prefer import PREFER_HEADER
 from pushserver.web.api.responses import encode_json, list_response
 from pushserver.web.api.routes import Routes
@@ -26,11 +27,14 @@ from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.tags import Tag
 from pushserver.web.api.task_course import (
     TaskCourse,
+    add_failures,
     create_or_preview,
     is_task_over,
     parse_task_filter,
 )
 from pushserver.web.api.task_types import (
+    DeviceTasksOut,
+    DeviceTasksQuery,
     DryRunOut,
     RetryIn,
     TaskIn,
@@ -43,7 +47,14 @@ from pushserver.web.api.task_types import (
 async def _show(call: ApiCall[Any, Any], task_id: int) -> TaskOut:
     task, counts = await call.services.tasks.get(call.scope_id, task_id)
     call.log_fields.update(task_id=task.id, state=task.state)
-    return task_out(task, counts)
+    body = task_out(task, counts)
+    fetch = call.services.store.tasks.task_operations
+    await add_failures(
+        body,
+        partial(fetch, task_id, FAILED_STATUSES),
+        partial(device_task_out, call.services.protocols, call.token),
+    )
+    return body
 
 
 _TASKS = Lasting("/tasks", is_task_over, _show)
@@ -93,7 +104,7 @@ async def create_task(
         call.services.task_creator.create,
         operation_request,
         policy=parse_rollout_policy(body),
-        render=lambda task, counts: encode_json(task_out(task, counts)),
+        render=lambda task, counts: encode_json(task_out(task, counts, [])),
         name=body.name,
     )
     return await create_or_preview(
@@ -126,11 +137,28 @@ async def list_tasks(call: ApiCall[TasksQuery, None]) -> web.StreamResponse:
 @routes("GET", _TASK, "getTask", TaskOut)
 async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
     """
-    Show a task and how far it is.
+    Show a task, how far it is, and what failed.
 
     With `wait`, when it has ended, or as it stands after that many seconds.
     """
     return await _TASKS.respond(call, call.path_int64("task_id"))
+
+
+@routes("GET", _TASK + "/devices", "listDevicesOfTask", DeviceTasksOut)
+async def list_devices(call: ApiCall[DeviceTasksQuery, None]) -> web.StreamResponse:
+    """List a task's devices and how far each is."""
+    services, task_id = call.services, call.path_int64("task_id")
+    await services.tasks.get(call.scope_id, task_id)
+    statuses = frozenset(call.query.status)
+    return await list_response(
+        call,
+        DeviceTasksOut,
+        partial(services.store.tasks.task_operations, task_id, statuses),
+        partial(device_task_out, services.protocols, call.token),
+        cursor="after",
+        start=0,
+        cursor_of=lambda row: row.operation.id,
+    )
 
 
 _COURSE = TaskCourse("task", lambda services: services.tasks, _TASKS)

@@ -13,6 +13,7 @@ from pushserver.web.api.device_types import DisplayName
 from pushserver.web.api.operation_types import StepIn
 from pushserver.web.api.task_types import (
     MAX_DEVICES,
+    DeviceFailureOut,
     FailureLimit,
     OperationCountsOut,
     TargetsIn,
@@ -119,19 +120,6 @@ class UpgradeResultCountsOut(msgspec.Struct):
     """Those that do not."""
 
 
-class UpgradeFailureOut(Out, kw_only=True):
-    """Why the upgrade of one device failed."""
-
-    device_id: str
-    """The device."""
-    sub_operation_id: str
-    """Its operation."""
-    error_code: str | None = None
-    """The error's code."""
-    error: str | None = None
-    """What went wrong; for tokens that may read results."""
-
-
 class UpgradeOut(Out, kw_only=True):
     """
     An upgrade and how far it is; `done` is the share of its devices, 0 to 1.
@@ -178,7 +166,7 @@ class UpgradeOut(Out, kw_only=True):
     """When devices that were away are given up."""
     ended_at: Instant | None = None
     """When it ended."""
-    failures: list[UpgradeFailureOut] | msgspec.UnsetType = msgspec.UNSET
+    failures: list[DeviceFailureOut] | msgspec.UnsetType = msgspec.UNSET
     """The first hundred failures; where one upgrade is shown."""
     failures_cursor: str | None = None
     """Where the list of its failed devices goes on, if there are more."""

@@ -1,7 +1,5 @@
 """Upgrades, and the upgrades of single devices, as programs read them."""
 
-from collections.abc import Sequence
-
 from msgspec import UNSET, UnsetType
 
 from pushserver.model.operation import Operation, OperationStatus
@@ -11,9 +9,9 @@ from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.upgrades import UpgradeProgress
 from pushserver.web.api.operation_views import progress_fields
 from pushserver.web.api.rendering import as_seconds, optional_instant, render
+from pushserver.web.api.task_types import DeviceFailureOut
 from pushserver.web.api.upgrade_types import (
     DeviceUpgradeOut,
-    UpgradeFailureOut,
     UpgradeOut,
     UpgradeResultCountsOut,
     UpgradeStateCountsOut,
@@ -21,7 +19,7 @@ from pushserver.web.api.upgrade_types import (
 
 
 def upgrade_out(
-    progress: UpgradeProgress, failures: list[UpgradeFailureOut] | UnsetType = UNSET
+    progress: UpgradeProgress, failures: list[DeviceFailureOut] | UnsetType = UNSET
 ) -> UpgradeOut:
     """Render an upgrade."""
     task, upgrade = progress.record.task, progress.record.upgrade
@@ -44,16 +42,6 @@ def _state_counts(progress: UpgradeProgress) -> UpgradeStateCountsOut:
         state.value: progress.states.get(state, 0) for state in DeviceUpgradeState
     }
     return UpgradeStateCountsOut(waiting=progress.counts.waiting, **states)
-
-
-def failures_out(
-    protocols: DeviceProtocols, reader: Token, operations: Sequence[Operation]
-) -> list[UpgradeFailureOut]:
-    """Render why devices failed."""
-    return [
-        render(UpgradeFailureOut, device_upgrade_out(protocols, reader, each))
-        for each in operations
-    ]
 
 
 def device_upgrade_out(

@@ -20,6 +20,7 @@ from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.api.task_course import (
     TaskCourse,
+    add_failures,
     create_or_preview,
     parse_task_filter,
 )
@@ -33,27 +34,20 @@ from pushserver.web.api.upgrade_types import (
 )
 from pushserver.web.api.upgrade_views import (
     device_upgrade_out,
-    failures_out,
     upgrade_out,
 )
-
-#: An upgrade is shown with at most this many of its failures.
-MAX_SHOWN_FAILURES = 100
 
 
 async def _show(call: ApiCall[Any, Any], upgrade_id: int) -> UpgradeOut:
     upgrades = call.services.upgrades
     progress = await upgrades.get(call.scope_id, upgrade_id)
-    failed_operations = await upgrades.device_upgrades(
-        upgrade_id,
-        DeviceUpgradeFilter(result=DeviceUpgradeResult.FAIL),
-        limit=MAX_SHOWN_FAILURES + 1,
+    upgrade_body = upgrade_out(progress)
+    failed = DeviceUpgradeFilter(result=DeviceUpgradeResult.FAIL)
+    await add_failures(
+        upgrade_body,
+        partial(upgrades.device_upgrades, upgrade_id, failed),
+        partial(device_upgrade_out, call.services.protocols, call.token),
     )
-    shown = failed_operations[:MAX_SHOWN_FAILURES]
-    failures = failures_out(call.services.protocols, call.token, shown)
-    upgrade_body = upgrade_out(progress, failures)
-    if len(failed_operations) > MAX_SHOWN_FAILURES:
-        upgrade_body.failures_cursor = str(shown[-1].id)
     return upgrade_body
 
 

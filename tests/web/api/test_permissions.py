@@ -75,6 +75,7 @@ EXPECTED_ROUTES = {
         "listNotifications",
         "listTasks",
         "getTask",
+        "listDevicesOfTask",
         "listUpgrades",
         "getUpgrade",
         "listDevicesOfUpgrade",

@@ -125,6 +125,7 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
     ),
     "listTasks": (RequestTemplate(),),
     "getTask": (RequestTemplate(),),
+    "listDevicesOfTask": (RequestTemplate(), RequestTemplate(query="status=RUNNING")),
     "pauseTask": (RequestTemplate(),),
     "resumeTask": (RequestTemplate(task="paused"), RequestTemplate()),
     "cancelTask": (RequestTemplate(), RequestTemplate(task="paused")),

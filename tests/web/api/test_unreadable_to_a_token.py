@@ -6,6 +6,7 @@ import pytest
 
 from pushserver.web.api import events
 from tests.web.api.conftest import flush_last_seen
+from tests.web.api.tasks import create_task
 from tests.web.api.upgrades import create_upgrade
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, Response
 
@@ -158,6 +159,25 @@ async def test_error_of_upgrade(server: LocalServer) -> None:
     await server.post_result(REFUSAL)
 
     for path in (f"/upgrades/{upgrade}", f"/upgrades/{upgrade}/devices"):
+        without = await read(server, path, "operations:read")
+        with_results = await read(server, path, "operations:read", "results:read")
+
+        assert b"zoe" not in without.body
+        assert b"zoe is unknown" in with_results.body
+
+
+async def test_error_of_a_task(server: LocalServer) -> None:
+    """
+    So it is with a task, and with the list of its devices.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    await server.poll()
+    await flush_last_seen(server)
+    task = (await create_task(server, steps=[LOAD_USERS]))["id"]
+    await server.poll()
+    await server.post_result(REFUSAL)
+
+    for path in (f"/tasks/{task}", f"/tasks/{task}/devices"):
         without = await read(server, path, "operations:read")
         with_results = await read(server, path, "operations:read", "results:read")
 
