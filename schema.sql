@@ -391,7 +391,7 @@ CREATE TABLE subscription (
     app_id           TEXT   NOT NULL,
     cursor           BIGINT NOT NULL,          -- the last event that was looked at
     device_ids       TEXT,                     -- a JSON array; NULL: any
-    tags             TEXT,                     -- a JSON object of strings; NULL: any
+    tags             TEXT,                     -- a JSON object; NULL: any
     ordered          BIGINT NOT NULL CHECK (ordered IN (0, 1)),
     headers          TEXT   NOT NULL,          -- a JSON object of strings
     description      TEXT,

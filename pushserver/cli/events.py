@@ -38,8 +38,8 @@ class EventFilters:
     "Only those of this type, such as command.status; may be repeated."
     device: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "Only those of this device; may be repeated."
-    tag: str | None = None
-    "Only those of devices with this tag, key=value."
+    tag: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "Only those of devices with this tag, key=value; may be repeated: one of each key."
     last_event_id: str | None = None
     "Go on after this one, as printed when the last run ended."
 
@@ -48,7 +48,7 @@ class EventFilters:
         return {
             "events": choose_events(self.event),
             "deviceId": self.device,
-            "tag": self.tag and tag_filter(self.tag),
+            "tag": [tag_filter(each) for each in self.tag],
         }
 
 

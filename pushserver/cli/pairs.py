@@ -51,14 +51,27 @@ def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
     Return the tags in *pairs*: `key=value`, or `key:value` as in the API's filters.
 
     Raises:
+        UsageError: one of them is not a tag, or a key has two values.
+    """
+    tags: dict[str, str] = {}
+    for pair in pairs:
+        key, value = _split_tag(pair)
+        if tags.setdefault(key, value) != value:
+            raise UsageError(f"{key} is given twice: a device has one value of it.")
+    return tags
+
+
+def parse_tag_filter(pairs: Iterable[str]) -> dict[str, list[str]]:
+    """
+    Return the values of each key in *pairs*, of which a device has one.
+
+    Raises:
         UsageError: one of them is not a tag.
     """
-    tags = {}
-    for pair in pairs:
-        match = TAG_PATTERN.fullmatch(pair)
-        if match is None:
-            raise UsageError(f"{pair!r} is not a tag: write key=value.")
-        tags[match["name"]] = match["value"]
+    tags: dict[str, list[str]] = {}
+    for key, value in map(_split_tag, pairs):
+        values = tags.setdefault(key, [])
+        values += [] if value in values else [value]
     return tags
 
 
@@ -69,8 +82,14 @@ def tag_filter(pair: str) -> str:
     Raises:
         UsageError: it is not a tag.
     """
-    ((key, value),) = parse_tags([pair]).items()
-    return f"{key}:{value}"
+    return ":".join(_split_tag(pair))
+
+
+def _split_tag(pair: str) -> tuple[str, str]:
+    match = TAG_PATTERN.fullmatch(pair)
+    if match is None:
+        raise UsageError(f"{pair!r} is not a tag: write key=value.")
+    return match["name"], match["value"]
 
 
 def without_tags(tags: Mapping[str, str], removed: Iterable[str]) -> dict[str, str]:
@@ -81,6 +100,24 @@ def without_tags(tags: Mapping[str, str], removed: Iterable[str]) -> dict[str, s
         for key, value in tags.items()
         if names.isdisjoint({key, f"{key}={value}", f"{key}:{value}"})
     }
+
+
+def change_tag_filter(
+    tags: Mapping[str, Iterable[str]], added: Iterable[str], removed: Iterable[str]
+) -> dict[str, list[str]]:
+    """
+    Return *tags* without the values, or whole keys, *removed*, and with those *added*.
+
+    Raises:
+        UsageError: one that is added is not a tag.
+    """
+    kept = [
+        f"{key}={value}"
+        for key, values in tags.items()
+        for value in values
+        if without_tags({key: value}, removed)
+    ]
+    return parse_tag_filter([*kept, *added])
 
 
 def parse_json(text: str | bytes, source: str) -> Any:

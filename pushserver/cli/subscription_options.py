@@ -1,12 +1,17 @@
 """Options of `subscriptions make` and `subscriptions change`."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import attrs
 from cyclopts import Parameter
 
 from pushserver.cli.api_fields import given_options
-from pushserver.cli.pairs import parse_tags, parse_text_pairs
+from pushserver.cli.pairs import (
+    change_tag_filter,
+    parse_tag_filter,
+    parse_text_pairs,
+)
 
 #: The options that are sent as they are.
 _PLAIN_OPTIONS = (
@@ -27,7 +32,7 @@ class SubscriptionOptions:
     device: RepeatableOption = ()
     "Only of this device; may be repeated."
     tag: RepeatableOption = ()
-    "Only of devices with this tag, key=value; may be repeated: with all of them."
+    "Only of devices with this tag, key=value; may be repeated: one value of each key."
     ordered: bool | None = None
     "Tell a device's events one after the other, or as they come."
     header: RepeatableOption = ()
@@ -47,7 +52,7 @@ class SubscriptionOptions:
         """Return what is given, as the API names it."""
         fields: dict[str, Any] = {
             "deviceIds": list(self.device),
-            "tags": parse_tags(self.tag),
+            "tags": parse_tag_filter(self.tag),
             "headers": parse_text_pairs(self.header),
             "include": list(self.include),
         }
@@ -66,8 +71,12 @@ class SubscriptionChangeOptions:
     "What is told, instead of what was; may be repeated."
     device: Annotated[tuple[str, ...] | None, Parameter(negative="--any-device")] = None
     "Only of these devices, or of any."
-    tag: Annotated[tuple[str, ...] | None, Parameter(negative="--any-tag")] = None
-    "Only of devices with these tags, key=value, or with any."
+    tag: RepeatableOption = ()
+    "Also of devices with this tag, key=value: one value of each key."
+    untag: RepeatableOption = ()
+    "Ask no more for this value, key=value, or for any of a key."
+    any_tag: Annotated[bool, Parameter(negative=())] = False
+    "Ask for no tags but those that are given with this."
     ordered: bool | None = None
     "Tell a device's events one after the other, or as they come."
     header: Annotated[tuple[str, ...] | None, Parameter(negative="--no-header")] = None
@@ -85,15 +94,24 @@ class SubscriptionChangeOptions:
     app_id: str | None = None
     "In the formats iotda and oceanconnect, the application's id."
 
-    def api_fields(self) -> dict[str, Any]:
-        """Return what is given, as the API names it; None takes a filter away."""
+    @property
+    def changes_tags(self) -> bool:
+        """Whether the tags there are have to be known."""
+        return bool(self.tag or self.untag) and not self.any_tag
+
+    def api_fields(self, tags: Mapping[str, list[str]]) -> dict[str, Any]:
+        """
+        Return what is given, as the API names it; None takes a filter away.
+
+        *tags* are those that the subscription asks for, if that `changes_tags`.
+        """
         patch = given_options(self, ("url", *_PLAIN_OPTIONS))
         if self.event:
             patch["events"] = list(self.event)
         if self.device is not None:
             patch["deviceIds"] = list(self.device) or None
-        if self.tag is not None:
-            patch["tags"] = parse_tags(self.tag) or None
+        if self.any_tag or self.tag or self.untag:
+            patch["tags"] = change_tag_filter(tags, self.tag, self.untag) or None
         if self.header is not None:
             patch["headers"] = parse_text_pairs(self.header)
         if self.include is not None:

@@ -126,9 +126,12 @@ async def change(
     patch: SubscriptionChangeArg = NO_CHANGES,
     context: InjectedContext,
 ) -> int:
-    """Change what is given of a subscription; the rest stays."""
-    fields = patch.api_fields()
+    """Change what is given of a subscription; the rest stays, and tags are added."""
     async with context.client() as client:
+        tags: dict[str, list[str]] = {}
+        if patch.changes_tags:
+            tags = (await client.subscriptions.get(subscription_id)).get("tags", {})
+        fields = patch.api_fields(tags)
         _print_subscription(
             context, await client.subscriptions.update(subscription_id, **fields)
         )

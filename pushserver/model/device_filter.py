@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from pushserver.model.device import Device, DeviceState
+from pushserver.model.tag_filter import TagFilter, has_tags
 
 #: What devices are ordered by; the last part is the id, so that no two are equal.
 SortKey = tuple[Any, ...]
@@ -28,7 +29,7 @@ class DeviceFilter:
     """
 
     state: DeviceState | None = None
-    tags: Mapping[str, Collection[str]] = attrs.Factory(dict)
+    tags: TagFilter = attrs.Factory(dict)
     text: str = ""
     among: Collection[int] | None = None
 
@@ -36,9 +37,8 @@ class DeviceFilter:
         """Tell whether *device*, which is among those that may be meant, is meant."""
         if self.state is not None and device.state is not self.state:
             return False
-        for key, values in self.tags.items():
-            if device.tags.get(key) not in values:
-                return False
+        if not has_tags(device.tags, self.tags):
+            return False
         return not self.text or (
             self.text in fold(device.name or "")
             or self.text in fold(device.external_id)

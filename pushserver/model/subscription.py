@@ -12,6 +12,7 @@ from pushserver.clock import SECOND
 from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.event import EventType
 from pushserver.model.retry_policy import RETRY_POLICIES, RetryPolicy, RetryProfile
+from pushserver.model.tag_filter import TagFilter
 from pushserver.model.token import Permission, Token
 
 _HOUR = 3600
@@ -83,7 +84,7 @@ class SubscriptionFilter:
 
     event_types: frozenset[EventType]
     device_ids: frozenset[int] | None = None
-    tags: Mapping[str, str] | None = None
+    tags: TagFilter | None = None
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -91,7 +92,8 @@ class Subscription:
     """
     Where events go. Instants are microseconds UTC.
 
-    `device_ids` and `tags` None mean any. `cursor` is the last event that was read.
+    `device_ids` and `tags` None mean any; the values of tags are sets, so that equal
+    filters are equal. `cursor` is the last event that was read.
     `failures` counts the failures in a row, which began at `failing_since`. `dropped`
     counts the events that were trimmed from its backlog. `may_read` is what whoever
     made and changed it may read, of `READABLE`; None if that is not known: all.
@@ -107,7 +109,7 @@ class Subscription:
     app_id: str
     cursor: int
     device_ids: frozenset[int] | None = None
-    tags: Mapping[str, str] | None = None
+    tags: TagFilter | None = None
     ordered: bool = False
     headers: Mapping[str, str] = attrs.Factory(dict)
     description: str | None = None

@@ -1,7 +1,7 @@
 """All subscriptions in memory, which events they match, and their workers."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import attrs
@@ -10,6 +10,7 @@ from pushserver.errors import NotFound
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import Event
 from pushserver.model.subscription import PingResult, Subscription, SubscriptionFilter
+from pushserver.model.tag_filter import has_tags
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.event_interest import EventInterest
 from pushserver.storage.base import Store
@@ -122,12 +123,8 @@ class SubscriptionRegistry:
             return True
         if event.device_id is None or (ids is not None and event.device_id not in ids):
             return False
-        return self._has_tags(event.scope_id, event.device_id, tags or {})
-
-    def _has_tags(self, scope_id: int, device_id: int, tags: Mapping[str, str]) -> bool:
-        device = self.devices.find(scope_id, device_id)
-        known = {} if device is None else device.tags
-        return all(known.get(name) == value for name, value in tags.items())
+        device = self.devices.find(event.scope_id, event.device_id)
+        return has_tags({} if device is None else device.tags, tags or {})
 
     def in_scope(self, scope_id: int) -> list[Subscription]:
         """Return the scope's subscriptions, oldest first."""

@@ -225,9 +225,9 @@ def _same(subscription: Subscription) -> tuple[object, ...]:
 
 def _of_devices(subscription: Subscription) -> str:
     """Return in words whose events are posted."""
-    filters = {
-        "deviceIds": subscription.device_ids,
-        "tags": subscription.tags,
-    }
-    given = [name for name, value in filters.items() if value is not None]
-    return f"devices with the same {' and '.join(given)}" if given else "all devices"
+    filters = ["the same deviceIds"] if subscription.device_ids is not None else []
+    filters += [
+        f"the tag {' or '.join(f'{key}={value}' for value in sorted(values))}"
+        for key, values in sorted((subscription.tags or {}).items())
+    ]
+    return f"devices with {' and '.join(filters)}" if filters else "all devices"

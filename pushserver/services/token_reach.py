@@ -81,9 +81,14 @@ class TokenReach:
 
 def reaches_subscription(token: Token, subscription: Subscription) -> bool:
     """Tell whether a subscription is sent nothing but what the token reaches."""
-    ids, tags = subscription.device_ids, subscription.tags or {}
+    ids = subscription.device_ids
     has_ids = token.device_ids is None or (ids is not None and ids <= token.device_ids)
-    return has_ids and (token.tags or {}).items() <= tags.items()
+    return has_ids and _tags_of(token).items() <= (subscription.tags or {}).items()
+
+
+def _tags_of(token: Token) -> dict[str, frozenset[str]]:
+    """Return the tags that a token concerns, as a filter."""
+    return {key: frozenset({value}) for key, value in (token.tags or {}).items()}
 
 
 def narrow_subscription(token: Token, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,8 +107,9 @@ def narrow_subscription(token: Token, settings: Mapping[str, Any]) -> dict[str, 
             raise Invalid("Your token concerns other devices.", pointer="/deviceIds")
         narrowed["device_ids"] = ids
     if token.tags is not None:
-        tags = {**token.tags, **(settings.get("tags") or {})}
-        if not token.tags.items() <= tags.items():
+        own_tags = _tags_of(token)
+        tags = own_tags | (settings.get("tags") or {})
+        if not own_tags.items() <= tags.items():
             raise Invalid("Your token concerns other tags.", pointer="/tags")
         narrowed["tags"] = tags
     return narrowed

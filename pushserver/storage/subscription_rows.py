@@ -1,5 +1,7 @@
 """Events, subscriptions, stream interests and webhook deliveries as rows."""
 
+import msgspec
+
 from pushserver.model.event import Event, EventType
 from pushserver.model.retry_policy import RetryProfile
 from pushserver.model.subscription import (
@@ -10,6 +12,7 @@ from pushserver.model.subscription import (
     WebhookFormat,
     WebhookState,
 )
+from pushserver.model.tag_filter import TagFilter
 from pushserver.storage.actor_rows import actor_columns, with_actors
 from pushserver.storage.scope_rows import PERMISSIONS
 from pushserver.storage.subscriptions import StreamInterest
@@ -23,6 +26,22 @@ from pushserver.storage.table import (
     enum_codec,
     json_codec,
 )
+
+
+def _encode_tags(tags: TagFilter) -> str:
+    """Return tags as JSON: several values of a key as a list, one as it is."""
+    by_key = {key: sorted(values) for key, values in tags.items()}
+    plain = {key: v if len(v) > 1 else v[0] for key, v in by_key.items()}
+    return msgspec.json.encode(plain).decode()
+
+
+def _decode_tags(text: str) -> TagFilter:
+    stored = msgspec.json.decode(text, type=dict[str, str | list[str]])
+    return {
+        key: frozenset([given] if isinstance(given, str) else given)
+        for key, given in stored.items()
+    }
+
 
 #: Stored for no device, because unlike NULL it equals itself.
 NO_DEVICE = -1
@@ -52,7 +71,7 @@ SUBSCRIPTIONS = Table(
         Column("format", codec=enum_codec(WebhookFormat)),
         "secret, app_id, cursor",
         Column("device_ids", codec=json_codec(frozenset[int])),
-        Column("tags", codec=json_codec(dict[str, str])),
+        Column("tags", codec=Codec(_encode_tags, _decode_tags)),
         Column("ordered", codec=FLAG),
         Column("headers", codec=json_codec(dict[str, str])),
         "description",

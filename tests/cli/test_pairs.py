@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pushserver.cli.context import UsageError
-from pushserver.cli.pairs import parse_body, parse_json, parse_text_pairs
+from pushserver.cli.pairs import parse_body, parse_json, parse_tags, parse_text_pairs
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,15 @@ def test_what_is_no_text(pairs: list[str]) -> None:
     """
     with pytest.raises(UsageError):
         parse_text_pairs(pairs)
+
+
+def test_tags_of_a_device() -> None:
+    """
+    A device has one value of a key; another beside it is refused, not lost.
+    """
+    assert {"a": "1", "b": "x=y"} == parse_tags(["a=1", "a:1", "b:x=y"])
+    with pytest.raises(UsageError, match="a is given twice"):
+        parse_tags(["a=1", "a=2"])
 
 
 def test_json_of_anything() -> None:

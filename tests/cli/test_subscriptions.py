@@ -83,7 +83,7 @@ def test_a_life(run: Run, receiver: RecordingReceiver) -> None:
     listed = run("subscriptions", "--json").lines
     deleted = run("subscriptions", "delete", created["id"], "--yes", "--json").only
 
-    assert {"site": "north"} == created["tags"]
+    assert {"site": ["north"]} == created["tags"]
     assert (["device.online"], True, "doors") == tuple(
         changed[name] for name in ("events", "ordered", "description")
     )
@@ -115,19 +115,37 @@ def test_every_option(run: Run, receiver: RecordingReceiver) -> None:
     """
     created = create_subscription(
         *(run, receiver, "--format", "iotda", "--device", "7", "--device", "8"),
-        *("--tag", "a:b", "--tag", "c=d", "--no-ordered", "--header", "X-A=1=2"),
+        *(
+            "--tag",
+            "a:b",
+            "--tag",
+            "c=d",
+            "--tag",
+            "c=x",
+            "--no-ordered",
+            "--header",
+            "X-A=1=2",
+        ),
         *("--include", "result", "--retry-profile", "huawei", "--app-id", "app"),
         *("--resource-name", "device.commmad.status"),
     )
     changed = run(
         *("subscriptions", "change", created["id"], "--url", f"{receiver.url}/new"),
-        *("--any-device", "--tag", "e:f", "--no-header", "--no-include", "--json"),
+        *(
+            "--any-device",
+            "--any-tag",
+            "--tag",
+            "e:f",
+            "--no-header",
+            "--no-include",
+            "--json",
+        ),
         *("--retry-profile", "standard", "--app-id", "other"),
     ).only
     wished = {
         "format": "iotda",
         "deviceIds": ["7", "8"],
-        "tags": {"a": "b", "c": "d"},
+        "tags": {"a": ["b"], "c": ["d", "x"]},
         "ordered": False,
         "headers": {"X-A": "1=2"},
         "include": ["result"],
@@ -139,10 +157,33 @@ def test_every_option(run: Run, receiver: RecordingReceiver) -> None:
     assert wished == {name: created[name] for name in wished}
     assert f"{receiver.url}/new" == changed["url"]
     assert "deviceIds" not in changed
-    assert [{"e": "f"}, {}, [], "standard", "other"] == [
+    assert [{"e": ["f"]}, {}, [], "standard", "other"] == [
         changed[name]
         for name in ("tags", "headers", "include", "retryProfile", "appId")
     ]
+
+
+def test_tags_are_added_and_taken_away(run: Run, receiver: RecordingReceiver) -> None:
+    """
+    A change adds tags to those there are, and takes away a value, a key, or all.
+    """
+    created = create_subscription(
+        run, receiver, *("--tag", "site=north", "--tag", "site=east", "--tag", "a=1")
+    )
+    change = ("subscriptions", "change", created["id"], "--json")
+    changes = (
+        ("--tag", "site=west", "--untag", "site=north"),
+        ("--untag", "a", "--tag", "a=2"),
+        ("--untag", "site"),
+        ("--untag", "a:2"),
+    )
+
+    assert [
+        {"site": ["east", "west"], "a": ["1"]},
+        {"site": ["east", "west"], "a": ["2"]},
+        {"a": ["2"]},
+        None,
+    ] == [run(*change, *each).only.get("tags") for each in changes]
 
 
 def test_the_secret_is_shown_once(run: Run, receiver: RecordingReceiver) -> None:

@@ -49,7 +49,7 @@ OF_MADE_UP_IDS: list[Any] = [negative_data_rejection, positive_data_acceptance]
 #: With other methods every path that ends so is a device's: it posts its results there.
 OF_DEVICES = "/result"
 #: Fields that take more than is described of them.
-TAKE_MORE = {"deviceId", "deviceIds", "queryString", "stopAfterFailures"}
+TAKE_MORE = {"deviceId", "deviceIds", "queryString", "stopAfterFailures", "tags"}
 
 
 def is_kindness(value: Any) -> bool:

@@ -352,11 +352,13 @@ async def test_recover(
         ({"event_types": frozenset({EventType.TASK_FINISHED})}, False),
         ({"device_ids": frozenset({DEVICE})}, True),
         ({"device_ids": frozenset({77})}, False),
-        ({"tags": {"site": "north"}}, True),
-        ({"tags": {"site": "south"}}, False),
-        ({"tags": {"site": "north", "floor": "2"}}, False),
-        ({"device_ids": frozenset({DEVICE}), "tags": {"site": "south"}}, False),
-        ({"device_ids": frozenset({77}), "tags": {"site": "north"}}, False),
+        ({"tags": {"site": {"north"}}}, True),
+        ({"tags": {"site": {"south"}}}, False),
+        ({"tags": {"site": {"south", "north"}}}, True),
+        ({"tags": {"site": {"north"}, "floor": {"2"}}}, False),
+        ({"tags": {"site": {"north"}, "floor": {"1", "2"}}}, False),
+        ({"device_ids": frozenset({DEVICE}), "tags": {"site": {"south"}}}, False),
+        ({"device_ids": frozenset({77}), "tags": {"site": {"north"}}}, False),
     ],
 )
 async def test_matches(
@@ -380,7 +382,7 @@ async def test_of_no_device(services: Services, subscriptions: Subscriptions) ->
     """An event of no device is not sent to subscriptions for certain devices."""
     (event,) = await emit_events(services.store, device=77)
     tagged = SubscriptionFilter(
-        event_types=frozenset(EventType), tags={"site": "north"}
+        event_types=frozenset(EventType), tags={"site": {"north"}}
     )
 
     assert not subscriptions.registry.matches(tagged, event)

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from pushserver.model.token import Permission
-from pushserver.web.api.subscription_types import DeviceIdFilter, TagFilter
+from pushserver.web.api.subscription_types import DeviceIdFilter
 from pushserver.web.api.types import ActorOut, In, Instant, Out
 
 
@@ -21,7 +21,7 @@ class TokenIn(In):
     """From this instant on it is not valid any more."""
     device_ids: DeviceIdFilter | None = None
     """The devices that it concerns; left out, any."""
-    tags: TagFilter | None = None
+    tags: Annotated[dict[str, str], Meta(min_length=1)] | None = None
     """It concerns devices that have all of these; left out, any."""
 
 

@@ -19,7 +19,7 @@ from pushserver.model.token import Permission, Token
 from pushserver.services.completion_waiters import wait_at_most
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.web.api.call import ApiCall
-from pushserver.web.api.device_fields import parse_tag
+from pushserver.web.api.device_fields import parse_tags
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import EventsQuery
@@ -227,5 +227,5 @@ def _event_filter(call: ApiCall[EventsQuery, None]) -> SubscriptionFilter:
     return SubscriptionFilter(
         event_types=parse_event_names(query.events or ["*"], WebhookFormat.NATIVE),
         device_ids=frozenset(ids) or None,
-        tags=None if query.tag is None else dict([parse_tag(query.tag)]),
+        tags=parse_tags(query.tag) or None,
     )

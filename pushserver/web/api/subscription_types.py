@@ -13,6 +13,7 @@ from pushserver.model.subscription import (
     WebhookFormat,
     WebhookState,
 )
+from pushserver.web.api.device_types import TagFilters
 from pushserver.web.api.event_names import EVENT_NAMES, EVENT_PATTERNS
 from pushserver.web.api.types import (
     ActorOut,
@@ -54,7 +55,20 @@ WebhookHeaders = Annotated[
 ]
 Text = Annotated[str, Meta(max_length=200)]
 DeviceIdFilter = Annotated[list[DeviceIdIn], Meta(min_length=1, max_length=10_000)]
-TagFilter = Annotated[dict[str, str], Meta(min_length=1)]
+MAX_TAG_VALUES = 100
+#: One value may be given without its list, too.
+TagValues = Annotated[
+    str | Annotated[list[str], Meta(min_length=1, max_length=MAX_TAG_VALUES)],
+    Meta(
+        extra_json_schema={
+            "type": "array",
+            "items": {"type": "string"},
+            "minItems": 1,
+            "maxItems": MAX_TAG_VALUES,
+        }
+    ),
+]
+TagFilterIn = Annotated[dict[str, TagValues], Meta(min_length=1)]
 Include = list[Literal["result"]]
 
 
@@ -69,8 +83,8 @@ class SubscriptionIn(In, kw_only=True):
     """The form of what is posted."""
     device_ids: DeviceIdFilter | None = None
     """Only those of these devices."""
-    tags: TagFilter | None = None
-    """Only those of devices that have all of these tags."""
+    tags: TagFilterIn | None = None
+    """Only those of devices that have, of each of these keys, one of its values."""
     ordered: bool | None = None
     """Whether events of a device wait for earlier ones; else the format decides."""
     headers: WebhookHeaders | None = None
@@ -96,8 +110,8 @@ class SubscriptionPatch(In, kw_only=True):
     """Which events; those of OceanConnect have its own names, too."""
     device_ids: DeviceIdFilter | UnsetType | None = UNSET
     """Only those of these devices; null: of all."""
-    tags: TagFilter | UnsetType | None = UNSET
-    """Only those of devices that have all of these tags; null: of all."""
+    tags: TagFilterIn | UnsetType | None = UNSET
+    """Only those of devices with one of the values of each key; null: of all."""
     ordered: bool | UnsetType = UNSET
     """Whether events of a device wait for earlier ones."""
     headers: WebhookHeaders | UnsetType = UNSET
@@ -140,8 +154,8 @@ class SubscriptionOut(Out, kw_only=True):
     """The form of what is posted."""
     device_ids: list[str] | None = None
     """Only those of these devices; left out, of all."""
-    tags: dict[str, str] | None = None
-    """Only those of devices that have all of these tags; left out, of all."""
+    tags: dict[str, list[str]] | None = None
+    """Only those of devices with one of the values of each key; left out, of all."""
     ordered: bool
     """Whether events of a device wait for earlier ones."""
     headers: dict[str, str]
@@ -264,7 +278,7 @@ class EventsQuery(In, kw_only=True):
     """Only these, or families of them; left out, all."""
     device_id: list[DeviceIdText] = msgspec.field(default_factory=list)
     """Only those of these devices."""
-    tag: str | None = None
-    """Only those of devices with this tag, `key:value`."""
+    tag: TagFilters = ()
+    """Those of devices with this tag, `key:value`; of several values of a key, one."""
     last_event_id: Int64Text | None = None
     """Go on after this event; the header of that name does the same."""

@@ -29,7 +29,7 @@ def subscription_out(
         device_ids=None
         if ids is None
         else [protocols.display_id(each) for each in sorted(ids)],
-        tags=None if tags is None else dict(tags),
+        tags=tags and {key: sorted(values) for key, values in tags.items()},
         headers=dict(subscription.headers),
         include=["result"] if subscription.include_result else [],
         retry_profile=subscription.profile,

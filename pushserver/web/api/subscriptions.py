@@ -1,11 +1,13 @@
 """Subscriptions over the API."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 from msgspec import UNSET
 
 from pushserver.model.subscription import READABLE, Subscription, what_token_reads
+from pushserver.model.tag_filter import TagFilter
 from pushserver.model.token import Permission
 from pushserver.services.result_permission import require_results_read
 from pushserver.services.token_reach import narrow_subscription, reaches_subscription
@@ -46,7 +48,7 @@ _PLAIN_FIELDS = ("headers", "description", "resource_name", "app_id", "ordered")
     example={
         "url": "https://receiver.example/events",
         "events": ["command.status"],
-        "tags": {"site": "north"},
+        "tags": {"site": ["north", "south"]},
     },
 )
 async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
@@ -102,8 +104,16 @@ def _device_filters(
         ids = body.device_ids
         filters["device_ids"] = parse_device_ids(call, ids)
     if body.tags is not UNSET:
-        filters["tags"] = body.tags
+        filters["tags"] = body.tags and _tag_filter(body.tags)
     return filters
+
+
+def _tag_filter(tags: Mapping[str, str | list[str]]) -> TagFilter:
+    """Return which values of each key are meant."""
+    return {
+        key: frozenset([given] if isinstance(given, str) else given)
+        for key, given in tags.items()
+    }
 
 
 @routes(

@@ -107,8 +107,8 @@ public class Journey {
                 .events(List.of(EventName.EVENT_NAME_COMMAND_STATUS)), null);
         check(made.getSecret() != null, "secret");
         Subscription changed = api.changeSubscription(
-                made.getId(), new SubscriptionPatch().tags(Map.of("site", "north")));
-        check(changed.getTags().get("site").equals("north"), "tags");
+                made.getId(), new SubscriptionPatch().tags(Map.of("site", List.of("north"))));
+        check(changed.getTags().get("site").equals(List.of("north")), "tags");
         api.deleteSubscription(made.getId());
     }
 

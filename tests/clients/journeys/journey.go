@@ -90,9 +90,9 @@ func subscriptions(ctx context.Context, client *pushserver.APIClient) {
 	made := must(api.MakeSubscription(ctx).SubscriptionInput(order).Execute())
 	check(made.GetSecret() != "", "secret")
 	patch := *pushserver.NewSubscriptionPatch()
-	patch.SetTags(map[string]string{"site": "north"})
+	patch.SetTags(map[string][]string{"site": {"north"}})
 	changed := must(api.ChangeSubscription(ctx, made.Id).SubscriptionPatch(patch).Execute())
-	check(changed.GetTags()["site"] == "north", "tags")
+	check(changed.GetTags()["site"][0] == "north", "tags")
 	_, err := api.DeleteSubscription(ctx, made.Id).Execute()
 	check(err == nil, "delete")
 }

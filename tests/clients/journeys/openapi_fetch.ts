@@ -113,7 +113,7 @@ async function subscriptions(): Promise<void> {
       body: {
         url: "https://receiver.example/events",
         events: ["command.status"],
-        tags: { site: "north" },
+        tags: { site: ["north"] },
       },
     }),
   );

@@ -91,7 +91,7 @@ def subscriptions(client: ApiClient) -> None:
         SubscriptionInput(
             url="https://receiver.example/events",
             events=[EventName.EVENT_NAME_COMMAND_STATUS],
-            tags={"site": "north"},
+            tags={"site": ["north"]},
         )
     )
     assert made.secret

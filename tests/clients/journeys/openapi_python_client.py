@@ -124,7 +124,7 @@ def subscriptions(client: AuthenticatedClient) -> None:
     request = SubscriptionInput(
         url="https://receiver.example/events",
         events=[EventName.EVENT_NAME_COMMAND_STATUS],
-        tags=SubscriptionInputTags.from_dict({"site": "north"}),
+        tags=SubscriptionInputTags.from_dict({"site": ["north"]}),
     )
     made = checked(make_subscription.sync(client=client, body=request), Subscription)
     assert made.secret

@@ -81,7 +81,7 @@ async function subscriptions(): Promise<void> {
     subscriptionInput: {
       url: "https://receiver.example/events",
       events: [EventName.EVENT_NAME_COMMAND_STATUS],
-      tags: { site: "north" },
+      tags: { site: ["north"] },
     },
   });
   check(made.secret !== undefined, "secret");

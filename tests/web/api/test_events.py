@@ -83,6 +83,7 @@ async def test_begins_now(server: LocalServer) -> None:
         f"deviceId=5,{DEVICE}",
         "tag=site:north",
         f"tag=site:north&events=command.status&deviceId={DEVICE}",
+        "tag=site:north&tag=site:west",
     ],
 )
 async def test_of_devices(server: LocalServer, query: str) -> None:

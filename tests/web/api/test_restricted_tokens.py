@@ -247,14 +247,15 @@ SUBSCRIPTION = {"url": "http://127.0.0.1:1/", "events": ["command.status"]}
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({}, {"deviceIds": [str(OWN)], "tags": {"door": "mine"}}),
+        ({}, {"deviceIds": [str(OWN)], "tags": {"door": ["mine"]}}),
         (
             {"tags": {"floor": "1"}},
-            {"deviceIds": [str(OWN)], "tags": {"door": "mine", "floor": "1"}},
+            {"deviceIds": [str(OWN)], "tags": {"door": ["mine"], "floor": ["1"]}},
         ),
         ({"deviceIds": [str(DEVICE)]}, "/deviceIds"),
         ({"deviceIds": [str(OWN), str(DEVICE)]}, "/deviceIds"),
         ({"tags": {"door": "yours"}}, "/tags"),
+        ({"tags": {"door": ["mine", "yours"]}}, "/tags"),
     ],
 )
 async def test_webhooks(server: LocalServer, asked: Any, expected: Any) -> None:
@@ -290,7 +291,7 @@ async def test_webhooks_are_not_widened(server: LocalServer, widened: Any) -> No
     for answer in answers:
         assert 200 == answer.status, answer.body
         assert [str(OWN)] == answer.json()["deviceIds"]
-        assert {"door": "mine"} == answer.json()["tags"]
+        assert {"door": ["mine"]} == answer.json()["tags"]
 
 
 async def test_kapua(server: LocalServer) -> None:

@@ -1,5 +1,9 @@
 """Subscriptions over the API: made, shown, changed, switched and deleted."""
 
+from typing import Any
+
+import pytest
+
 from tests.clock import ManualClock
 from tests.web.api.subscriptions.requests import (
     EVENT_NAMES,
@@ -42,7 +46,7 @@ async def test_every_setting(server: LocalServer) -> None:
     settings = {
         "format": "iotda",
         "deviceIds": ["7", str(DEVICE)],
-        "tags": {"site": "north"},
+        "tags": {"site": ["north"]},
         "ordered": False,
         "headers": {"X-Key": "secret"},
         "description": "doors",
@@ -157,6 +161,26 @@ async def test_patch(server: LocalServer) -> None:
     assert created["secret"] == subscription.secret
 
 
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({"site": "north"}, {"site": ["north"]}),
+        ({"site": ["south", "north", "south"]}, {"site": ["north", "south"]}),
+        ({"a": "b,c", "d": ["e"]}, {"a": ["b,c"], "d": ["e"]}),
+    ],
+)
+async def test_values_of_tags(
+    server: LocalServer, tags: dict[str, Any], expected: dict[str, list[str]]
+) -> None:
+    """
+    A key is given one value or several, and shown with all of them.
+    """
+    created = await create_subscription(server, tags=tags)
+
+    assert expected == created["tags"]
+    assert created["tags"] == (await get_subscription(server, created))["tags"]
+
+
 async def test_native_tells_everything(server: LocalServer) -> None:
     """
     The native format has a body for each event.
@@ -173,7 +197,7 @@ async def test_survives_a_restart(database: str, clock: ManualClock) -> None:
     allowed = {"webhook_allow_networks": "127.0.0.0/8"}
     async with running_server(database, clock, **allowed) as server:
         created = await create_subscription(
-            server, tags={"a": "b"}, headers={"X-A": "1"}
+            server, tags={"a": "b", "c": ["d", "e"]}, headers={"X-A": "1"}
         )
         before = await get_subscription(server, created)
         interest = dict(server.services.store.event_interest)

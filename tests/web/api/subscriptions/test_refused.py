@@ -97,11 +97,12 @@ async def test_other_filter(server: LocalServer) -> None:
     The same URL with other devices is no twin; what clashes, if one is, is said.
     """
     await create_subscription(server)
-    north = await create_subscription(server, tags={"site": "north"})
+    north = await create_subscription(server, tags={"site": ["north", "east"]})
     await create_subscription(server, tags={"site": "south"})
+    await create_subscription(server, tags={"site": ["north"]})
     await create_subscription(server, deviceIds=["1", "2"])
 
-    again = {**REQUEST, "tags": {"site": "north"}}
+    again = {**REQUEST, "tags": {"site": ["east", "north"]}}
     answer = await server.api("POST", "/subscriptions", again)
     changed = await server.api(
         "PATCH", f"/subscriptions/{north['id']}", {"tags": {"site": "south"}}
@@ -110,7 +111,8 @@ async def test_other_filter(server: LocalServer) -> None:
     assert (409, "conflict", None) == answer.problem
     assert (
         f"Subscription {north['id']} posts the same events (command.status) of devices"
-        " with the same tags to this URL already, in the format native."
+        " with the tag site=east or site=north to this URL already, in the format"
+        " native."
     ) == answer.json()["detail"]
     assert (409, "conflict", None) == changed.problem
 
