@@ -1,6 +1,6 @@
 """`pushserver commands`: see what is queued and what came of it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import attrs
 from cyclopts import App, Parameter
@@ -81,6 +81,8 @@ class ListFilters(CommandFilters):
     "Only those that are held after a restore."
     created_by: str | None = None
     "Only those of the token with this id."
+    include: Annotated[tuple[Literal["body"], ...], Parameter(negative=())] = ()
+    "body: show also what is ordered, however long that is."
 
     def api_fields(self) -> dict[str, Any]:
         """Return the filters that are given as the API names them."""
@@ -88,6 +90,7 @@ class ListFilters(CommandFilters):
             "createdAfter": self.created_after,
             "createdBy": self.created_by,
             "held": self.held or None,
+            "include": self.include,
         }
 
 
@@ -100,9 +103,10 @@ async def list_(
     context: InjectedContext,
 ) -> int:
     """List commands, newest first."""
+    columns = (*COLUMNS, *filters.include)
     async with context.client() as client:
         await print_list(
-            context, client, client.commands.list, COLUMNS, page, **filters.api_fields()
+            context, client, client.commands.list, columns, page, **filters.api_fields()
         )
     return 0
 

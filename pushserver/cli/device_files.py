@@ -10,8 +10,8 @@ from typing import Annotated, BinaryIO, Literal
 from cyclopts import Parameter
 
 from pushserver.cli.context import InjectedContext
+from pushserver.cli.device_filters import ANY_DEVICE, DeviceFiltersArg
 from pushserver.cli.json_files import STDIN
-from pushserver.cli.pairs import tag_filter
 from pushserver.client import CSV, NDJSON, ApiError
 
 STDOUT = "-"
@@ -73,8 +73,7 @@ async def export(
     /,
     *,
     format: Format = None,  # noqa: A002 - the option's name
-    state: str | None = None,
-    tag: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    filters: DeviceFiltersArg = ANY_DEVICE,
     context: InjectedContext,
 ) -> int:
     """
@@ -86,16 +85,12 @@ async def export(
         CSV if it is named so, else one JSON object a line; - is the standard output.
     format
         csv or ndjson, whatever the file is called.
-    state
-        Those that are adopted, which is the default, or quarantined.
-    tag
-        Only those with this tag, key=value; may be repeated: one of the values of each
-        key.
+    filters
+        Which ones; without a state those that are adopted.
     """
     content_type = _content_type(file, format)
     async with context.client() as client:
-        tags = [tag_filter(each) for each in tag]
-        chunks = client.devices.export_file(content_type, state=state, tag=tags)
+        chunks = client.devices.export_file(content_type, **filters.query_params())
         with open_target(file) as target:
             async for chunk in chunks:
                 target.write(chunk)

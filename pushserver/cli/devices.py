@@ -8,7 +8,6 @@ from cyclopts import App, Parameter
 from pushserver.cli import watching
 from pushserver.cli.api_fields import without_none
 from pushserver.cli.asking import YesOption, confirm
-from pushserver.cli.choices import choose
 from pushserver.cli.context import InjectedContext
 from pushserver.cli.device_files import (
     STDOUT,
@@ -17,12 +16,12 @@ from pushserver.cli.device_files import (
     import_,
     open_target,
 )
+from pushserver.cli.device_filters import ALL_DEVICES, DeviceListArg
 from pushserver.cli.id_commands import add_id_commands
 from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
-from pushserver.cli.pairs import parse_tags, tag_filter, without_tags
+from pushserver.cli.pairs import parse_tags, without_tags
 from pushserver.cli.task_options import NO_TARGETS, TargetOptions
 from pushserver.cli.watching import WatchedList
-from pushserver.model.device import DeviceState
 
 app = App(name="devices", help="List, add, change, adopt, import and export devices.")
 
@@ -64,8 +63,6 @@ class DeviceOptions:
         return without_none({"name": self.name, "tags": tags, "hold": self.hold})
 
 
-#: A parameter that may be given several times.
-Repeated = Annotated[tuple[str, ...], Parameter(negative=())]
 DeviceOptionsArg = Annotated[DeviceOptions, Parameter(name="*")]
 
 
@@ -73,11 +70,7 @@ DeviceOptionsArg = Annotated[DeviceOptions, Parameter(name="*")]
 @app.default
 async def list_(
     *,
-    state: str | None = None,
-    online: Annotated[bool | None, Parameter(negative="--offline")] = None,
-    tag: Repeated = (),
-    search: str | None = None,
-    sort: str | None = None,
+    filters: DeviceListArg = ALL_DEVICES,
     page: PageOptionsArg = ONE_PAGE,
     context: InjectedContext,
 ) -> int:
@@ -86,54 +79,25 @@ async def list_(
 
     Parameters
     ----------
-    state
-        Only those that are adopted, or quarantined.
-    online
-        Only those that are online; with --offline those that are not.
-    tag
-        Only those with this tag, key=value; may be repeated: one of the values of each
-        key.
-    search
-        Only those with this text in their name or id.
-    sort
-        deviceId, name, lastSeenAt or queueDepth; with - before it from the largest on.
+    filters
+        Which ones.
     page
         How many.
     """
-    filters: dict[str, Any] = {
-        "state": state and choose(state, DeviceState, "state"),
-        "online": online,
-        "tag": [tag_filter(each) for each in tag],
-        "q": search,
-        "sort": sort,
-    }
+    query = filters.query_params()
     async with context.client() as client:
-        await print_list(context, client, client.devices.list, COLUMNS, page, **filters)
+        await print_list(context, client, client.devices.list, COLUMNS, page, **query)
     return 0
 
 
 @app.command
 async def watch(
     *,
-    state: str | None = None,
-    tag: str | None = None,
+    filters: DeviceListArg = ALL_DEVICES,
     context: InjectedContext,
 ) -> int:
-    """
-    Show devices as they are, again and again, until Ctrl-C.
-
-    Parameters
-    ----------
-    state
-        Only those that are adopted, or quarantined.
-    tag
-        Only those with this tag, key=value.
-    """
-    filters = {
-        "state": state and choose(state, DeviceState, "state"),
-        "tag": tag and tag_filter(tag),
-    }
-    await watching.watch(context, _WATCHED, filters)
+    """Show devices as they are, again and again, until Ctrl-C."""
+    await watching.watch(context, _WATCHED, filters.query_params())
     return 0
 
 

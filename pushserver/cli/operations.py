@@ -97,6 +97,8 @@ async def list_(
     device: str | None = None,
     task: str | None = None,
     status: str | None = None,
+    resource: str | None = None,
+    created_by: str | None = None,
     page: PageOptionsArg = ONE_PAGE,
     context: InjectedContext,
 ) -> int:
@@ -111,6 +113,10 @@ async def list_(
         Only those of this task.
     status
         Only those that are RUNNING, COMPLETED, FAILED or STALE.
+    resource
+        Only those that are called so.
+    created_by
+        Only those of the token with this id.
     page
         How many.
     """
@@ -118,6 +124,8 @@ async def list_(
         "deviceId": device,
         "taskId": task,
         "status": status and choose(status, OperationStatus, "status"),
+        "resource": resource,
+        "createdBy": created_by,
     }
     async with context.client() as client:
         await print_list(

@@ -11,6 +11,7 @@ from pushserver.cli import following
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.cli.resource_kind import ResourceKind
+from pushserver.cli.task_options import ALL_TASKS, TaskFilters
 from pushserver.client import Client, Json
 
 EXPECTED_COLUMNS = ("deviceId", "name", "online", "lastSeenAt", "expectedAt")
@@ -34,12 +35,22 @@ def add_commands(
 
 def _list_command(kind: ResourceKind) -> Command:
     async def list_(
-        *, page: PageOptionsArg = ONE_PAGE, context: InjectedContext
+        *,
+        filters: Annotated[TaskFilters, Parameter(name="*")] = ALL_TASKS,
+        page: PageOptionsArg = ONE_PAGE,
+        context: InjectedContext,
     ) -> int:
+        query = filters.query_params()
         async with context.client() as client:
             fetch = partial(kind.fetch_page, client)
             await print_list(
-                context, client, fetch, kind.columns, page, to_row=kind.to_row
+                context,
+                client,
+                fetch,
+                kind.columns,
+                page,
+                to_row=kind.to_row,
+                **query,
             )
         return 0
 

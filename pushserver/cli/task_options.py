@@ -6,9 +6,13 @@ import attrs
 from cyclopts import Parameter
 
 from pushserver.cli.api_fields import given_options
+from pushserver.cli.choices import choose_each
 from pushserver.cli.context import UsageError
 from pushserver.cli.pairs import parse_tags
+from pushserver.model.task import TaskState
 
+#: The states that a task can be seen in.
+SHOWN_STATES = [each for each in TaskState if each is not TaskState.PREPARING]
 #: An option without a value.
 Switch = Annotated[bool, Parameter(negative=())]
 
@@ -62,6 +66,28 @@ class TaskOptions:
         return given_options(self, names) | dry_run
 
 
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class TaskFilters:
+    """Which tasks, or upgrades, to list."""
+
+    state: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "Only those that are RUNNING, PAUSED, CANCELED or COMPLETED; may be repeated."
+    name: str | None = None
+    "Only those with just this name."
+    created_by: str | None = None
+    "Only those of the token with this id."
+
+    def query_params(self) -> dict[str, Any]:
+        """Return the filters as the API names them."""
+        return {
+            "state": choose_each(self.state, SHOWN_STATES, "state"),
+            "name": self.name,
+            "createdBy": self.created_by,
+        }
+
+
 #: The defaults where no option is given.
 NO_TARGETS = TargetOptions()
 DEFAULT_TASK_OPTIONS = TaskOptions()
+ALL_TASKS = TaskFilters()
