@@ -116,8 +116,20 @@ def main(
 
 
 def _run(argv: list[str], environ: Mapping[str, str]) -> int:
-    """Parse the options that every command takes, then run the command."""
+    """Run the command that *argv* names."""
     app = build_app(argv)
+    add_launcher(app, environ)
+    if "--wait" in argv:
+        # Only `enqueue` and what else waits takes it.
+        from pushserver.cli.enqueue import expand_wait_flag  # noqa: PLC0415
+
+        argv = expand_wait_flag(argv)
+    code = app.meta(argv, exit_on_error=False, print_error=False)
+    return code if isinstance(code, int) else 0
+
+
+def add_launcher(app: App, environ: Mapping[str, str]) -> None:
+    """Add to *app* the options that every command takes, and what runs a command."""
 
     @app.meta.default
     def launch(
@@ -145,14 +157,6 @@ def _run(argv: list[str], environ: Mapping[str, str]) -> int:
             environ, server=server, token=token, json=json, output=output
         )
         return _run_command(app, tokens, context)
-
-    if "--wait" in argv:
-        # Only `enqueue` and what else waits takes it.
-        from pushserver.cli.enqueue import expand_wait_flag  # noqa: PLC0415
-
-        argv = expand_wait_flag(argv)
-    code = app.meta(argv, exit_on_error=False, print_error=False)
-    return code if isinstance(code, int) else 0
 
 
 def _run_command(app: App, tokens: Sequence[str], context: CliContext) -> int:

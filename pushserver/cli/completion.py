@@ -7,7 +7,7 @@ values it asks the program, which asks the server: shortly, and silently without
 import http.client
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode, urlsplit
@@ -37,6 +37,17 @@ _LISTS = {
 }
 
 
+#: What a script lacks to complete anything, whether it is in a folder or sourced.
+_ENDS = {
+    "zsh": """\
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+  _cyclopts_pushserver "$@"
+else
+  compdef _cyclopts_pushserver pushserver
+fi"""
+}
+
+
 def completion(
     shell: Literal["bash", "zsh", "fish"], /, *, context: InjectedContext
 ) -> int:
@@ -49,9 +60,11 @@ def completion(
         For bash: `source <(pushserver completion bash)`, in ~/.bashrc.
     """
     # It loads every command, and only this one needs that.
-    from pushserver.cli import build_app  # noqa: PLC0415
+    from pushserver.cli import add_launcher, build_app  # noqa: PLC0415
 
-    context.print_line(build_app().generate_completion(shell=shell))
+    app = build_app()
+    add_launcher(app, context.environ)
+    context.print_line(app.generate_completion(shell=shell) + _ENDS.get(shell, ""))
     return 0
 
 
@@ -59,22 +72,37 @@ def complete(context: "CompletionContext") -> Iterable[tuple[str, str]]:
     """Return what may stand where the cursor is, each with what it means."""
     argument = context.argument
     name = [*argument.names, argument.name][0].strip("-").lower().replace("-", "_")
-    fixed = argument.get_choices(force=True) or _known_values(name, argument.hint)
+    siblings = {each for other in context.arguments for each in other.names}
+    fixed = argument.get_choices(force=True) or _known_values(name, siblings)
     if fixed:
         return [(each, "") for each in fixed]
     if "Path" in str(argument.hint):
         return [(each, "") for each in _paths(context.incomplete)]
     singular = name.removesuffix("s").removesuffix("_id")
     takes_text = "str" in str(argument.hint)
-    return ask_server(*_LISTS[singular]) if takes_text and singular in _LISTS else ()
+    if not takes_text or singular not in _LISTS:
+        return ()
+    server, token = _given(context, "server"), _given(context, "token")
+    return ask_server(*_LISTS[singular], server=server, token=token)
+
+
+def _given(context: "CompletionContext", option: str) -> str | None:
+    """Return the value of an option that stands on the line."""
+    found = context.get(f"--{option}")
+    return None if found is None else found.raw
 
 
 def ask_server(
-    kind: str, meaning: str, environ: Mapping[str, str] = os.environ
+    kind: str,
+    meaning: str,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    server: str | None = None,
+    token: str | None = None,
 ) -> list[tuple[str, str]]:
     """Return the newest ids of a kind; none if there is no server, or it refuses."""
     try:
-        context = CliContext.from_flags(environ, server=None, token=None, json=False)
+        context = CliContext.from_flags(environ, server=server, token=token, json=False)
         items = _fetch(context, f"/api/v1/{kind}")["items"]
     except (OSError, http.client.HTTPException, PushServerError, ValueError, KeyError):
         return []
@@ -104,22 +132,44 @@ def _fetch(context: CliContext, path: str) -> Any:
 _PAGED = ("devices", "commands", "operations", "tasks", "upgrades")
 
 
-def _known_values(name: str, hint: Any) -> list[str]:
-    """Return the values of a parameter of which the program itself knows all."""
+def _known_values(name: str, siblings: Container[str]) -> list[str]:
+    """
+    Return the values of a parameter of which the program itself knows all.
+
+    *siblings* are the names of the command's parameters: what has a state can be told
+    by them.
+    """
     # They are loaded when somebody presses Tab, and by no command.
+    from pushserver.cli.task_options import SHOWN_STATES  # noqa: PLC0415
+    from pushserver.model.audit import AuditAction, TargetKind  # noqa: PLC0415
     from pushserver.model.device import DeviceState  # noqa: PLC0415
     from pushserver.model.event import EventType  # noqa: PLC0415
     from pushserver.model.operation import OperationStatus  # noqa: PLC0415
     from pushserver.model.state import CommandState  # noqa: PLC0415
+    from pushserver.model.subscription import WebhookState  # noqa: PLC0415
     from pushserver.model.token import Permission  # noqa: PLC0415
+    from pushserver.model.upgrade import (  # noqa: PLC0415
+        DeviceUpgradeResult,
+        DeviceUpgradeState,
+    )
 
-    # Only commands are asked for in several states at a time.
-    states: Iterable[str] = CommandState if "tuple" in str(hint) else DeviceState
+    states: Mapping[str, Iterable[str]] = {
+        "--endpoint": CommandState,
+        "--created-by": SHOWN_STATES,
+        "--result": ("waiting", *DeviceUpgradeState),
+        "SUBSCRIPTION_ID": WebhookState,
+    }
     known: Mapping[str, Iterable[str]] = {
         "permission": Permission,
         "event": EventType,
         "status": OperationStatus,
-        "state": states,
+        "result": DeviceUpgradeResult,
+        "action": AuditAction,
+        "target_kind": TargetKind,
+        "state": next(
+            (each for sibling, each in states.items() if sibling in siblings),
+            DeviceState,
+        ),
     }
     return [*known.get(name, ())]
 

@@ -1,10 +1,14 @@
 """The real program in front of a terminal: it asks, shows what is live, and ends."""
 
+import fcntl
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 
 PROGRAM = "import sys; from pushserver.cli import main; sys.exit(main())"
 
@@ -52,3 +56,34 @@ class TerminalRun:
             return False
         self.written += more.decode(errors="replace")
         return bool(more)
+
+
+def type_into(
+    argv: list[str], lines: list[str], prompt: bytes, environ: dict[str, str]
+) -> str:
+    """
+    Return all that a program writes which is given *lines*; the last one ends it.
+
+    Each is typed when *prompt* was written once more.
+    """
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 40, 200, 0, 0))
+    process = subprocess.Popen(  # noqa: S603 - a shell of the machine
+        argv,
+        env={**environ, "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    written, typed = b"", 0
+    with suppress(OSError):  # the program has closed its side
+        while more := os.read(ours, 65_536):
+            written += more
+            while typed < min(written.count(prompt), len(lines)):
+                os.write(ours, lines[typed].encode())
+                typed += 1
+    process.wait(10)
+    os.close(ours)
+    return written.decode(errors="replace")
