@@ -61,6 +61,8 @@ class CliContext(Printer):
         server = server or environ.get("PUSHSERVER_SERVER") or DEFAULT_SERVER
         if "://" not in server:
             server = f"http://{server}"
+        if json and output.columns:
+            raise UsageError("--columns is for people; with --json there is all.")
         token = token or read_secret(environ, "PUSHSERVER_TOKEN")
         return cls(
             environ=environ,

@@ -171,7 +171,11 @@ class _BarDisplay(Progress):
         done = task["devices"] - task["counts"]["RUNNING"]
         self._counts = _format_counts(task["state"], self._kind.counts_by_label(task))
         bar_ids: Any = self.task_ids
-        bar = bar_ids[0] if bar_ids else self.add_task(self._kind.title(task))
+        bar = (
+            bar_ids[0]
+            if bar_ids
+            else self.add_task(self._kind.title(task), total=task["devices"])
+        )
         self.update(bar, completed=done, total=task["devices"], refresh=True)
 
     def get_renderables(self) -> Iterator[RenderableType]:

@@ -70,6 +70,9 @@ async def _keep_table(
     context: CliContext, watched: WatchedList, read: _Read, console: Console
 ) -> None:
     """Show a table of as many items as fit."""
+    headings = {name: heading for heading, name in watched.columns.items()}
+    shown = {headings[n]: n for n in context.choose_columns([*headings])}
+    watched = attrs.evolve(watched, columns=shown)
     rows = max(1, min(console.height - _FRAME_LINES, MAX_PAGE_SIZE))
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         async for page in _read_again(context, read, rows):

@@ -124,6 +124,33 @@ def test_devices_for_people(run_in_terminal: RunInTerminal, device_id: str) -> N
     assert f"site={device_id} floor=1" in row
 
 
+def test_fields_are_chosen(
+    run: Run, run_in_terminal: RunInTerminal, command_id: str
+) -> None:
+    """
+    Of one thing `--columns` shows some fields, and says which there are not.
+    """
+    show = ("commands", "show", command_id, "--columns")
+    piped = run(*show, "State,id,bogus")
+    shown = run_in_terminal(*show, "endpoint")
+    nothing = run(*show, "bogus")
+
+    assert ["state", "id"] == [row.split("\t")[0] for row in piped.out.splitlines()]
+    assert (0, "There is no bogus here.\n") == (piped.code, piped.err)
+    assert ["endpoint"] == _rows_heading(shown)[:1]
+    assert 1 == shown.out.count("\n")
+    assert f"id\t{command_id}" in nothing.out
+
+
+def test_columns_and_json(run: Run) -> None:
+    """
+    JSON has all fields: it is refused to choose some, and not ignored.
+    """
+    ran = run("commands", "--json", "--columns", "id")
+
+    assert (2, "", 1) == (ran.code, ran.out, ran.err.count("\n"))
+
+
 def test_columns_are_chosen(
     run: Run, run_in_terminal: RunInTerminal, command_id: str, device_id: str
 ) -> None:

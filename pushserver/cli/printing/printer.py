@@ -69,10 +69,16 @@ class Printer:
             self.print_line(content.decode("utf-8", "replace"))
 
     def print_fields(self, fields: Item) -> None:
-        """Print one thing: as JSON, or its fields one below the other, all of them."""
+        """
+        Print one thing: as JSON, or its fields one below the other.
+
+        All of them, unless `--columns` names some.
+        """
         if self.json:
             self.print_json(fields)
-        elif self.is_terminal:
+            return
+        fields = self._picked(fields)
+        if self.is_terminal:
             self._print_block(fields)
         else:
             for name, value in fields.items():
@@ -96,7 +102,7 @@ class Printer:
                 self.print_json(item)
         elif self.is_terminal:
             rows = list(items)
-            built = self._build(rows, self._chosen(columns), names)
+            built = self._build(rows, self.choose_columns(columns), names)
             if rows:
                 self._print_columns(built)
             else:
@@ -133,7 +139,7 @@ class Printer:
 
     def print_row(self, item: Item, columns: Sequence[str]) -> None:
         """Print one row of a list that has no end, as soon as it is there."""
-        chosen = self._chosen(columns)
+        chosen = self.choose_columns(columns)
         if self.json:
             self.print_json(item)
         elif self.is_terminal:
@@ -155,7 +161,7 @@ class Printer:
         if self.json:
             self.print_table(items, columns)
             return
-        names = self._chosen(columns)
+        names = self.choose_columns(columns)
         if is_first:
             sys.stdout.write("\t".join(names) + "\n")
         for item in items:
@@ -166,7 +172,7 @@ class Printer:
         cells = (format_exact(item.get(name), name) for name in names)
         sys.stdout.write("\t".join(cells) + "\n")
 
-    def _chosen(self, columns: Sequence[str]) -> Sequence[str]:
+    def choose_columns(self, columns: Sequence[str]) -> Sequence[str]:
         """
         Return the columns that `--columns` names, or all of them.
 
@@ -175,12 +181,23 @@ class Printer:
         """
         if not self.columns:
             return columns
-        by_name = {_plain(name): name for name in columns}
-        by_name |= {_plain(table.heading(name)): name for name in columns}
+        by_name = _names_as_written(columns)
         return [
             by_name.get(_plain(each)) or choose(each, columns, "column")
             for each in self.columns
         ]
+
+    def _picked(self, fields: Item) -> Item:
+        """
+        Return the fields that `--columns` names; it is said which there are not.
+
+        What was asked for is done by now, so that it is no error.
+        """
+        by_name = _names_as_written(fields)
+        names = {each: by_name.get(_plain(each)) for each in self.columns}
+        if missing := [each for each, name in names.items() if name is None]:
+            self.print_note(f"There is no {', '.join(missing)} here.")
+        return {name: fields[name] for name in names.values() if name} or fields
 
     def _build(
         self,
@@ -231,6 +248,14 @@ class Printer:
 
     def _reader(self) -> Reader:
         return Reader(now=datetime.now(UTC), utc=self.utc)
+
+
+def _names_as_written(names: Iterable[str]) -> dict[str, str]:
+    """Return fields by what people may write for them: their names, or headings."""
+    names = list(names)
+    return {_plain(table.heading(name)): name for name in names} | {
+        _plain(name): name for name in names
+    }
 
 
 def _plain(column: str) -> str:
