@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from pushserver import __version__
+from pushserver.cli.choices import choose
 from pushserver.cli.context import (
     DEFAULT_OUTPUT,
     CliContext,
@@ -108,7 +109,8 @@ def main(
     try:
         return _run(list(argv), environ)
     except (CycloptsError, UsageError) as usage_error:
-        return _print_error(f"{str(usage_error).rstrip('. ')}. See --help.", EXIT_USAGE)
+        text = _describe_usage(usage_error).rstrip(". ")
+        return _print_error(f"{text}. See --help.", EXIT_USAGE)
     except (PushServerError, CliError, OSError) as failure:
         return _report_failure(failure)
     except KeyboardInterrupt:
@@ -209,6 +211,21 @@ def _complete(context: "CompletionContext") -> Iterable[tuple[str, str]]:
     from pushserver.cli.completion import complete  # noqa: PLC0415
 
     return complete(context)
+
+
+def _describe_usage(error: CycloptsError | UsageError) -> str:
+    """Return what is wrong with a line: of a wrong word, which ones there are."""
+    words = getattr(error, "unused_tokens", None)
+    app = getattr(error, "app", None)
+    if not words or app is None or str(words[0]).startswith("-"):
+        return str(error)
+    commands = [name for name in app if not name.startswith("-")]
+    if not commands:
+        return f"{' '.join(words)!r} is too much: nothing more is taken here"
+    try:
+        return choose(words[0], commands, "command")
+    except UsageError as wrong_word:
+        return str(wrong_word)
 
 
 def _report_failure(failure: Exception) -> int:

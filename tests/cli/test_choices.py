@@ -96,6 +96,24 @@ def test_tags_are_added_and_taken_away(run: Run, device_id: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (("lst",), "'lst' is no command; there are results,"),
+        (("commands", "lst"), "'lst' is no command; there are list,"),
+        (("devices", "shw", "5"), "'shw' is no command; there are show,"),
+        (("devices", "list", "x"), "'x' is too much"),
+        (("devices", "list", "--bogus"), "--bogus"),
+    ],
+)
+def test_wrong_command(run: Run, argv: tuple[str, ...], expected: str) -> None:
+    """A word that is no command is refused with those that there are."""
+    ran = run(*argv)
+
+    assert (2, "", 1) == (ran.code, ran.out, ran.err.count("\n"))
+    assert expected in ran.err
+
+
+@pytest.mark.parametrize(
     ("removed", "left"),
     [
         (["a"], {"b": "2"}),
