@@ -151,7 +151,12 @@ OPERATIONS: Mapping[str, Query] = {
         "operations", "find_operation", DEFAULT_SCOPE_ID, MIDDLE_ID
     ),
     "notifications": _query(
-        "operations", "notifications", DEFAULT_SCOPE_ID, MIDDLE_ID, after=0, limit=LIMIT
+        "notifications",
+        "notifications",
+        DEFAULT_SCOPE_ID,
+        MIDDLE_ID,
+        after=0,
+        limit=LIMIT,
     ),
     "steps that are due": _query("operations", "due_steps", limit=LIMIT),
     "tasks": _query(
