@@ -75,7 +75,11 @@ async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> 
         answer = await _run_in_child((function, args))
     result: T | PushServerError = await run_in_thread(pickle.loads, answer)
     if isinstance(result, PushServerError):
-        raise result
+        try:
+            raise result
+        finally:
+            # It has this frame, which must not have it: they would keep the arguments.
+            del result
     return result
 
 
@@ -114,6 +118,8 @@ async def _run_in_child(work: object) -> bytes:
     finally:
         # The process is gone, so that nothing is written any more.
         await asyncio.wait((sending,))
+    # Raises what cannot be pickled, which is nobody's fault but ours.
+    sending.result()
     if child.returncode:
         raise GaveUp(f"Its process ended with {child.returncode}.")
     return answer

@@ -1,6 +1,7 @@
 """JSON bodies of both program-facing APIs: read whole, decoded, and errors located."""
 
 import codecs
+import copyreg
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -164,6 +165,18 @@ async def parse_apart(size: int, parse: Callable[..., T], *args: object) -> T:
 def without_bom(data: bytes) -> bytes:
     """Return text in UTF-8 without the mark that some editors put before it."""
     return data.removeprefix(codecs.BOM_UTF8)
+
+
+def _reduce_meta(meta: msgspec.Meta) -> tuple[Any, ...]:
+    return _make_meta, (dict(meta.__rich_repr__()),)
+
+
+def _make_meta(fields: dict[str, Any]) -> msgspec.Meta:
+    return msgspec.Meta(**fields)
+
+
+# Types are named to the process that decodes, and msgspec does not pickle these.
+copyreg.pickle(msgspec.Meta, _reduce_meta)
 
 
 @lru_cache

@@ -1,8 +1,11 @@
 """What takes long for its size runs apart from the loop."""
 
+import gc
 import os
 import threading
+from collections.abc import Iterator
 from functools import partial
+from weakref import ref
 
 import pytest
 
@@ -15,6 +18,7 @@ from pushserver.services.off_loop import (
     run_off_loop,
 )
 from pushserver.services.off_loop_child import MAX_MEMORY
+from tests.web.local_server import wait_until
 
 
 async def test_small() -> None:
@@ -52,3 +56,29 @@ async def test_too_much_memory() -> None:
     """Work that takes too much memory takes none from the server, and is given up."""
     with pytest.raises(GaveUp):
         await run_off_loop(MAX_IN_THREAD + 1, bytes, 2 * MAX_MEMORY)
+
+
+@pytest.fixture(name="no_collector")
+def _no_collector() -> Iterator[None]:
+    """Collect no garbage: a server does so seldom."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_an_error_keeps_nothing() -> None:
+    """An error is gone when it was handled, and the arguments that it came of are."""
+    parse = partial(parse_int64, field_name="speed")
+    with pytest.raises(Invalid) as raised:
+        await run_off_loop(MAX_IN_THREAD + 1, parse, "fast")
+    error = ref(raised.value)
+
+    del raised
+    await wait_until(lambda: error() is None)
+
+
+async def test_what_cannot_be_sent() -> None:
+    """What cannot be given to a process is our own mistake, and is not hidden."""
+    with pytest.raises(TypeError, match="pickle"):
+        await run_off_loop(MAX_IN_THREAD + 1, str, threading.Lock())

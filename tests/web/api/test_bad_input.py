@@ -2,10 +2,15 @@
 
 import gzip
 import json
+import pickle
 from typing import Any
 
 import pytest
 
+from pushserver.services.off_loop import MAX_IN_THREAD
+from pushserver.web.api import ROUTES
+from pushserver.web.api.command_parsing import COMMAND_OR_LIST
+from pushserver.web.api.command_requests import CommandBatchIn
 from tests.web.local_server import DEVICE, TOKEN, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
@@ -280,6 +285,33 @@ async def test_large(server: LocalServer) -> None:
 
     assert 201 == answer.status
     assert 64 * 1024 * 1024 == len((await server.poll()).json()["body"])
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/batch"])
+async def test_large_json(server: LocalServer, path: str) -> None:
+    """
+    JSON of many values is decoded, however long that takes: it is no bad input.
+    """
+    command = {"endpoint": "x", "body": list(range(1000))}
+    batch = [command] * 200
+    assert MAX_IN_THREAD < len(json.dumps(batch))
+
+    answer = await server.api("POST", path, batch)
+
+    assert (201, 200) == (answer.status, len(answer.json()["items"]))
+
+
+def test_every_body_can_be_decoded_apart() -> None:
+    """
+    The type of each call's body can be named to the process that decodes a large one.
+    """
+    types = [COMMAND_OR_LIST, CommandBatchIn]
+    types += [each.body_type for each in ROUTES if each.body_type is not None]
+
+    assert types == [
+        pickle.loads(pickle.dumps(each))  # noqa: S301 - our own
+        for each in types
+    ]
 
 
 async def test_broken_off(server: LocalServer) -> None:
