@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from pushserver.model.token import Permission
 from pushserver.web.api.subscription_types import DeviceIdFilter
-from pushserver.web.api.types import ActorOut, In, Instant, Out
+from pushserver.web.api.types import MAX_ITEMS, ActorOut, In, Instant, Out, Tags
 
 
 class TokenIn(In):
@@ -15,13 +15,13 @@ class TokenIn(In):
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     """What the token is for."""
-    permissions: Annotated[list[Permission], Meta(min_length=1)]
+    permissions: Annotated[list[Permission], Meta(min_length=1, max_length=MAX_ITEMS)]
     """What it may do."""
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
     """From this instant on it is not valid any more."""
     device_ids: DeviceIdFilter | None = None
     """The devices that it concerns; left out, any."""
-    tags: Annotated[dict[str, str], Meta(min_length=1)] | None = None
+    tags: Annotated[Tags, Meta(min_length=1)] | None = None
     """It concerns devices that have all of these; left out, any."""
 
 

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.state import CommandState
 from pushserver.web.api.types import (
+    MAX_ITEMS,
     CreatedBy,
     Cursor,
     DeviceIdIn,
@@ -154,7 +155,9 @@ class DryRunQuery(In, kw_only=True):
 class CancelQuery(DryRunQuery, kw_only=True):
     """Which commands of a device to take back; without a filter, all of them."""
 
-    state: list[LiveState] = msgspec.field(default_factory=list)
+    state: Annotated[list[LiveState], Meta(max_length=MAX_ITEMS)] = msgspec.field(
+        default_factory=list
+    )
     """Those in one of these states."""
     endpoint: str | None = None
     """Those for this endpoint."""
@@ -169,7 +172,9 @@ class CancelIn(In, kw_only=True):
 
     ids: Annotated[list[Int64Text], Meta(min_length=1, max_length=1000)] | None = None
     """The ids of commands; no other field goes with it."""
-    state: list[LiveState] = msgspec.field(default_factory=list)
+    state: Annotated[list[LiveState], Meta(max_length=MAX_ITEMS)] = msgspec.field(
+        default_factory=list
+    )
     """Those in one of these states."""
     device_id: DeviceIdIn | None = None
     """Those of this device."""

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from pushserver.model.device import MAX_HOLD_SECONDS, DeviceState
 from pushserver.model.device_filter import DeviceSort
 from pushserver.web.api.types import (
+    MAX_ITEMS,
     ActorOut,
     DeviceIdIn,
     In,
@@ -15,12 +16,12 @@ from pushserver.web.api.types import (
     Limit,
     Out,
     PageOut,
+    Tags,
 )
 
 DisplayName = Annotated[str, Meta(max_length=200)]
-Tags = dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=200)]]
 #: Tags of which a device has one of each key; a value may contain commas.
-TagFilters = Annotated[tuple[str, ...], Meta(max_length=100)]
+TagFilters = Annotated[tuple[str, ...], Meta(max_length=MAX_ITEMS)]
 SearchText = Annotated[str, Meta(max_length=200)]
 SortText = Annotated[str, Meta(pattern=f"^-?({'|'.join(DeviceSort)})$")]
 CursorText = Annotated[

@@ -15,6 +15,7 @@ from pushserver.model.operation import (
 from pushserver.model.state import CommandState
 from pushserver.web.api.command_requests import CommandSpecIn
 from pushserver.web.api.types import (
+    MAX_ITEMS,
     ActorOut,
     CreatedBy,
     Cursor,
@@ -34,8 +35,9 @@ Resource = Annotated[str, Meta(min_length=1, max_length=200)]
 Progress = Annotated[int, Meta(ge=0, le=100)]
 
 
-Properties = dict[
-    Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=2000)]
+Properties = Annotated[
+    dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=2000)]],
+    Meta(max_length=MAX_ITEMS),
 ]
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from pushserver.model.merge_patch import MAX_SERVICES
 from pushserver.model.shadow import SyncStatus
 from pushserver.web.api.device_types import DisplayName
 from pushserver.web.api.task_types import MAX_DEVICES, FailureLimit, TargetsIn
@@ -12,7 +13,10 @@ from pushserver.web.api.types import In, Instant, Out, Seconds
 #: What is desired of each service; checked by hand, for the pointers.
 MergePatchIn = dict[str, Any]
 #: For which properties of each service the device is asked, beside those known of.
-PropertyKeysIn = dict[str, Annotated[list[str], Meta(max_length=1000)]]
+PropertyKeysIn = Annotated[
+    dict[str, Annotated[list[str], Meta(max_length=1000)]],
+    Meta(max_length=MAX_SERVICES),
+]
 
 
 class ShadowQuery(In, kw_only=True):

@@ -16,6 +16,7 @@ from pushserver.model.subscription import (
 from pushserver.web.api.device_types import TagFilters
 from pushserver.web.api.event_names import EVENT_NAMES, EVENT_PATTERNS
 from pushserver.web.api.types import (
+    MAX_ITEMS,
     ActorOut,
     Cursor,
     DeviceIdIn,
@@ -26,6 +27,8 @@ from pushserver.web.api.types import (
     Limit,
     Out,
     PageOut,
+    TagKey,
+    TagValue,
 )
 
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -45,7 +48,7 @@ EventSelector = Annotated[
         extra_json_schema={"enum": [*EVENT_NAMES, *EVENT_PATTERNS]},
     ),
 ]
-EventNames = Annotated[list[EventSelector], Meta(min_length=1)]
+EventNames = Annotated[list[EventSelector], Meta(min_length=1, max_length=MAX_ITEMS)]
 WebhookHeaders = Annotated[
     dict[
         Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}(?![\s\S])")],
@@ -55,21 +58,22 @@ WebhookHeaders = Annotated[
 ]
 Text = Annotated[str, Meta(max_length=200)]
 DeviceIdFilter = Annotated[list[DeviceIdIn], Meta(min_length=1, max_length=10_000)]
-MAX_TAG_VALUES = 100
 #: One value may be given without its list, too.
 TagValues = Annotated[
-    str | Annotated[list[str], Meta(min_length=1, max_length=MAX_TAG_VALUES)],
+    TagValue | Annotated[list[TagValue], Meta(min_length=1, max_length=MAX_ITEMS)],
     Meta(
         extra_json_schema={
             "type": "array",
             "items": {"type": "string"},
             "minItems": 1,
-            "maxItems": MAX_TAG_VALUES,
+            "maxItems": MAX_ITEMS,
         }
     ),
 ]
-TagFilterIn = Annotated[dict[str, TagValues], Meta(min_length=1)]
-Include = list[Literal["result"]]
+TagFilterIn = Annotated[
+    dict[TagKey, TagValues], Meta(min_length=1, max_length=MAX_ITEMS)
+]
+Include = Annotated[list[Literal["result"]], Meta(max_length=MAX_ITEMS)]
 
 
 class SubscriptionIn(In, kw_only=True):

@@ -22,6 +22,7 @@ from pushserver.web.api.types import (
     Out,
     PageOut,
     Seconds,
+    Tags,
 )
 
 #: The states in which programs see a task.
@@ -50,7 +51,7 @@ class TargetsIn(In, kw_only=True):
 
     device_ids: Annotated[list[DeviceIdIn], Meta(max_length=MAX_DEVICES)] | None = None
     """These devices."""
-    tags: dict[str, str] | None = None
+    tags: Tags | None = None
     """The devices that have all of these tags."""
     all: bool | None = None
     """True: all devices."""

@@ -37,6 +37,11 @@ Cursor = Annotated[
 CreatedBy = Annotated[
     Int64Text, Meta(description="What was made with the token that has this id.")
 ]
+#: The most tags, labels or names that a body has of a kind.
+MAX_ITEMS = 100
+TagKey = Annotated[str, Meta(max_length=100)]
+TagValue = Annotated[str, Meta(max_length=200)]
+Tags = Annotated[dict[TagKey, TagValue], Meta(max_length=MAX_ITEMS)]
 Instant = InstantText
 
 

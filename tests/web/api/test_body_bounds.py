@@ -1,0 +1,112 @@
+"""What a body may hold of each thing: what is kept in memory is bounded by its form."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from msgspec import inspect
+
+from pushserver.web.api import ROUTES
+from pushserver.web.api.command_parsing import COMMAND_OR_LIST
+from pushserver.web.api.types import MAX_ITEMS
+from tests.web.local_server import LocalServer
+
+#: Mappings with a bound of their own, or that go to the device as they are.
+BOUNDED_OTHERWISE = {"desired", "queryString"}
+_LISTS = (
+    inspect.ListType,
+    inspect.SetType,
+    inspect.FrozenSetType,
+    inspect.VarTupleType,
+)
+
+
+def _unbounded(found: Any, name: str) -> Iterator[str]:
+    """Yield the names of lists and mappings in a type that may have any length."""
+    if isinstance(found, inspect.Metadata):
+        yield from _unbounded(found.type, name)
+    elif isinstance(found, inspect.UnionType):
+        for each in found.types:
+            yield from _unbounded(each, name)
+    elif isinstance(found, inspect.StructType):
+        for field in found.fields:
+            yield from _unbounded(field.type, field.encode_name)
+    elif isinstance(found, (*_LISTS, inspect.DictType)):
+        if found.max_length is None:
+            yield name
+        inner = (
+            found.value_type if isinstance(found, inspect.DictType) else found.item_type
+        )
+        yield from _unbounded(inner, name)
+
+
+def test_every_list_is_bounded() -> None:
+    """No list and no mapping of any body may have any length."""
+    bodies: dict[str, Any] = {each.name: each.body_type for each in ROUTES}
+    bodies["enqueue"] = COMMAND_OR_LIST
+    unbounded = {
+        (call, name)
+        for call, body in bodies.items()
+        if body is not None
+        for name in _unbounded(inspect.type_info(body), call)
+    }
+
+    assert BOUNDED_OTHERWISE == {name for _, name in unbounded}
+
+
+def _tags(count: int) -> Mapping[str, str]:
+    return {f"key{number}": "value" for number in range(count)}
+
+
+CALLS: Mapping[str, tuple[str, str, dict[str, object]]] = {
+    "device": ("PATCH", "/devices/1", {}),
+    "token": ("POST", "/tokens", {"name": "x", "permissions": ["devices:read"]}),
+    "subscription": (
+        "POST",
+        "/subscriptions",
+        {"url": "https://receiver.example/", "events": ["*"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_tags(server: LocalServer, name: str) -> None:
+    """
+    A hundred tags are taken, and one more is too many.
+    """
+    method, path, body = CALLS[name]
+    await server.api("PUT", "/devices/1", {})
+    taken = await server.api(method, path, {**body, "tags": _tags(MAX_ITEMS)})
+    refused = await server.api(method, path, {**body, "tags": _tags(MAX_ITEMS + 1)})
+
+    assert taken.status in (200, 201)
+    assert (422, "invalid", "/tags") == refused.problem
+
+
+async def test_tags_of_targets(server: LocalServer) -> None:
+    """
+    So it is with those of a task's devices.
+    """
+    await server.api("PUT", "/devices/1", {"tags": _tags(MAX_ITEMS)})
+    body = {"steps": [{"endpoint": "reboot"}]}
+    taken, refused = [
+        await server.api("POST", "/tasks", {**body, "targets": {"tags": _tags(count)}})
+        for count in (MAX_ITEMS, MAX_ITEMS + 1)
+    ]
+
+    assert 201 == taken.status
+    assert (422, "invalid", "/targets/tags") == refused.problem
+
+
+async def test_events(server: LocalServer) -> None:
+    """
+    And with the events of a subscription.
+    """
+    body = {"url": "https://receiver.example/"}
+    taken, refused = [
+        await server.api("POST", "/subscriptions", {**body, "events": ["*"] * count})
+        for count in (MAX_ITEMS, MAX_ITEMS + 1)
+    ]
+
+    assert 201 == taken.status
+    assert (422, "invalid", "/events") == refused.problem
