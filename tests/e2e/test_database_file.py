@@ -219,6 +219,34 @@ async def test_for_its_owner_alone(program: Program, umask: str) -> None:
     assert [0o600] * 3 == [stat.S_IMODE(path.stat().st_mode) for path in paths]
 
 
+async def test_cut_to_nothing(program: Program) -> None:
+    """
+    An empty file beside which latest writes lie is not taken for a new one.
+    """
+    program.start()
+    async with Client(program.url, program.token) as api:
+        await api.commands.enqueue(ME, LOAD_USERS)
+        await asyncio.to_thread(program.kill)
+    program.log.unlink()
+    os.truncate(program.file, 0)
+    latest = beside(program.file, "-wal")
+    size = latest.stat().st_size
+
+    assert "it is empty, but was not" in refused(program.spawn(), program)
+    assert size == latest.stat().st_size
+
+
+def test_new_and_empty(program: Program) -> None:
+    """
+    An empty file of which nothing says that it was not is one that somebody made.
+    """
+    program.file.touch()
+    beside(program.file, "-wal").touch()
+    program.start()
+
+    assert 0 == program.stop()
+
+
 #: Bytes that are left on a disk: enough for a small command.
 ROOM = 400_000
 SMALL_DISK = 'mount -t tmpfs -o size=2m none "$0" && exec "$@"'

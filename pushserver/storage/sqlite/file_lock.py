@@ -100,6 +100,20 @@ class FileLock:
                 f"it has {found.st_nlink} names (hard links), and beside each of them"
                 " SQLite would look for other latest writes. Remove all but this one",
             )
+        if found.st_size == 0:
+            self._refuse_if_cut()
+
+    def _refuse_if_cut(self) -> None:
+        """Refuse an empty file that has a log: SQLite would delete that."""
+        real = self._path.resolve()
+        latest = real.with_name(f"{real.name}-wal")
+        if latest.exists() and latest.stat().st_size:
+            raise _cannot_open(
+                self._path,
+                f"it is empty, but was not, for {latest} has its latest writes. Put the"
+                " last good copy of the database in its place, or remove both to begin"
+                " anew",
+            )
 
 
 def _place(path: Path) -> Path:
