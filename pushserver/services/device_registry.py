@@ -1,7 +1,7 @@
 """Every known device, in memory, looked up within a scope."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import attrs
@@ -89,14 +89,19 @@ class DeviceRegistry:
             if device is not None and device.scope_id == scope_id:
                 yield device
 
-    def iter_matching(self, scope_id: int, criteria: DeviceFilter) -> Iterator[Device]:
+    async def iter_matching(
+        self, scope_id: int, criteria: DeviceFilter
+    ) -> AsyncIterator[Device]:
         """
-        Return the scope's devices that match the filter, ordered by id.
+        Return the scope's devices that match the filter, ordered by id, in pieces.
 
         Each is looked up when it is its turn: one that is deleted before is left out.
         """
         ids = sorted(self.ids if criteria.among is None else criteria.among)
-        return filter(criteria.matches, self.find_all(scope_id, ids))
+        async for device_id in in_pieces(ids):
+            for device in self.find_all(scope_id, (device_id,)):
+                if criteria.matches(device):
+                    yield device
 
     async def resolve_targets(
         self, scope_id: int, targets: TargetSelector

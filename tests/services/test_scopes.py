@@ -51,7 +51,7 @@ async def test_one_scope_at_a_time(services: Services) -> None:
 
     assert (None, []) == (
         services.devices.find(OTHER, DEVICE),
-        list(services.devices.iter_matching(OTHER, DeviceFilter())),
+        [d async for d in services.devices.iter_matching(OTHER, DeviceFilter())],
     )
     assert [("Porta", ACME, None)] == [
         (d.name, d.scope_id, d.key_hash) for d in await services.store.all_devices()
@@ -59,7 +59,7 @@ async def test_one_scope_at_a_time(services: Services) -> None:
     assert (
         [device]
         == list(services.devices.in_scope(ACME))
-        == list(services.devices.iter_matching(ACME, DeviceFilter()))
+        == [d async for d in services.devices.iter_matching(ACME, DeviceFilter())]
     )
 
 

@@ -1,11 +1,11 @@
 """The fleet as a file, page by page: what an import takes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
-from itertools import islice
 
 from aiohttp import web
 
+from pushserver.errors import Invalid
 from pushserver.model.device import Device
 from pushserver.model.token import Permission
 from pushserver.services.device_protocols import DeviceProtocols
@@ -27,8 +27,10 @@ from pushserver.web.api.tags import Tag
 from pushserver.web.draining import write_and_drain
 from pushserver.web.request import is_head
 
-#: So many devices are written at once.
-PAGE_SIZE = 500
+#: So many bytes are written at once, at least.
+PAGE_SIZE = 32 * 1024
+#: With more columns, each line would take long, and be longer than an import takes.
+MAX_TAG_COLUMNS = 500
 
 routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
 
@@ -48,6 +50,10 @@ async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse
     devices = partial(
         call.services.devices.iter_matching, call.scope_id, device_filter(call, query)
     )
+    if format_ is ExportFormat.CSV:
+        lines = _csv_lines(devices, call.services.protocols, await _tag_keys(devices))
+    else:
+        lines = _json_lines(devices, call.services.protocols)
     response = web.StreamResponse(
         headers={
             "Content-Type": CSV + "; charset=utf-8" if format_ == "csv" else NDJSON,
@@ -58,7 +64,7 @@ async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse
     if is_head(call.request):
         return response
     try:
-        for page in _pages(devices, call.services.protocols, format_):
+        async for page in _pages(lines):
             await write_and_drain(call.request, response, page)
         await response.write_eof()
     except ConnectionError:
@@ -74,25 +80,52 @@ def _format(call: ApiCall[ExportQuery, None]) -> ExportFormat:
     return ExportFormat.CSV if is_csv else ExportFormat.NDJSON
 
 
-def _pages(
-    devices: Callable[[], Iterator[Device]],
+async def _pages(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    page = bytearray()
+    async for line in lines:
+        page += line
+        if len(page) >= PAGE_SIZE:
+            yield bytes(page)
+            page.clear()
+    if page:
+        yield bytes(page)
+
+
+async def _json_lines(
+    devices: Callable[[], AsyncIterator[Device]], protocols: DeviceProtocols
+) -> AsyncIterator[bytes]:
+    async for device in devices():
+        yield _json_line(protocols, device)
+
+
+async def _csv_lines(
+    devices: Callable[[], AsyncIterator[Device]],
     protocols: DeviceProtocols,
-    format_: ExportFormat,
-) -> Iterator[bytes]:
-    if format_ is ExportFormat.NDJSON:
-        for page in _pages_of(devices()):
-            yield b"".join(_json_line(protocols, device) for device in page)
-        return
+    tag_keys: Sequence[str],
+) -> AsyncIterator[bytes]:
     # A tag that is new by the time its device is written has no column.
-    tag_keys = sorted({key for device in devices() for key in device.tags})
     yield write_rows([[*COLUMNS, *(TAG_PREFIX + key for key in tag_keys)]])
-    for page in _pages_of(devices()):
-        yield write_rows(_cells(protocols, device, tag_keys) for device in page)
+    async for device in devices():
+        yield write_rows([_cells(protocols, device, tag_keys)])
 
 
-def _pages_of(devices: Iterator[Device]) -> Iterator[list[Device]]:
-    while page := list(islice(devices, PAGE_SIZE)):
-        yield page
+async def _tag_keys(devices: Callable[[], AsyncIterator[Device]]) -> Sequence[str]:
+    """
+    Return the keys of all tags of *devices*.
+
+    Raises:
+        Invalid: a table with a column for each would be too wide.
+    """
+    keys: set[str] = set()
+    async for device in devices():
+        keys.update(device.tags)
+        if len(keys) > MAX_TAG_COLUMNS:
+            raise Invalid(
+                f"Their tags have more than {MAX_TAG_COLUMNS} keys, too many for the"
+                " columns of a table: export NDJSON, or fewer devices.",
+                pointer="/format",
+            )
+    return sorted(keys)
 
 
 def _json_line(protocols: DeviceProtocols, device: Device) -> bytes:

@@ -12,7 +12,6 @@ from pushserver.dialects.kapua.devices import (
 from pushserver.dialects.kapua.lists import render_count
 from pushserver.model.device import Device
 from pushserver.model.device_filter import DeviceFilter
-from pushserver.services.off_loop import in_pieces
 from pushserver.storage.operations import SortField
 from pushserver.web.kapua.list_query import (
     PAGE_PARAMETERS,
@@ -80,7 +79,7 @@ async def _find(
     candidates = services.devices.iter_matching(call.scope_id, criteria)
     busy_ids = await services.store.devices_in_flight(call.scope_id)
     found: list[ConnectedDevice] = []
-    async for device in in_pieces(candidates):
+    async for device in candidates:
         one = _connected(call, device, busy_ids)
         if condition(one):
             found.append(one)

@@ -56,7 +56,7 @@ async def test_round_trip(
     """
     What is exported makes equal devices in an empty server, whatever their names are.
     """
-    monkeypatch.setattr(device_export, "PAGE_SIZE", 4)
+    monkeypatch.setattr(device_export, "PAGE_SIZE", 200)
     async with running_server(database, clock, installed=INSTALLED) as server:
         await put_fleet(server)
         await server.api("PUT", "/devices/beacon:5", {"name": "beacon"})
@@ -76,6 +76,22 @@ async def test_round_trip(
     assert len(before) == imported.json()["created"]
     assert before == after
     assert file.body == again.body
+
+
+async def test_columns(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A CSV has as many columns as an import takes; of devices with more there is none.
+    """
+    monkeypatch.setattr(device_export, "MAX_TAG_COLUMNS", 3)
+    await server.api("PUT", "/devices/1", {"tags": {"a": "1", "b": "1"}})
+    await server.api("PUT", "/devices/2", {"tags": {"b": "2", "c": "2"}})
+    taken = await export(server, "?format=csv")
+    await server.api("PATCH", "/devices/2", {"tags": {"c": "2", "d": "2"}})
+    refused = await server.api("GET", "/devices/export?format=csv")
+
+    assert b"deviceId,name,hold,tag:a,tag:b,tag:c" == taken.body.splitlines()[0]
+    assert (422, "invalid", "/format") == refused.problem
+    assert 2 == len((await export(server)).body.splitlines())
 
 
 async def test_no_formula(server: LocalServer) -> None:
