@@ -195,6 +195,7 @@ def serve(settings: Settings) -> int:
     It stops alike in both cases; after Ctrl-C the code is that of every command.
     """
     logger, code = logs.configure(settings.log_level), 0
+    logs.report_crashes(sys.stderr)
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             code = runner.run(_run_until_signaled(settings))

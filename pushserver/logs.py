@@ -1,8 +1,11 @@
 """Logs: structlog, one line for each event, as JSON unless on a terminal."""
 
+import faulthandler
 import logging
+import os
 import sys
 import time
+from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
@@ -31,6 +34,26 @@ def configure(level: str, stream: TextIO | None = None) -> LogWriter:
         level=logging.WARNING, handlers=[_StdlibForwarder()], force=True
     )
     return writer
+
+
+def report_crashes(stream: TextIO) -> None:
+    """
+    Have the interpreter say on *stream* where it crashed, before the process ends.
+
+    It does, for one, when the index of SQLite's log is cut off, which it has mapped.
+    """
+    with suppress(OSError):
+        faulthandler.enable(_open_without_waiting(stream.fileno()), all_threads=False)
+
+
+def _open_without_waiting(fd: int) -> int:
+    """Return what writes to the same file, even if nobody reads from it."""
+    try:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK
+        return os.open(f"/proc/self/fd/{fd}", flags)
+    except OSError:
+        # It is a socket, such as the journal's, or this is not Linux.
+        return fd
 
 
 def _wrapper_class(level: str, *, pretty: bool) -> type[Any]:

@@ -3,17 +3,18 @@
 import asyncio
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from pushserver.client import ApiError, Client
+from pushserver.client import ApiError, Client, Unreachable
 from tests.e2e.conftest import DEVICE
 from tests.e2e.test_device_life import LOAD_USERS
 from tests.e2e.test_refusals import refused
@@ -116,6 +117,31 @@ async def test_it_is_cut_off(program: Program, suffix: str, size: int) -> None:
     async with Client(program.url, program.token) as api:
         assert "PENDING" == (await api.commands.get(kept["id"]))["state"]
     program.stop()
+
+
+async def test_its_index_is_cut_off(program: Program) -> None:
+    """
+    That ends the process, with a line that says so; the next start has everything.
+    """
+    program.wrapper = ("env",)
+    program.start()
+    async with Client(program.url, program.token) as api:
+        kept = await api.commands.enqueue(ME, LOAD_USERS)
+        os.truncate(beside(program.file, "-shm"), 4096)
+        with suppress(ApiError, Unreachable):
+            await api.commands.enqueue(ME, LOAD_USERS)
+        with suppress(ApiError, Unreachable):
+            await api.commands.list()
+    code = await asyncio.to_thread(program.wait)
+
+    assert -signal.SIGBUS == code
+    assert "Fatal Python error: Bus error" in program.log.read_text()
+    program.log.unlink()
+    program.wrapper = ()
+    program.start()
+    async with Client(program.url, program.token) as api:
+        assert "PENDING" == (await api.commands.get(kept["id"]))["state"]
+    assert 0 == await asyncio.to_thread(program.stop)
 
 
 async def test_somebody_else_empties_the_log(server: Program, api: Client) -> None:
