@@ -81,7 +81,7 @@ def build_services(
     installed: tuple[DeviceProtocol, ...] = PROTOCOLS,
 ) -> Services:
     """Build the services over *store*, for devices of these protocols."""
-    ids = store.new_id
+    ids, online_rule = store.new_id, OnlineRule(micros(settings.hold))
     holds, completion_waiters = HeldPolls(), CompletionWaiters()
     lanes = Lanes(
         store=store,
@@ -103,6 +103,7 @@ def build_services(
         response_timeout=micros(settings.response_timeout),
     )
     write_behind = DeviceWriteBehind(store, devices, bounds, counts)
+    unknown_requests = UnknownRequests(store, devices, write_behind, clock, ids, counts)
     device_events = DeviceEventBuffer(clock)
     device_sync = DeviceSync(
         store, devices, write_behind, device_events, holds, settings.conflict_policy
@@ -128,7 +129,6 @@ def build_services(
         next_steps=next_steps,
         open_bounds=open_bounds,
     )
-    online_rule = OnlineRule(micros(settings.hold))
     scheduler = TaskScheduler(
         store=store,
         lanes=lanes,
@@ -196,9 +196,7 @@ def build_services(
         device_import=DeviceImport(fleet),
         device_removal=removal,
         protocols=protocols,
-        unknown_requests=UnknownRequests(
-            store, devices, write_behind, clock, ids, counts
-        ),
+        unknown_requests=unknown_requests,
         cluster_sync=cluster_sync,
         holds=holds,
         held_contact=HeldContact(devices, holds, write_behind, clock),
@@ -213,7 +211,7 @@ def build_services(
         held_commands=HeldCommands(store, lanes, queue),
         withdrawals=Withdrawals(store, lanes),
         retention=retention,
-        purging=Purging(store, retention, blobs),
+        purging=Purging(store, retention, blobs, unknown_requests),
         blobs=blobs,
         result_intake=ResultIntake(store, lanes, OrphanBounds(bounds, counts)),
         completion_waiters=completion_waiters,

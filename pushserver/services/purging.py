@@ -12,6 +12,7 @@ from pushserver.model.audit import AuditAction, AuditEntry
 from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.blobs import Blobs
 from pushserver.services.retention import Retention
+from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.storage.base import Store
 
 log = structlog.get_logger(__name__)
@@ -34,11 +35,12 @@ class PurgeProgress:
 
 @attrs.frozen
 class Purging:
-    """Deletes history, and what else is kept of it: answers, and the log of writes."""
+    """Deletes history, and what else is kept: unknown requests, answers, the log."""
 
     store: Store
     retention: Retention
     blobs: Blobs
+    unknown_requests: UnknownRequests
 
     async def purge_part(
         self,
@@ -72,6 +74,7 @@ class Purging:
             deleted += batch_deleted
             done = not (batch_deleted or answers or blobs)
             if done:
+                await self.unknown_requests.purge(before, scope_id)
                 await self._empty_log()
                 break
         left = await self.retention.count(before, scope_id)

@@ -16,6 +16,7 @@ from pushserver.model.unknown_request import (
 from pushserver.services.batches import BATCH_SIZE, repeat_until_done
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_write_behind import DeviceWriteBehind
+from pushserver.services.off_loop import in_pieces
 from pushserver.storage.base import Store
 
 
@@ -78,17 +79,38 @@ class UnknownRequests:
         Raises:
             Unavailable: the store is away; the next call forgets the rest.
         """
-        before = first_id_at(self._since())
-        purge = partial(self.store.purge_unknown_requests, before, limit=BATCH_SIZE)
-        deleted = await repeat_until_done(purge)
+        return await self.purge(self._since())
+
+    async def purge(self, until: int, scope_id: int | None = None) -> int:
+        """
+        Forget those from before an instant, of one scope's devices or of all.
+
+        Return how many were deleted.
+
+        Raises:
+            Unavailable: the store is away; the next call forgets the rest.
+        """
+        deleted = await repeat_until_done(
+            partial(
+                self.store.purge_unknown_requests,
+                first_id_at(until),
+                scope_id,
+                limit=BATCH_SIZE,
+            )
+        )
+        await self._count_anew()
+        return deleted
+
+    async def _count_anew(self) -> None:
+        devices = in_pieces(self.devices)
+        counted = [each async for each in devices if each.unknown_request_count]
         stored = await self.store.unknown_request_numbers()
-        for device in self.devices:
+        for device in counted:
             pending = self.write_behind.unknown_requests(device.device_id)
             kept = stored.get(device.device_id, 0) + len(pending)
             if kept < min(device.unknown_request_count, MAX_UNKNOWN_REQUESTS):
                 device.unknown_request_count = kept
                 self.write_behind.add_seen(device)
-        return deleted
 
     def _since(self) -> int:
         return self.clock.now() - UNKNOWN_REQUEST_RETENTION

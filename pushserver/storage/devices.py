@@ -61,8 +61,14 @@ class DeviceStore(Protocol):
     async def unknown_request_numbers(self) -> Mapping[int, int]:
         """Return how many unknown requests are stored of each device that has any."""
 
-    async def purge_unknown_requests(self, before: int, *, limit: int) -> int:
-        """Delete at most *limit* with ids below *before*; return how many."""
+    async def purge_unknown_requests(
+        self, before: int, scope_id: int | None = None, *, limit: int
+    ) -> int:
+        """
+        Delete at most *limit* with ids below *before*; return how many.
+
+        They are those of one scope's devices, or of all.
+        """
 
     async def trim_unknown_requests(self, keep: int) -> int:
         """

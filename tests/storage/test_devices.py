@@ -213,6 +213,21 @@ async def test_unknown_are_purged(store: Store) -> None:
     assert [6, 7, 8] == [each.id for each in await store.unknown_requests(DEVICE)]
 
 
+@pytest.mark.scopes(77)
+async def test_unknown_of_a_scope_are_purged(store: Store) -> None:
+    """
+    Those of another scope's devices stay.
+    """
+    await store.add_devices([device(), device(5, scope_id=77)])
+    requests = [unknown_request(1), unknown_request(2, 5), unknown_request(3)]
+    await store.save_last_seen([], requests, keep=20)
+
+    purged = await store.purge_unknown_requests(9, DEFAULT_SCOPE_ID, limit=9)
+
+    assert 2 == purged
+    assert {5: 1} == await store.unknown_request_numbers()
+
+
 async def test_unknown_are_cleared(store: Store) -> None:
     """
     The unknown requests of some devices are deleted, and what was counted of them.

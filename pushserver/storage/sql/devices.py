@@ -76,8 +76,9 @@ _COUNT_UNKNOWN_REQUESTS = (
     "SELECT device_id, count(*) FROM unknown_request GROUP BY device_id"
 )
 _SELECT_OLD_UNKNOWN_REQUESTS = (
-    "SELECT id FROM unknown_request WHERE id < ? ORDER BY id LIMIT ?"
+    "SELECT id FROM unknown_request WHERE id < ?{} ORDER BY id LIMIT ?"
 )
+_IS_OF_SCOPE = " AND device_id IN (SELECT device_id FROM device WHERE scope_id = ?)"
 _DELETE_UNKNOWN_REQUESTS = "DELETE FROM unknown_request WHERE id IN ({})"
 # A row is larger than what it holds by about so much.
 _EXCESS_UNKNOWN_REQUESTS = (
@@ -191,10 +192,12 @@ class SqlDevices(SqlAccess):
         pairs = await fetch_all(self.list_reader, tuple, _COUNT_UNKNOWN_REQUESTS, ())
         return dict(pairs)
 
-    async def purge_unknown_requests(self, before: int, *, limit: int) -> int:
-        found = await fetch_column(
-            self.list_reader, _SELECT_OLD_UNKNOWN_REQUESTS, (before, limit)
-        )
+    async def purge_unknown_requests(
+        self, before: int, scope_id: int | None = None, *, limit: int
+    ) -> int:
+        scope = () if scope_id is None else (scope_id,)
+        sql = _SELECT_OLD_UNKNOWN_REQUESTS.format(_IS_OF_SCOPE if scope else "")
+        found = await fetch_column(self.list_reader, sql, (before, *scope, limit))
         await self._delete_unknown_requests(found)
         return len(found)
 

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pushserver.clock import rfc3339
 from tests.web.local_server import DEVICE, LocalServer
 
 PATH = f"/devices/{DEVICE}"
@@ -36,6 +37,23 @@ async def counts(server: LocalServer) -> tuple[int, int, int]:
     calls = (await server.get_device()).get("unknownCalls", {"count": 0})
     in_list = listed.get("unknownCalls", {"count": 0})["count"]
     return in_list, calls["count"], len(calls.get("last", ()))
+
+
+async def test_purged(server: LocalServer) -> None:
+    """
+    A purge forgets what is older, and counts the rest anew.
+    """
+    await server.api("PUT", PATH, {})
+    await ask(server, 3)
+    await server.services.write_behind.flush()
+    server.clock.tick(seconds=60)
+    before = rfc3339(server.clock.now())
+    await ask(server)
+
+    answer = await server.api("POST", "/purge", {"before": before})
+
+    assert (200, True) == (answer.status, answer.json()["done"])
+    assert (1, 1, 1) == await counts(server)
 
 
 @pytest.mark.parametrize("how", ADOPTIONS)
