@@ -9,6 +9,7 @@ from pushserver.clock import micros
 from pushserver.errors import Invalid
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_types import DeviceImportRow, DeviceIn
+from pushserver.web.api.label_size import refuse_long_labels
 
 
 def optional_device_id(call: ApiCall[Any, Any], text: str | None) -> int | None:
@@ -68,11 +69,17 @@ def parse_tags(texts: Iterable[str]) -> dict[str, set[str]]:
 
 
 def device_settings(body: DeviceIn | DeviceImportRow) -> dict[str, Any]:
-    """Return the settings that are given, in the model's names and units."""
+    """
+    Return the settings that are given, in the model's names and units.
+
+    Raises:
+        Invalid: the tags are too long.
+    """
     settings: dict[str, Any] = {}
     if body.name is not UNSET:
         settings["name"] = body.name
     if body.tags is not UNSET:
+        refuse_long_labels(body.tags, "/tags")
         settings["tags"] = body.tags
     if body.hold is not UNSET:
         settings["hold"] = None if body.hold is None else micros(body.hold)

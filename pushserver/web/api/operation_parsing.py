@@ -22,6 +22,7 @@ from pushserver.web.api.command_parsing import (
     parse_step,
     parse_steps,
 )
+from pushserver.web.api.label_size import refuse_long_labels
 from pushserver.web.api.operation_types import OperationIn, StepIn
 from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.task_types import TargetsIn, TaskIn
@@ -39,6 +40,7 @@ def parse_operation_request(
     """
     requests = parse_steps(body.steps, protocol)
     properties = body.properties
+    refuse_long_labels(properties or {}, "/properties")
     descriptor = OperationDescriptor(
         resource=body.resource or _default_resource(requests),
         action=body.action,

@@ -1,5 +1,6 @@
 """What a body may hold of each thing: what is kept in memory is bounded by its form."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from msgspec import inspect
 
 from pushserver.web.api import ROUTES
 from pushserver.web.api.command_parsing import COMMAND_OR_LIST
+from pushserver.web.api.label_size import MAX_LABEL_SIZE
 from pushserver.web.api.types import MAX_ITEMS
 from tests.web.local_server import LocalServer
 
@@ -110,3 +112,59 @@ async def test_events(server: LocalServer) -> None:
 
     assert 201 == taken.status
     assert (422, "invalid", "/events") == refused.problem
+
+
+def _long(size: int) -> Mapping[str, str]:
+    """Return labels of *size* characters in all."""
+    return {f"key{number:02}": "x" * (size // 50 - 5) for number in range(50)}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "body"),
+    [
+        ("PUT", "/devices/1", "tags", {}),
+        ("POST", "/operations", "properties", {"deviceId": "1"}),
+        ("POST", "/tasks", "properties", {"targets": {"all": True}}),
+    ],
+)
+async def test_long_labels(
+    server: LocalServer, method: str, path: str, name: str, body: dict[str, object]
+) -> None:
+    """
+    Labels of 8000 characters in all are taken, and longer ones are refused.
+    """
+    await server.api("PUT", "/devices/1", {})
+    if path == "/tasks":
+        body = {**body, "steps": [{"endpoint": "reboot"}]}
+    taken, refused = [
+        await server.api(
+            method, path, {**body, name: {**_long(MAX_LABEL_SIZE), **more}}
+        )
+        for more in ({}, {"": "1"})
+    ]
+
+    assert taken.status in (200, 201)
+    assert (422, "invalid", f"/{name}") == refused.problem
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+async def test_long_tags_in_a_file(server: LocalServer, kind: str) -> None:
+    """
+    An import says on which line they are.
+    """
+    tags = _long(MAX_LABEL_SIZE + 50)
+    file = {
+        "csv": ",".join(["deviceId", *(f"tag:{key}" for key in tags)])
+        + "\n"
+        + ",".join(["1", *tags.values()]),
+        "ndjson": "\n" + json.dumps({"deviceId": "1", "tags": tags}),
+    }[kind]
+    media_type = {"csv": "text/csv", "ndjson": "application/x-ndjson"}[kind]
+    headers = {"Content-Type": media_type}
+
+    answer = await server.api("POST", "/devices/import", file.encode(), headers=headers)
+
+    assert 422 == answer.status
+    assert [(2, "/tags")] == [
+        (each["line"], each["pointer"]) for each in answer.json()["errors"]
+    ]
