@@ -14,6 +14,7 @@ from pushserver.services.token_reach import narrow_subscription, reaches_subscri
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_fields import parse_device_ids
 from pushserver.web.api.event_names import parse_event_names
+from pushserver.web.api.label_size import refuse_long_labels
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.routes import Routes
@@ -109,7 +110,13 @@ def _device_filters(
 
 
 def _tag_filter(tags: Mapping[str, str | list[str]]) -> TagFilter:
-    """Return which values of each key are meant."""
+    """
+    Return which values of each key are meant.
+
+    Raises:
+        Invalid: they are too long.
+    """
+    refuse_long_labels({key: "".join(given) for key, given in tags.items()}, "/tags")
     return {
         key: frozenset([given] if isinstance(given, str) else given)
         for key, given in tags.items()

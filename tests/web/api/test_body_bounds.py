@@ -123,6 +123,7 @@ def _long(size: int) -> Mapping[str, str]:
     ("method", "path", "name", "body"),
     [
         ("PUT", "/devices/1", "tags", {}),
+        ("POST", "/subscriptions", "tags", dict(CALLS["subscription"][2])),
         ("POST", "/operations", "properties", {"deviceId": "1"}),
         ("POST", "/tasks", "properties", {"targets": {"all": True}}),
     ],
