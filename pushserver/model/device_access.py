@@ -2,9 +2,42 @@
 
 import enum
 import secrets
+from typing import Protocol
 
-from pushserver.model.device import Device, DeviceKeys
+import attrs
+
+from pushserver.model.device import DeviceKeys
 from pushserver.model.secret import hash_secret
+
+
+class KeyState(Protocol):
+    """The keys of a device."""
+
+    @property
+    def key_hash(self) -> str | None:
+        """The hash of the newest key."""
+
+    @property
+    def old_key_hash(self) -> str | None:
+        """The hash of the one before, if that is still valid."""
+
+    @property
+    def key_enforced(self) -> bool:
+        """Whether the device needs its key."""
+
+    @property
+    def is_key_used(self) -> bool:
+        """Whether it came with its newest key."""
+
+
+@attrs.frozen
+class StoredKeys:
+    """The keys of a device as the store has them: memory may not know yet."""
+
+    key_hash: str | None
+    old_key_hash: str | None
+    key_enforced: bool
+    is_key_used: bool = False
 
 
 class AccessDecision(enum.Enum):
@@ -16,8 +49,15 @@ class AccessDecision(enum.Enum):
     NO_KEY = "noKey"
     WRONG_KEY = "wrongKey"
 
+    @property
+    def is_refusal(self) -> bool:
+        """Tell whether the device is not served."""
+        return self in (AccessDecision.NO_KEY, AccessDecision.WRONG_KEY)
 
-def check_access(device: Device, key: str | None, policy: DeviceKeys) -> AccessDecision:
+
+def check_access(
+    device: KeyState, key: str | None, policy: DeviceKeys
+) -> AccessDecision:
     """Decide whether *device* is served with *key* in its path."""
     if device.key_hash is None:
         served = policy is DeviceKeys.OPTIONAL
@@ -31,11 +71,11 @@ def check_access(device: Device, key: str | None, policy: DeviceKeys) -> AccessD
     return _check_key(device, hash_secret(key))
 
 
-def _is_key_required(device: Device, policy: DeviceKeys) -> bool:
+def _is_key_required(device: KeyState, policy: DeviceKeys) -> bool:
     return device.key_enforced or policy is DeviceKeys.REQUIRED
 
 
-def _check_key(device: Device, digest: str) -> AccessDecision:
+def _check_key(device: KeyState, digest: str) -> AccessDecision:
     if secrets.compare_digest(digest, device.key_hash or ""):
         settled = device.key_enforced and device.is_key_used
         return AccessDecision.SERVED if settled else AccessDecision.FIRST_KEYED

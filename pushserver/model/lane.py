@@ -13,6 +13,7 @@ import attrs
 
 from pushserver.errors import NotFound
 from pushserver.model.command import Command
+from pushserver.model.device_access import StoredKeys
 from pushserver.model.in_flight import NEVER, InFlight
 from pushserver.model.queue_status import QueueStatus
 
@@ -29,8 +30,9 @@ class Lane:
     one answer: one command, unless the protocol allows several. `blocked_endpoints`
     says until when commands of an endpoint wait, because a late result without uuid
     could be taken for theirs: (the command whose late result may come, until when).
-    `owner` is the scope that has adopted the device, read under the lane's lock: memory
-    may not know yet that it moved. None where there is no other server to move it.
+    `owner` is the scope that has adopted the device, and `keys` are its keys, both read
+    under the lane's lock: memory may not know yet that they changed. None where there
+    is no other server to change them.
     """
 
     device_id: int
@@ -39,6 +41,7 @@ class Lane:
     blocked_endpoints: dict[str, tuple[int, int]] = attrs.Factory(dict)
     wake_at: int = NEVER
     owner: int | None = None
+    keys: StoredKeys | None = None
     _quiet_until: int | None = attrs.field(default=None, init=False)
     _depths: Counter[int] | None = attrs.field(default=None, init=False)
 

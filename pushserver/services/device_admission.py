@@ -14,7 +14,7 @@ from pushserver.model.device import (
     DeviceState,
     IdentityConflict,
 )
-from pushserver.model.device_access import AccessDecision, check_access
+from pushserver.model.device_access import AccessDecision, KeyState, check_access
 from pushserver.model.event import EventType
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.device_events import DeviceEventBuffer
@@ -152,11 +152,11 @@ class DeviceAdmission:
             return True
         if device.external_id != identity.external_id:
             return False
-        refused = (AccessDecision.NO_KEY, AccessDecision.WRONG_KEY)
-        return (
-            device.key_hash is None
-            or check_access(device, key, self.key_policy) not in refused
-        )
+        return device.key_hash is None or self.is_served(device, key)
+
+    def is_served(self, device: KeyState, key: str | None) -> bool:
+        """Tell whether a device with these keys is served with *key* in its path."""
+        return not check_access(device, key, self.key_policy).is_refusal
 
     def admission_state(self, device_id: int) -> tuple[object, ...]:
         """Return what decides whether the device is served, to detect changes."""

@@ -7,6 +7,7 @@ import attrs
 
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.command import Command, Delivery
+from pushserver.model.device_access import KeyState
 from pushserver.model.in_flight import InFlight
 
 
@@ -15,7 +16,9 @@ class Poll:
     """
     A device's poll; `uuid` and `address` are stored with its deliveries.
 
-    `is_gone` tells whether its connection is closed, or about to be.
+    `is_gone` tells whether its connection is closed, or about to be, or whether the
+    device is not served any more. `is_served` tells whether it is with other keys than
+    those in memory.
 
     Its answer takes `max_commands`. With `labels_deliveries` each delivery gets a uuid
     of its own, which is its id.
@@ -27,6 +30,7 @@ class Poll:
     labels_deliveries: bool = False
     address: str | None
     is_gone: Callable[[], bool]
+    is_served: Callable[[KeyState], bool]
 
     def new_delivery(self, command: Command, delivery_id: int, now: int) -> Delivery:
         """Return the delivery of *command* to this poll."""

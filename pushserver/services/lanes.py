@@ -103,6 +103,8 @@ class Lanes:
     def _hand_out(
         self, lane: Lane, poll: Poll, changes: Changes
     ) -> tuple[InFlight, ...]:
+        if lane.keys is not None and not poll.is_served(lane.keys):
+            return ()
         return hand_out(
             lane,
             poll.new_delivery,

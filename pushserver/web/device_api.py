@@ -90,7 +90,7 @@ async def _poll(
     device = services.admission.admit(call.device, call.key, address)
     if device is None:
         return answer_refused(services, request, call, NO_BODY)
-    device_poll = begin_poll(services, protocol, device, call.uuid, address, connection)
+    device_poll = begin_poll(services, protocol, device, call, address, connection)
     if device_poll is None:
         return idle_poll_response()
     if device_poll.hold > 0:

@@ -9,7 +9,7 @@ import attrs
 
 from pushserver.errors import Unavailable
 from pushserver.model.device import Device
-from pushserver.protocols.base import DeviceProtocol, HandedOut
+from pushserver.protocols.base import DeviceProtocol, DeviceRequest, HandedOut
 from pushserver.services.held_polls import Poll
 from pushserver.services.polling import PollAnswer
 from pushserver.web.blob_parts import AnswerParts, mark_blob, split_at_marks
@@ -95,7 +95,7 @@ def begin_poll(
     services: Services,
     protocol: DeviceProtocol,
     device: Device,
-    uuid: str | None,
+    call: DeviceRequest,
     address: str | None,
     connection: PollConnection,
 ) -> DevicePoll | None:
@@ -117,20 +117,25 @@ def begin_poll(
     waits = hold > 0 and not has_work
     poll = Poll(
         device_id=device.device_id,
-        uuid=storable_uuid(uuid),
+        uuid=storable_uuid(call.uuid),
         max_commands=protocol.max_commands,
         labels_deliveries=protocol.labels_deliveries,
         address=address,
-        is_gone=partial(_is_gone, services, device, connection, waits),
+        is_gone=partial(_is_gone, services, device, call.key, connection, waits),
+        is_served=partial(services.admission.is_served, key=call.key),
     )
     return DevicePoll(services, device, connection, poll, hold, has_work)
 
 
 def _is_gone(
-    services: Services, device: Device, connection: PollConnection, waits: bool
+    services: Services,
+    device: Device,
+    key: str | None,
+    connection: PollConnection,
+    waits: bool,
 ) -> bool:
     """
-    Tell whether it hung up, or was deleted since it began to poll.
+    Tell whether it hung up, or was deleted or got another key since it began to poll.
 
     Whoever closes its side may still read an answer that comes at once; one that waited
     has probably given up.
@@ -139,5 +144,7 @@ def _is_gone(
     if transport is None or transport.is_closing():
         return True
     if waits and connection.is_half_closed:
+        return True
+    if not services.admission.is_served(device, key):
         return True
     return services.devices.find_in_any_scope(device.device_id) is not device

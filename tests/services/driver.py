@@ -119,6 +119,7 @@ class ServiceDriver:
             uuid=uuid,
             address="192.0.2.7",
             is_gone=lambda: not self._check_peer(peer),
+            is_served=lambda _keys: True,
         )
         polling = self.services.polling
         is_busy = not polling.is_idle(device)

@@ -73,7 +73,7 @@ class Plain:
             services,
             services.protocols.default,
             self.admit(call),
-            call.uuid,
+            call,
             ADDRESS,
             Line(is_half_closed),
         )

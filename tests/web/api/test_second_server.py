@@ -66,6 +66,25 @@ async def test_device(server: LocalServer, second_server: LocalServer) -> None:
     assert (404, "not-found", None) == missing.problem
 
 
+async def test_leaked_key(server: LocalServer, second_server: LocalServer) -> None:
+    """A key that was replaced takes no order, also where that is not known yet."""
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    await second_server.services.cluster_sync.catch_up()
+    key, query = f"/devices/{DOOR}/key", f"deviceId={DOOR}"
+    old, new = [
+        (await server.api("POST", key, {"enforce": True})).json()["path"],
+        (await second_server.api("POST", key, {"enforce": True})).json()["path"],
+    ]
+    await server.enqueue(device_id=DOOR)
+    leaked = await server.poll(query, path=f"{old}/push")
+    refused = server.services.counts["refused.wrongKey"]
+    await server.services.cluster_sync.catch_up()
+    right = await server.poll(query, path=f"{new}/push")
+
+    assert (True, False) == (leaked.is_empty, right.is_empty)
+    assert 0 == refused
+
+
 async def test_deleted(server: LocalServer, second_server: LocalServer) -> None:
     """A device that is deleted is gone everywhere, also where it came by itself."""
     await second_server.poll(f"deviceId={DOOR}")

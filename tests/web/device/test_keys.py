@@ -1,5 +1,7 @@
 """Devices with a key: where they are served, from when on, and while it changes."""
 
+import asyncio
+
 import pytest
 
 from tests.clock import ManualClock
@@ -108,6 +110,24 @@ async def test_rotation(server: LocalServer) -> None:
     assert await is_served(server, f"/d/{old}/push")
     assert await is_served(server, f"/d/{new}/push")
     assert not await is_served(server, f"/d/{old}/push")
+
+
+@pytest.mark.parametrize("had_key", [False, True])
+async def test_held_meanwhile(server: LocalServer, *, had_key: bool) -> None:
+    """
+    A poll that is held gets nothing once its key, or none, is not enough any more.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {"hold": 30})
+    old = f"/d/{await key_for(server)}/push" if had_key else "/push"
+    held = asyncio.create_task(server.poll(QUERY, path=old))
+    await server.wait_for_held_polls(1)
+    key = await key_for(server, enforce=True)
+    command = await server.enqueue()
+    answer = await server.poll(QUERY, path=f"/d/{key}/push")
+
+    assert (await held).is_empty
+    assert not answer.is_empty
+    assert "SENT" == (await server.get_command(command["id"]))["state"]
 
 
 async def test_result_without_key(server: LocalServer) -> None:

@@ -96,6 +96,7 @@ class DecisionRunner:
         for device_id in (*device_ids, NO_DEVICE):
             lane = lanes.setdefault(device_id, Lane(device_id))
             lane.owner = start.owners.get(device_id, NOBODY)
+            lane.keys = start.keys.get(device_id)
             self.lane_cache.restore_transient_state(lane)
         changes = Changes(self.new_id, self.now(), start.interest)
         failed = _run_decisions(jobs, lanes, prior_states, changes)

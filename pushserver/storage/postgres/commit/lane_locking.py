@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from pushserver.model.device_access import StoredKeys
 from pushserver.model.event import EventType, EventTypesByScope
 from pushserver.storage.postgres.commit.lane_rows import LaneRow
 from pushserver.storage.postgres.connection.clock import DATABASE_NOW_SQL, DatabaseClock
@@ -21,7 +22,9 @@ _SELECT_ROUND_STATE = (
     " UNION ALL SELECT 0, NULL, changelog, device_id, version, live_count,"
     " blocked_until FROM lane"
     " WHERE device_id = ANY($1)"
-    " UNION ALL SELECT 0, NULL, NULL, device_id, NULL, NULL, scope_id FROM device"
+    # What a device has of keys, in a column that fits.
+    " UNION ALL SELECT 0, NULL, concat_ws(' ', key_enforced, coalesce(key_hash, '-'),"
+    " coalesce(old_key_hash, '-')), device_id, NULL, NULL, scope_id FROM device"
     " WHERE device_id = ANY($1) AND state = 'adopted'"
 )
 _BEGIN_LOCK_SELECT = (
@@ -33,14 +36,15 @@ _BEGIN_LOCK_SELECT = (
 @attrs.frozen
 class RoundStart:
     """
-    What was read: a `clock_offset` for `DatabaseClock`, the `lane_rows`, and which
-    scopes are the `owners` of the adopted devices.
+    What was read: a `clock_offset` for `DatabaseClock`, the `lane_rows`, and of the
+    adopted devices which scopes are the `owners`, and the `keys`.
     """
 
     clock_offset: int
     interest: EventTypesByScope
     lane_rows: dict[int, LaneRow]
     owners: dict[int, int]
+    keys: dict[int, StoredKeys]
 
 
 def start_round(
@@ -57,6 +61,7 @@ def start_round(
     event_types = {scope_id: set(types) for scope_id, types in interest.items()}
     lane_rows: dict[int, LaneRow] = {}
     owners: dict[int, int] = {}
+    keys: dict[int, StoredKeys] = {}
     database_now = 0
     statement = connection.prepare("BIGINT[]", _SELECT_ROUND_STATE)
     rows = connection.execute_all(
@@ -69,7 +74,14 @@ def start_round(
         device_id, version, live, blocked_until = lane_columns
         if device_id is not None and version is None:
             owners[device_id] = blocked_until  # the scope, in a column that fits
+            keys[device_id] = _stored_keys(text)
         elif device_id is not None:
             lane_rows[device_id] = LaneRow(version, live, blocked_until, text)
     offset = database_clock.offset_from(database_now)
-    return RoundStart(offset, event_types, lane_rows, owners)
+    return RoundStart(offset, event_types, lane_rows, owners, keys)
+
+
+def _stored_keys(text: str) -> StoredKeys:
+    enforced, *hashes = text.split()
+    newest, old = (None if each == "-" else each for each in hashes)
+    return StoredKeys(newest, old, key_enforced=enforced == "1")
