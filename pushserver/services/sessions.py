@@ -50,6 +50,15 @@ class Sessions:
         is_valid = session is not None and session.expires_at > self.clock.now()
         return session if is_valid else None
 
+    async def has_ended(self, secret: str) -> bool:
+        """
+        Tell whether a secret is one of a session that is over; that of a token is not.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        return _SEPARATOR in secret and await self.find(secret) is None
+
     async def find_refreshable(self, secret: str, refresh_secret: str) -> Session:
         """
         Return the session with both secrets, which may have expired.

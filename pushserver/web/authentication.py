@@ -91,8 +91,12 @@ async def _find_session(
     services: Services, authorization: str | None
 ) -> Session | None:
     """Return the valid session in a header, if there is one."""
-    secret = (authorization or "").partition(" ")[2].strip()
-    return await services.sessions.find(secret)
+    return await services.sessions.find(bearer_secret(authorization))
+
+
+def bearer_secret(authorization: str | None) -> str:
+    """Return the secret in a header `Authorization`; empty if there is none."""
+    return (authorization or "").partition(" ")[2].strip()
 
 
 def _limited(token: Token, session: Session) -> Token:

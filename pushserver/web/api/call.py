@@ -66,7 +66,7 @@ class ApiCall(Generic[Q, B]):
 
         Raises:
             TooMany: too many wait already.
-            Unauthorized: the token was revoked, or has expired.
+            Unauthorized: the token was revoked, or has expired, or its session is over.
             NotFound: what the path names is no longer within its reach.
         """
         if not seconds:
@@ -74,7 +74,7 @@ class ApiCall(Generic[Q, B]):
             return
         with self.services.wait_bounds.waiting(self.token.id):
             async with (
-                while_valid(self.services, self.token),
+                while_valid(self.request, self.services, self.token),
                 while_peer_stays(self.request),
             ):
                 yield

@@ -19,6 +19,7 @@ from pushserver.model.idempotency import IdempotencyKey, seal, unseal
 from pushserver.model.token import Token
 from pushserver.services.idempotency import IdempotencyKeys, IdempotentRequest
 from pushserver.services.off_loop import MAX_IN_THREAD, MAX_INLINE, run_in_thread
+from pushserver.web.authentication import bearer_secret
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
 from pushserver.web.spool import Spool
@@ -97,7 +98,7 @@ async def answer_once(
         IdempotencyUnknown: it was claimed before, and there is no answer.
         Unavailable: the store is away.
     """
-    secret = request.headers["Authorization"].partition(" ")[2].strip()
+    secret = bearer_secret(request.headers["Authorization"])
     stored = await keys.claim(idempotent_request)
     if stored is not None:
         return _replay(await _in_thread_if_long(unseal, stored, secret))

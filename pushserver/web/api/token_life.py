@@ -1,12 +1,14 @@
-"""Calls that wait, and streams, last no longer than their token."""
+"""Calls that wait, and streams, last no longer than their token, or its session."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
-from pushserver.errors import Unauthorized
+from aiohttp import web
+
+from pushserver.errors import Unauthorized, Unavailable
 from pushserver.model.token import Token
+from pushserver.web.authentication import bearer_secret
 from pushserver.web.services import Services
 
 #: Seconds after which it is noticed that a token that somebody waits with has ended.
@@ -14,47 +16,51 @@ CHECK_INTERVAL = 1.0
 
 
 @asynccontextmanager
-async def while_valid(services: Services, token: Token) -> AsyncIterator[None]:
+async def while_valid(
+    request: web.Request, services: Services, token: Token
+) -> AsyncIterator[None]:
     """
-    End the block once the token has, and check it after the block in any case.
+    End the block once the token has, or the session in its place; check both after it.
 
     Raises:
-        Unauthorized: the token was revoked, or has expired.
+        Unauthorized: the token was revoked, or has expired, or the session is over.
         Unavailable: it may have been revoked, and the store is away.
     """
+    secret = bearer_secret(request.headers.get("Authorization"))
 
-    def is_valid() -> bool:
-        return services.tokens.is_valid(token)
+    async def has_ended() -> bool:
+        is_valid = services.tokens.is_valid(token)
+        return not is_valid or await services.sessions.has_ended(secret)
 
     try:
-        async with asyncio.timeout(None) as limit:
-            with _ended_unless(is_valid, limit):
-                yield
+        async with asyncio.timeout(None) as limit, _ended_once(has_ended, limit):
+            yield
     except TimeoutError:
         if not limit.expired():
             raise
     if services.cluster_sync.may_have_missed_tokens():
         await services.cluster_sync.catch_up()
-    if not is_valid():
+    if await has_ended():
         raise Unauthorized("This token was revoked, or has expired, by now.")
 
 
-@contextmanager
-def _ended_unless(
-    is_valid: Callable[[], bool], limit: asyncio.Timeout
-) -> Iterator[None]:
+@asynccontextmanager
+async def _ended_once(
+    has_ended: Callable[[], Awaitable[bool]], limit: asyncio.Timeout
+) -> AsyncIterator[None]:
     """Look at intervals whether the block may go on; let *limit* end it if not."""
-    loop = asyncio.get_running_loop()
-    last_timer = deque[asyncio.TimerHandle](maxlen=1)
 
-    def check() -> None:
-        if is_valid():
-            last_timer.append(loop.call_later(CHECK_INTERVAL, check))
-        else:
-            limit.reschedule(loop.time())
+    async def watch() -> None:
+        is_over = False
+        while not is_over:
+            await asyncio.sleep(CHECK_INTERVAL)
+            # Nobody can tell while the store is away; it is asked again.
+            with suppress(Unavailable):
+                is_over = await has_ended()
+        limit.reschedule(asyncio.get_running_loop().time())
 
-    last_timer.append(loop.call_later(CHECK_INTERVAL, check))
+    watching = asyncio.create_task(watch(), name="token life")
     try:
         yield
     finally:
-        last_timer.pop().cancel()
+        watching.cancel()

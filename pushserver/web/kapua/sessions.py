@@ -14,6 +14,7 @@ from pushserver.web.authentication import (
     authenticate,
     authenticate_login,
     authenticate_refresh,
+    bearer_secret,
     request_actor,
 )
 from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json, read_short_body
@@ -86,7 +87,7 @@ async def show_info(request: web.Request) -> web.StreamResponse:
     """Show the session, and what may be done with it."""
     token = await authenticate(request, request.app[SERVICES])
     check_parameters(request, ())
-    secret = request.headers["Authorization"].partition(" ")[2].strip()
+    secret = bearer_secret(request.headers["Authorization"])
     body = render_login_info(token, request.get(SESSION), secret)
     return make_response(body, content_type=JSON_MEDIA_TYPE)
 

@@ -1,6 +1,7 @@
 """Calls that wait, and streams, end with their token and with what it reaches."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,7 +51,17 @@ async def expire(server: LocalServer, _token: dict[str, Any]) -> None:
     server.clock.tick(60)
 
 
-ENDINGS: dict[str, Ending] = {"revoked": revoke, "expired": expire}
+async def log_out(server: LocalServer, token: dict[str, Any]) -> None:
+    """End the session, if it is one."""
+    headers = {"Authorization": f"Bearer {token['token']}"}
+    await server.request("POST", "/v1/authentication/logout", headers=headers)
+
+
+ENDINGS: dict[str, Ending] = {
+    "revoked": revoke,
+    "expired": expire,
+    "logged out": log_out,
+}
 
 
 async def make_token(server: LocalServer) -> dict[str, Any]:
@@ -67,6 +78,20 @@ async def make_token(server: LocalServer) -> dict[str, Any]:
     answer = await server.api("POST", "/tokens", body)
     assert 201 == answer.status, answer.body
     token: dict[str, Any] = answer.json()
+    return token
+
+
+async def credentials(server: LocalServer, ending: str) -> dict[str, Any]:
+    """Return a token; or a session in its place, if that is what ends."""
+    token = await make_token(server)
+    if ending == "logged out":
+        answer = await server.request(
+            "POST",
+            "/v1/authentication/apikey",
+            data=json.dumps({"apiKey": token["token"]}),
+            headers={"Content-Type": "application/json"},
+        )
+        token["token"] = answer.json()["tokenId"]
     return token
 
 
@@ -93,9 +118,9 @@ async def begin(
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_a_wait(server: LocalServer, way: str, ending: str) -> None:
     """
-    Who waits with a token that has ended is told so, and not how it went.
+    Who waits with a token or session that has ended is told so, and not how it went.
     """
-    token = await make_token(server)
+    token = await credentials(server, ending)
     calling = await begin(server, token, way)
 
     await ENDINGS[ending](server, token)
@@ -140,9 +165,9 @@ async def test_results_out_of_reach(server: LocalServer) -> None:
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_a_stream(server: LocalServer, ending: str) -> None:
     """
-    A stream ends with its token, although nothing happens.
+    A stream ends with its token, or its session, although nothing happens.
     """
-    token = await make_token(server)
+    token = await credentials(server, ending)
     query = "events=command.status"
     async with open_event_stream(server, query, token=token["token"]) as stream:
         await stream.read_block()
