@@ -7,8 +7,9 @@ order of a door in a network that the page itself does not reach.
 import re
 from collections.abc import Iterable
 
-#: What browsers add and no terminal sends; names of headers have any case.
-_BROWSER_HEADER = re.compile(r"origin\Z|referer\Z|sec-fetch-", re.IGNORECASE)
+#: What browsers add and no terminal sends; names of headers have any case. Those that
+#: begin with `Sec-` are the browser's own: no script of a page can set them.
+_BROWSER_HEADER = re.compile(r"origin\Z|referer\Z|sec-", re.IGNORECASE)
 _INITIALS = frozenset("OoRrSs")
 
 COUNT = "refused.browser"

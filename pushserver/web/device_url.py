@@ -9,15 +9,19 @@ OptionalText = TypeVar("OptionalText", str, str | None)
 #: What a key is made of, escaped as often as anybody might.
 _KEY_CHARACTER = r"(?:[A-Za-z0-9_-]|%(?:25)*+[0-9A-Fa-f]{2})"
 _RUN = re.compile(_KEY_CHARACTER + "{20,}+")
+#: The same in a path, where it may be in another alphabet: there `+` is no space.
+_RUN_IN_PATH = re.compile(f"(?:{_KEY_CHARACTER}|[+~=])" + "{20,}+")
 #: A part that is too long for a name of anybody's. A key has 32 characters.
-_LONG_PART = re.compile(r"[A-Za-z0-9_-]{20,}+")
+_LONG_PART = re.compile(r"[A-Za-z0-9_+~=-]{20,}+")
 #: What else is so long: a number, words of an endpoint, a uuid.
 _NO_KEY = re.compile(
-    r"[0-9]++|[a-z_-]++|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+    r"[0-9]++|[a-z_+~=-]++|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 )
+#: A part of a path after that with the key, if it is none of the key, cut by a slash.
+_PLAIN_PART = re.compile(r"[a-z_.-]*+|[0-9]*+|.{1,7}", re.DOTALL)
 _SEPARATORS = re.compile(r"(/|%(?:25)*+2[fF])")
 #: Paths without any of these have nothing to hide.
-_MAY_HIDE_KEY = re.compile(r"%|(?:^|/)[dD]/|[A-Za-z0-9_-]{20}")
+_MAY_HIDE_KEY = re.compile(r"%|(?:^|/)[dD]/|[A-Za-z0-9_+~=-]{20}")
 _MAX_ESCAPES = 5
 MASK = "…"
 
@@ -31,7 +35,8 @@ def mask_keys(address: str) -> str:
     if _MAY_HIDE_KEY.search(address) is None:
         return address
     path, mark, query = address.partition("?")
-    return _RUN.sub(_mask_run, _mask_after_d(path) + mark + query)
+    shown = _RUN_IN_PATH.sub(_mask_run, _mask_after_d(path))
+    return shown + _RUN.sub(_mask_run, mark + query)
 
 
 def mask_keys_in_body(body: bytes) -> bytes:
@@ -41,11 +46,16 @@ def mask_keys_in_body(body: bytes) -> bytes:
 
 
 def _mask_after_d(path: str) -> str:
-    shown, previous = [], ""
+    """Mask the part after `/d/`, and parts of a key that has slashes."""
+    shown, previous, is_after = [], "", False
     for index, part in enumerate(_SEPARATORS.split(path)):
-        is_part = index % 2 == 0 and part != ""
-        shown.append(MASK if is_part and previous in ("d", "D") else part)
-        previous = _unescape(part) if is_part else previous
+        if index % 2 or part == "":
+            shown.append(part)
+            continue
+        is_key = previous in ("d", "D")
+        is_piece = is_after and _PLAIN_PART.fullmatch(part) is None
+        shown.append(MASK if is_key or is_piece else part)
+        previous, is_after = _unescape(part), is_after or is_key
     return "".join(shown)
 
 

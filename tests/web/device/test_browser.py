@@ -13,6 +13,10 @@ HEADERS = [
     "Sec-Fetch-Dest: image",
     "Sec-Fetch-User: ?1",
     "sec-fetch-storage-access: active",
+    'Sec-CH-UA: "Chromium";v="140"',
+    "Sec-CH-UA-Mobile: ?0",
+    "Sec-GPC: 1",
+    "sec-purpose: prefetch",
     "ORIGIN: null",
     "referer: ",
 ]

@@ -12,6 +12,8 @@ from tests.web.local_server import DEVICE, LocalServer
 
 #: As the server makes them; the last one is all letters.
 KEYS = ["aB3-_kV9zQ0xW2eR4tY6uI8oP1sD5fG7", "-" * 31 + "A", "abcDEF" * 5 + "xy"]
+#: The same in other alphabets of base64.
+OTHER_ALPHABETS = ["aB3+~kV9zQ0xW2eR4tY6uI8oP1sD5fG7", "aB3kV9zQ0xW2+R4tY6uI~oP1sD5fG="]
 
 
 def escaped(key: str, times: int = 1) -> str:
@@ -58,9 +60,33 @@ def test_masked(path: str, key: str) -> None:
     assert MASK in shown
 
 
+@pytest.mark.parametrize("key", OTHER_ALPHABETS)
+@pytest.mark.parametrize(
+    "path", ["/{}/push", "/D/{}", "/push/{}", "/api/v1/{}", "/x{}"]
+)
+def test_other_alphabets(path: str, key: str) -> None:
+    """
+    In a path, a key that was typed in another alphabet is masked, too.
+    """
+    shown = mask_keys(path.format(key))
+
+    assert not any(key[i : i + 10] in shown for i in range(len(key) - 9))
+
+
+@pytest.mark.parametrize("path", ["/d/{}/push", "/x/D/{}", "/d/{}/result/x.fcgi"])
+def test_slashes(path: str) -> None:
+    """
+    So are the pieces of a key with slashes, and the rest of the path is not.
+    """
+    shown = mask_keys(path.format("aB3kV9zQ0x/W2eR4tY6uI/8oP1sD5fG7"))
+
+    assert path.format(f"{MASK}/{MASK}/{MASK}") == shown
+
+
 @pytest.mark.parametrize(
     "address",
     [
+        "/device_is_alive.fcgi/4408801109440198/x",
         "/api/v1/devices/4408801109440198/commands",
         "/api/v1/commands/9223372036854775807/result",
         "/new_user_identified_with_a_long_name.fcgi?device_id=4408801109440198",
@@ -89,7 +115,21 @@ def test_any_key() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["%25", "%2525", "%", "d/", "/d/", "%2f", "A-", "%41", "a" * 19 + "/", "d%2"],
+    [
+        "+",
+        "~A",
+        "d/A+",
+        "%25",
+        "%2525",
+        "%",
+        "d/",
+        "/d/",
+        "%2f",
+        "A-",
+        "%41",
+        "a" * 19 + "/",
+        "d%2",
+    ],
 )
 def test_linear(piece: str) -> None:
     """
