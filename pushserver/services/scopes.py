@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.errors import Conflict, Forbidden, NotFound
+from pushserver.errors import Conflict, Forbidden, Invalid, NotFound
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
 from pushserver.model.ids import IdGenerator
@@ -40,10 +40,13 @@ class Scopes:
 
         Raises:
             Forbidden: *caller* is not an administrator of the first scope.
+            Invalid: people could not read its name.
             Conflict: there is a scope with this name.
             LimitReached: there are enough scopes.
         """
         _require_root_admin(caller)
+        if not name.strip() or not name.isprintable():
+            raise Invalid("A scope needs a name that people can read.", pointer="/name")
         self.bounds.require_room("scopes", len(await self.store.all_scopes()))
         scope = Scope(id=self.ids(), name=name.strip(), created_at=self.clock.now())
         token, secret = self.tokens.generate(

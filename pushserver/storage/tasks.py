@@ -53,7 +53,12 @@ class TaskStore(Protocol):
     async def add_task(
         self, task: Task, steps: Sequence[Step], upgrade: Upgrade | None = None
     ) -> None:
-        """Add a task and its steps, and the terms that make it an *upgrade*."""
+        """
+        Add a task and its steps, and the terms that make it an *upgrade*.
+
+        Raises:
+            NotFound: its scope was deleted meanwhile.
+        """
 
     async def add_operations(self, operations: Sequence[Operation]) -> None:
         """Add operations that have not started."""

@@ -22,6 +22,7 @@ from tests.clock import START, ManualClock
 from tests.model.factories import DEVICE, command, result
 from tests.scopes import add_scopes
 from tests.storage.locations import StoreLocation, open_store
+from tests.storage.operations import task
 from tests.storage.queue_actions import (
     add_results,
     command_record,
@@ -181,6 +182,7 @@ NEW_IN_SCOPE: Mapping[str, Callable[[Store], Awaitable[None]]] = {
     "subscription": lambda store: store.subscriptions.add_subscription(
         subscription(scope_id=ACME)
     ),
+    "task": lambda store: store.tasks.add_task(task(scope_id=ACME), []),
 }
 
 
@@ -193,12 +195,13 @@ async def test_nothing_new_in_a_deleted_scope(store: Store, kind: str) -> None:
     with pytest.raises(NotFound):
         await NEW_IN_SCOPE[kind](store)
 
-    assert [[], [], []] == [
+    assert [[], [], [], []] == [
         list(found)
         for found in (
             await store.all_devices(),
             await store.all_tokens(),
             await store.subscriptions.all_subscriptions(),
+            await store.tasks.active_tasks(),
         )
     ]
 

@@ -22,6 +22,7 @@ from pushserver.storage.base import Store
 from pushserver.storage.commands import NO_DEVICE, Lookup, PriorState
 from pushserver.storage.operations import OperationFilter
 from tests.clock import START, ManualClock
+from tests.scopes import add_scopes
 from tests.storage.locations import StoreLocation, open_store
 from tests.storage.operations import (
     add_task_operations,
@@ -224,6 +225,7 @@ async def test_not_dropped(store: Store, state: TaskState) -> None:
     assert 3 == len(await operation_ids(store, OperationFilter()))
 
 
+@pytest.mark.scopes(2)
 async def test_lists(store: Store) -> None:
     """Tasks are listed newest first, in pages, in their scope, when they are ready."""
     created = [task(scope_id=DEFAULT_SCOPE_ID + n % 2) for n in range(9)]
@@ -245,9 +247,10 @@ async def test_lists(store: Store) -> None:
 
 async def test_active(location: StoreLocation, clock: ManualClock) -> None:
     """Those that have not ended are looked after, in every scope and state."""
-    active = [task(state=state, scope_id=n) for n, state in enumerate(TaskState)]
+    active = [task(state=state, scope_id=7 + n) for n, state in enumerate(TaskState)]
     over = task(state=TaskState.COMPLETED, ended_at=START)
     async with open_store(location, clock) as store:
+        await add_scopes(store, [each.scope_id for each in active], clock)
         for each in (*active, over):
             await store.tasks.add_task(each, [])
 

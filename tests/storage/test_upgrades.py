@@ -102,6 +102,7 @@ async def test_a_task_is_no_upgrade(store: Store) -> None:
     assert [] == await store.upgrades.upgrades(DEFAULT_SCOPE_ID, before=None, limit=9)
 
 
+@pytest.mark.scopes(2)
 async def test_list(store: Store) -> None:
     """Upgrades are listed newest first, those that are prepared, each scope its own."""
     first, second = await add_upgrade(store), await add_upgrade(store)

@@ -27,6 +27,7 @@ from pushserver.storage.sql.idempotency import (
 )
 from pushserver.storage.sql.index_range import IndexRange
 from pushserver.storage.sql.operations import read_due_step
+from pushserver.storage.sql.scopes import lock_scope, scope_is_gone
 from pushserver.storage.sql.task_operations import read_task_operations
 from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.table import RowWriter, assignments
@@ -105,13 +106,17 @@ class SqlTasks:
     async def add_task(
         self, task: Task, steps: Sequence[Step], upgrade: Upgrade | None = None
     ) -> None:
-        def work(connection: SqlConnection) -> None:
+        def work(connection: SqlConnection) -> bool:
+            if not lock_scope(connection, task.scope_id):
+                return False
             _INSERT_TASK.write(connection, [task])
             INSERT_STEP.write(connection, steps)
             if upgrade is not None:
                 _INSERT_UPGRADE.write(connection, [UpgradeRecord(task, upgrade)])
+            return True
 
-        await self.write(work)
+        if not await self.write(work):
+            raise scope_is_gone(task.scope_id)
 
     async def add_operations(self, operations: Sequence[Operation]) -> None:
         await self.write(lambda c: INSERT_OPERATION.write(c, operations))

@@ -40,7 +40,11 @@ async def test_make(server: LocalServer) -> None:
 
 @pytest.mark.parametrize(
     ("body", "pointer"),
-    [({}, "/name"), ({"name": ""}, "/name"), ({"name": "x", "id": "1"}, "/id")],
+    [
+        ({}, "/name"),
+        ({"name": "x", "id": "1"}, "/id"),
+        *(({"name": name}, "/name") for name in ("", " ", "a\nb", "\u200b", "\u202ex")),
+    ],
 )
 async def test_wrong_fields(server: LocalServer, body: Any, pointer: str) -> None:
     """
