@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import math
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from pushserver.errors import Misconfigured
 
 PREFIX = "PUSHSERVER_"
 SECTION = "pushserver"
+#: How people may write the prefix.
+_OUR_PREFIX = re.compile(r"push[_-]?server[_-]", re.IGNORECASE)
 #: Bits below which a token can be guessed by somebody who tries.
 MIN_TOKEN_BITS = 128
 #: Tokens that README and docs print, so that everybody knows them.
@@ -33,6 +36,21 @@ _CHARACTER_CLASSES = (
 )
 _HEX = frozenset("0123456789abcdef")
 _OTHER_CHARACTERS = 2  # as in base64
+#: The same again and again, perhaps cut off amid it.
+_REPEATED = re.compile(r"(.{1,64}?)\1+", re.DOTALL)
+#: Fingers run along these, forward and back; by chance few do so as far.
+_KEYBOARD = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl")
+_RUN_LENGTH = 6
+_RUN = re.compile(
+    "|".join(
+        line[start:end]
+        for row in (*_KEYBOARD, *(each[::-1] for each in _KEYBOARD))
+        for line in (row + row[0],)
+        for end in range(len(line), 0, -1)
+        for start in range(max(0, end - _RUN_LENGTH + 1))
+    ),
+    re.IGNORECASE,
+)
 
 
 def refuse_wrong_file(path: Path, types: Mapping[str, object]) -> None:
@@ -80,24 +98,35 @@ def _fits(value: object, setting_type: object) -> bool:
 def unknown_variables(
     environ: Mapping[str, str], settings: Collection[str]
 ) -> dict[str, str | None]:
-    """Return each variable that means nothing, with the known one most like it."""
+    """
+    Return each variable that means nothing, with the known one most like it.
+
+    Those in another case, or with another hyphen or none, are meant for this, too.
+    """
     known = {PREFIX + name.upper() for name in settings} | _OTHER_VARIABLES
     unknown = sorted(
-        name for name in environ if name.startswith(PREFIX) and name not in known
+        name for name in environ if _OUR_PREFIX.match(name) and name not in known
     )
     return {name: _nearest(name, known) for name in unknown}
 
 
 def _nearest(name: str, known: Collection[str]) -> str | None:
     bare = {each.removeprefix(PREFIX): each for each in known}
-    found = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.5)
+    given = _OUR_PREFIX.sub("", name).upper().replace("-", "_")
+    found = difflib.get_close_matches(given, bare, n=1, cutoff=0.5)
     return bare[found[0]] if found else None
 
 
 def is_guessable(token: str) -> bool:
     """Tell whether a token is printed in the docs, or has too few bits."""
-    secret = token.removeprefix("pst_")
+    secret = _without_patterns(token.removeprefix("pst_"))
     return token in PRINTED_TOKENS or _bits(secret) < MIN_TOKEN_BITS
+
+
+def _without_patterns(secret: str) -> str:
+    """Return what is left if what repeats is counted once, and a run as its start."""
+    repeated = _REPEATED.fullmatch(secret)
+    return _RUN.sub(lambda run: run[0][0], repeated[1] if repeated else secret)
 
 
 def _bits(secret: str) -> float:

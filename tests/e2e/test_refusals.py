@@ -84,7 +84,7 @@ def test_beyond_loopback_with_keys(program: Program, keys: str) -> None:
     """
     With a word on keys, and a token that nobody guesses, it starts.
     """
-    program.token = "0123456789abcdef" * 2
+    program.token = "3f9c0a71e5d28b46b7d10c58f2e9a364"
     program.start(host="0.0.0.0", device_keys=keys)  # noqa: S104
 
     assert 0 == program.stop()
