@@ -459,7 +459,8 @@ CREATE TABLE token (
     expires_at  BIGINT,
     last_used_at BIGINT,                       -- to the minute
     device_ids  TEXT,                          -- a JSON array; NULL: any device
-    tags        TEXT                           -- a JSON object; NULL: any tags
+    tags        TEXT,                          -- a JSON object; NULL: any tags
+    expires_wall BIGINT                        -- what people called expires_at, UTC
 );
 
 -- What a login gave for a token; it ends with that, or before.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from pushserver.clock import wall_time
 from pushserver.model.actor import NOBODY, Actor
 
 
@@ -30,10 +31,11 @@ class Permission(enum.StrEnum):
 @attrs.frozen(kw_only=True)
 class Token:
     """
-    A token as it is stored, without its secret. Instants are microseconds UTC.
+    A token as it is stored, without its secret. Instants are microseconds.
 
-    It is valid until `expires_at`, and concerns devices with one of these ids that
-    have all of these tags; None means for ever, and any.
+    It is valid until `expires_at`, and only while the wall clock shows less than
+    `expires_wall`, which is what people called that instant. It concerns devices with
+    one of these ids that have all of these tags; None means for ever, and any.
     """
 
     id: int
@@ -47,6 +49,7 @@ class Token:
     last_used_at: int | None = attrs.field(default=None, eq=False)
     device_ids: frozenset[int] | None = None
     tags: Mapping[str, str] | None = attrs.field(default=None, hash=False)
+    expires_wall: int | None = None
 
     @property
     def is_restricted(self) -> bool:
@@ -60,8 +63,17 @@ class Token:
         return is_admin and not self.is_restricted and self.expires_at is None
 
     def has_expired(self, now: int) -> bool:
-        """Tell whether it is not valid any more."""
-        return self.expires_at is not None and self.expires_at <= now
+        """
+        Tell whether it is not valid any more, by the time that passed or by the clock.
+
+        One that was wrong when the token was made, or is now, makes it valid no longer.
+        """
+        if self.expires_at is None:
+            return False
+        is_over_by_name = (
+            self.expires_wall is not None and self.expires_wall <= wall_time(now)
+        )
+        return self.expires_at <= now or is_over_by_name
 
     def has_permission(self, permission: Permission) -> bool:
         """Tell whether it has *permission*."""

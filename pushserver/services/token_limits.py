@@ -6,14 +6,20 @@ import attrs
 
 from pushserver.clock import rfc3339
 from pushserver.errors import Forbidden
+from pushserver.model.ids import MAX_INT64
 from pushserver.model.token import Token
 
 
 @attrs.frozen(kw_only=True)
 class TokenLimits:
-    """Until when a token is valid, and which devices it concerns; None means any."""
+    """
+    Until when a token is valid, and which devices it concerns; None means any.
+
+    `expires_wall` is what people called `expires_at`.
+    """
 
     expires_at: int | None = None
+    expires_wall: int | None = None
     device_ids: frozenset[int] | None = None
     tags: Mapping[str, str] | None = None
 
@@ -29,5 +35,10 @@ def refuse_longer_life(caller: Token | None, limits: TokenLimits) -> None:
         Forbidden: it would be.
     """
     latest = None if caller is None else caller.expires_at
-    if latest is not None and (limits.expires_at is None or limits.expires_at > latest):
+    if caller is None or latest is None:
+        return
+    is_longer = limits.expires_at is None or limits.expires_at > latest
+    if caller.expires_wall is not None:
+        is_longer |= (limits.expires_wall or MAX_INT64) > caller.expires_wall
+    if is_longer:
         raise Forbidden(f"Your own token is valid until {rfc3339(latest)}: no longer.")

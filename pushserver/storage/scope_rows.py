@@ -22,5 +22,6 @@ TOKENS = Table(
         "expires_at, last_used_at",
         Column("device_ids", codec=json_codec(frozenset[int])),
         Column("tags", codec=json_codec(dict[str, str])),
+        "expires_wall",
     ],
 )

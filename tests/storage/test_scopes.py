@@ -105,12 +105,13 @@ LIMITED: Mapping[str, Any] = {
 
 async def test_limits_are_kept(location: StoreLocation, clock: ManualClock) -> None:
     """Until when a token is valid, and what for, is stored with it."""
+    limited = attrs.evolve(token(5), **LIMITED, expires_wall=START + 10)
     async with open_store(location, clock) as store:
         await add_scopes(store, [ACME], clock)
-        await store.add_token(attrs.evolve(token(5), **LIMITED))
+        await store.add_token(limited)
 
     async with open_store(location, clock) as store:
-        assert [attrs.evolve(token(5), **LIMITED)] == await store.all_tokens()
+        assert [limited] == await store.all_tokens()
 
 
 @pytest.mark.scopes(ACME, OTHER)

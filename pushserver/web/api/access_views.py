@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pushserver.clock import from_datetime, utc_text
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
 from pushserver.services.device_protocols import DeviceProtocols
@@ -10,7 +11,7 @@ from pushserver.web.api.access_types import ScopeOut, TokenIn, TokenOut
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.device_fields import parse_device_ids
-from pushserver.web.api.rendering import render
+from pushserver.web.api.rendering import optional_instant, render
 
 
 def token_out(
@@ -24,8 +25,16 @@ def token_out(
         permissions=sorted(token.permissions),
         device_ids=None if ids is None else [*map(protocols.display_id, sorted(ids))],
         tags=None if tags is None else dict(tags),
+        expires_at=_expiry(token),
         token=secret,
     )
+
+
+def _expiry(token: Token) -> str | None:
+    """Return when it ends as whoever made it said, whatever the clock showed then."""
+    if token.expires_wall is not None:
+        return utc_text(token.expires_wall)
+    return optional_instant(token.expires_at)
 
 
 def parse_token_limits(call: ApiCall[Any, Any], body: TokenIn) -> TokenLimits:
@@ -35,11 +44,11 @@ def parse_token_limits(call: ApiCall[Any, Any], body: TokenIn) -> TokenLimits:
     Raises:
         Invalid: no device has such an id, or the instant is none.
     """
-    expires_at = body.expires_at
+    given = body.expires_at
+    expires_at = None if given is None else parse_instant(given, "/expiresAt")
     return TokenLimits(
-        expires_at=None
-        if expires_at is None
-        else parse_instant(expires_at, "/expiresAt"),
+        expires_at=expires_at,
+        expires_wall=None if given is None else from_datetime(given),
         device_ids=parse_device_ids(call, body.device_ids),
         tags=body.tags,
     )

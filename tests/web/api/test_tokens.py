@@ -1,11 +1,13 @@
 """Tokens: made, shown once, listed, revoked."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.web.api import events
+from tests.clock import START
 from tests.web.event_stream import open_event_stream
 from tests.web.local_server import ADMIN, LocalServer
 
@@ -148,6 +150,55 @@ async def test_expiry(server: LocalServer) -> None:
     assert rfc3339(until) == token["expiresAt"] == listed["expiresAt"]
     assert "lastUsedAt" not in token
     assert listed["lastUsedAt"].endswith(":00.000000Z")
+
+
+async def set_clock(server: LocalServer, seconds: float) -> None:
+    """Set the wall clock, and let the server notice."""
+    server.clock.jump(seconds)
+    for _ in range(2):
+        await server.services.clock_watch.follow()
+
+
+@pytest.mark.parametrize("wrong", [-3600, -3 * 365 * 86_400])
+async def test_made_while_the_clock_was_wrong(
+    server: LocalServer, wrong: float
+) -> None:
+    """
+    A token ends when the clock shows what was said, and that is what is shown of it.
+    """
+    until = datetime.fromtimestamp(START / SECOND, UTC) + timedelta(seconds=60)
+    await set_clock(server, wrong)
+    body = {**READER, "expiresAt": until.isoformat()}
+    made = (await server.api("POST", "/tokens", body)).json()
+    await set_clock(server, -wrong)
+    listed = (await server.api("GET", "/tokens")).json()["items"]
+    before = await server.api("GET", "/results", token=made["token"])
+    server.clock.tick(60)
+    after = await server.api("GET", "/results", token=made["token"])
+
+    assert (200, 401) == (before.status, after.status)
+    (shown,) = [each["expiresAt"] for each in listed if each["id"] == made["id"]]
+    assert until == datetime.fromisoformat(shown)
+
+
+@pytest.mark.parametrize(("wrong", "expected"), [(3600, 401), (-3600, 200)])
+async def test_while_the_clock_is_wrong(
+    server: LocalServer, wrong: float, expected: int
+) -> None:
+    """
+    A clock that is wrong ends a token early, until it is right, and never late.
+    """
+    until = datetime.fromtimestamp(START / SECOND, UTC) + timedelta(seconds=60)
+    body = {**READER, "expiresAt": until.isoformat()}
+    secret = (await server.api("POST", "/tokens", body)).json()["token"]
+    statuses = []
+    for jump, seconds in ((wrong, 0), (-wrong, 0), (wrong, 60)):
+        await set_clock(server, jump)
+        server.clock.tick(seconds)
+        answer = await server.api("GET", "/results", token=secret)
+        statuses.append(answer.status)
+
+    assert [expected, 200, 401] == statuses
 
 
 async def test_stream_ends_with_its_token(
