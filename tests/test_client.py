@@ -11,14 +11,17 @@ from pushserver.client import (
     CSV,
     ApiError,
     Client,
-    RequestPreferences,
     Unreachable,
     iter_items,
 )
+from pushserver.client.types import CommandInput, PhasesInput, StepInput, TargetsInput
 from pushserver.simulate import DeviceHttpClient, ExecutionResult, SimulatedDevice
 from tests.program import Program
 
-USERS = {"endpoint": "load_objects", "body": {"object": "users"}}
+USERS: CommandInput = {"endpoint": "load_objects", "body": {"object": "users"}}
+
+REBOOT: CommandInput = {"endpoint": "reboot"}
+STEP: StepInput = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 
 @pytest.fixture(name="server", scope="module")
@@ -87,7 +90,7 @@ async def test_many_or_none(api: Client, device_id: str) -> None:
     """
     Several commands are enqueued in order; one bad one, and none is.
     """
-    orders = [{"endpoint": f"step_{n}"} for n in range(3)]
+    orders: list[CommandInput] = [{"endpoint": f"step_{n}"} for n in range(3)]
     commands = await api.commands.enqueue_many(device_id, orders)
     with pytest.raises(ApiError) as refused:
         await api.commands.enqueue_many(device_id, [*orders, {"endpoint": "a/b"}])
@@ -102,8 +105,11 @@ async def test_bytes(api: Client, device: SimulatedDevice, device_id: str) -> No
     Raw bytes arrive at the device byte for byte, with their query string.
     """
     photo = secrets.token_bytes(50_000)
-    fields = {"endpoint": "user_set_image", "queryString": "user_id=7&match=0"}
-    await api.commands.enqueue_bytes(device_id, photo, fields)
+    await api.commands.enqueue_bytes(
+        device_id,
+        photo,
+        {"endpoint": "user_set_image", "queryString": "user_id=7&match=0"},
+    )
     order = await device.poll_command()
 
     assert photo == order.decode_bytes()
@@ -114,11 +120,11 @@ async def test_same_key_same_command(api: Client, device_id: str) -> None:
     """
     With the same Idempotency-Key a command is enqueued once.
     """
-    preferences = RequestPreferences(idempotency_key=secrets.token_hex())
-    first = await api.commands.enqueue(device_id, USERS, preferences)
-    second = await api.commands.enqueue(device_id, USERS, preferences)
+    key = secrets.token_hex()
+    first = await api.commands.enqueue(device_id, USERS, idempotency_key=key)
+    second = await api.commands.enqueue(device_id, USERS, idempotency_key=key)
     with pytest.raises(ApiError) as refused:
-        await api.commands.enqueue(device_id, {"endpoint": "other"}, preferences)
+        await api.commands.enqueue(device_id, REBOOT, idempotency_key=key)
 
     assert first["id"] == second["id"]
     assert "urn:pushserver:problem:idempotency-mismatch" == refused.value.type
@@ -128,7 +134,7 @@ async def test_wait_that_is_in_vain(api: Client, device_id: str) -> None:
     """
     Waiting for a device that never polls ends with the command as it is.
     """
-    command = await api.commands.enqueue(device_id, USERS, RequestPreferences(wait=1))
+    command = await api.commands.enqueue(device_id, USERS, wait=1)
 
     assert "PENDING" == command["state"]
     assert "PENDING" == (await api.commands.get(command["id"], wait=1))["state"]
@@ -319,10 +325,11 @@ async def test_task(api: Client, device_id: str) -> None:
     A task is made once under one key, and its operation is the device's.
     """
     await api.devices.put(device_id, tags={"at": device_id})
-    targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
-    expected = await api.tasks.create(targets, [USERS], dryRun=True)
+    targets: TargetsInput = {"tags": {"at": device_id}}
+    key = secrets.token_hex()
+    expected = await api.tasks.preview(targets, [STEP])
     created = [
-        await api.tasks.create(targets, [USERS], idempotency_key=key) for _ in "ab"
+        await api.tasks.create(targets, [STEP], idempotency_key=key) for _ in "ab"
     ]
     paused = await api.tasks.pause(created[0]["id"])
     operations = await api.operations.list(taskId=created[0]["id"])
@@ -338,14 +345,15 @@ async def test_upgrade(api: Client, device_id: str) -> None:
     An upgrade is made once under one key, and its device is listed.
     """
     await api.devices.put(device_id, tags={"at": device_id})
-    targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
-    verify = {"command": USERS, "versionPointer": "/version"}
-    arguments = (
-        targets,
-        "2.0",
-        {"download": [USERS], "apply": [USERS], "verify": verify},
-    )
-    expected = await api.upgrades.create(*arguments, dryRun=True)
+    targets: TargetsInput = {"tags": {"at": device_id}}
+    key = secrets.token_hex()
+    phases: PhasesInput = {
+        "download": [STEP],
+        "apply": [STEP],
+        "verify": {"command": STEP, "versionPointer": "/version"},
+    }
+    arguments = (targets, "2.0", phases)
+    expected = await api.upgrades.preview(*arguments)
     created = [await api.upgrades.create(*arguments, idempotency_key=key) for _ in "ab"]
     paused = await api.upgrades.pause(created[0]["id"])
     listed = await api.upgrades.devices(created[0]["id"], state="waiting")

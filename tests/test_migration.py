@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import pytest
@@ -29,6 +29,9 @@ from tests.web.local_server import (
     LocalServer,
     running_server,
 )
+
+if TYPE_CHECKING:
+    from pushserver.client.types import CommandInput
 
 pytestmark = pytest.mark.only_on("postgres")
 Rows = Counter[tuple[Any, ...]]
@@ -154,7 +157,9 @@ async def test_a_copied_file_is_not_served(tmp_path: Path, database: str) -> Non
     program = Program(tmp_path)
     program.start()
     async with Client(program.url, program.token) as api:
-        door = await api.commands.enqueue("1", {**OPEN_DOOR, "expiresIn": 3600})
+        door = await api.commands.enqueue(
+            "1", cast("CommandInput", {**OPEN_DOOR, "expiresIn": 3600})
+        )
     program.stop()
     migrate(program.database, database, nothing)
     why = refused_start(program)

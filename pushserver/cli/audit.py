@@ -1,19 +1,19 @@
 """`pushserver audit`: read who did what, or follow it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from typing import Annotated, Any
 
 import attrs
 from cyclopts import Parameter
 
-from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.choices import choose
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.cli.paging import ONE_PAGE, PageOptions, PageOptionsArg, print_list
 from pushserver.cli.printing import format_exact
-from pushserver.client import MAX_PAGE_SIZE, Client, Json, QueryParams, iter_items
+from pushserver.client import MAX_PAGE_SIZE, Client, Json, iter_items
+from pushserver.client.backoff import retry_while_unreachable
 from pushserver.model.audit import AuditAction, TargetKind
 
 #: Seconds between two looks for new entries.
@@ -94,7 +94,7 @@ async def _print_entries(
 
 
 async def _follow(
-    client: Client, query: QueryParams, limit: int
+    client: Client, query: Mapping[str, Any], limit: int
 ) -> AsyncGenerator[Json, None]:
     """Yield entries as they are made, without end; wait for a server that is away."""
     newest = (await client.audit.list(limit=1))["items"]

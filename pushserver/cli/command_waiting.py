@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext
 from pushserver.cli.outlook import describe_progress, utc_now
 from pushserver.cli.printing import strip_unprintable
 from pushserver.client import ApiError, Client, Json
+from pushserver.client.backoff import retry_while_unreachable
 from pushserver.model.state import FINISHED, CommandState
 
 #: Seconds that the server may hold one call: on a terminal, where people look on, and

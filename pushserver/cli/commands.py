@@ -1,6 +1,6 @@
 """`pushserver commands`: see what is queued and what came of it."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import attrs
 from cyclopts import App, Parameter
@@ -14,6 +14,9 @@ from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.cli.watching import WatchedList
 from pushserver.client import Client, Json, iter_items
 from pushserver.model.state import CommandState
+
+if TYPE_CHECKING:
+    from pushserver.client.types import CancelInput
 
 app = App(name="commands", help="List, show, cancel, release and retry commands.")
 
@@ -166,19 +169,21 @@ async def cancel(
         raise UsageError("Give the ids of commands, or options that choose them.")
     async with context.client() as client:
         if len(command_ids) == 1 and not dry_run:
-            answer = await client.commands.cancel(command_ids[0])
+            answer: Json = await client.commands.cancel(command_ids[0])
         else:
-            chosen = {"ids": list(command_ids)} if command_ids else fields
+            chosen = cast(
+                "CancelInput", {"ids": [*command_ids]} if command_ids else fields
+            )
             if fields and not dry_run and not yes:
-                await _confirm_cancel(client, fields)
+                await _confirm_cancel(client, chosen)
             answer = await client.commands.cancel_many(chosen, dry_run=dry_run)
     context.print_fields(answer)
     return 0
 
 
-async def _confirm_cancel(client: Client, fields: Json) -> None:
+async def _confirm_cancel(client: Client, chosen: "CancelInput") -> None:
     """Ask whether that many commands are meant."""
-    counts = await client.commands.cancel_many(fields, dry_run=True)
+    counts = await client.commands.cancel_many(chosen, dry_run=True)
     confirm(f"Take back {sum(counts['states'].values())} commands?")
 
 

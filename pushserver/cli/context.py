@@ -77,7 +77,8 @@ class CliContext(Printer):
         # `serve` and help do without it, and start faster for that.
         from pushserver.client import Client  # noqa: PLC0415
 
-        return Client(self.server, self.token)
+        # Whoever looks on learns at once that the server is away.
+        return Client(self.server, self.token, retry_for=0)
 
 
 #: A parameter that the program fills in, not the user.

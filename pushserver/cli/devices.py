@@ -1,6 +1,6 @@
 """`pushserver devices`: the fleet."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import attrs
 from cyclopts import App, Parameter
@@ -22,6 +22,9 @@ from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.cli.pairs import parse_tags, without_tags
 from pushserver.cli.task_options import NO_TARGETS, TargetOptions
 from pushserver.cli.watching import WatchedList
+
+if TYPE_CHECKING:
+    from pushserver.client.types import TargetsInput
 
 app = App(name="devices", help="List, add, change, adopt, import and export devices.")
 
@@ -220,7 +223,7 @@ async def keys(
     enforce
         As for one device.
     """
-    meant = targets.api_fields()
+    meant = cast("TargetsInput", targets.api_fields())
     async with context.client() as client:
         with open_target(file) as target:
             target.write(await client.devices.create_keys(meant, enforce=enforce))

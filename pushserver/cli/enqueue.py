@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 
@@ -15,9 +15,12 @@ from pushserver.cli.context import CliContext, InjectedContext, UsageError
 from pushserver.cli.enqueue_many import enqueue_for_many, preview
 from pushserver.cli.enqueue_options import DEFAULT_OPTIONS, EnqueueOptions
 from pushserver.cli.outlook import explain_end, utc_now
-from pushserver.client import ApiError, Client, Json, RequestPreferences
+from pushserver.client import ApiError, Client, Json
 from pushserver.model.device import DeviceState
 from pushserver.model.state import CommandState
+
+if TYPE_CHECKING:
+    from pushserver.client.types import CommandInput, EnqueueBytesQuery
 
 #: Seconds that `--wait` without a number waits.
 DEFAULT_WAIT = 120
@@ -121,7 +124,7 @@ async def _adopt_if_meant(
     if adopt:
         return
     try:
-        known = await client.devices.get(device)
+        known: Json = await client.devices.get(device)
     except ApiError as error:
         if error.status == HTTPStatus.NOT_FOUND:
             confirm(f"No device {device} is known here. Create it?", "--adopt")
@@ -139,12 +142,15 @@ async def _enqueue_command(
     key: str | None,
 ) -> Json:
     """Enqueue the command with a JSON body or with the bytes of a file."""
-    preferences = RequestPreferences(idempotency_key=key)
-    enqueue_bytes, enqueue_json = client.commands.enqueue_bytes, client.commands.enqueue
+    calls = client.commands
     try:
         if body.content is not None:
-            return await enqueue_bytes(device, body.content, fields, preferences)
-        return await enqueue_json(device, fields | body.fields, preferences)
+            query = cast("EnqueueBytesQuery", fields)
+            return await calls.enqueue_bytes(
+                device, body.content, query, idempotency_key=key
+            )
+        command = cast("CommandInput", {**fields, **body.fields})
+        return await calls.enqueue(device, command, idempotency_key=key)
     except asyncio.CancelledError:
         context.print_note(
             "The server had not answered yet: the command may be enqueued all the same."

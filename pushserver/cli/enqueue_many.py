@@ -1,7 +1,7 @@
 """`enqueue --to`: the same command for many devices, as a task of one step."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -11,6 +11,9 @@ from pushserver.cli.pairs import parse_tags
 from pushserver.cli.resource_kind import TASK_KIND
 from pushserver.cli.task_commands import report_created
 from pushserver.client import Client, Json
+
+if TYPE_CHECKING:
+    from pushserver.client.types import StepInput, TargetsInput
 
 ALL = "all"
 _TAG_PREFIX = "tag:"
@@ -23,17 +26,17 @@ class CommandForMany:
     """A command as a step of a task, and the devices that get it."""
 
     to: str
-    step: Json
+    step: "StepInput"
     idempotency_key: str | None = None
-    targets: Json = attrs.field(init=False)
+    targets: "TargetsInput" = attrs.field(init=False)
 
     @targets.default
-    def _targets(self) -> Json:
+    def _targets(self) -> "TargetsInput":
         return parse_targets(self.to)
 
     async def preview(self, client: Client) -> Json:
         """Return who would get it; the server checks the command."""
-        return await client.tasks.create(self.targets, [self.step], dryRun=True)
+        return await client.tasks.preview(self.targets, [self.step])
 
     async def create(self, client: Client) -> Json:
         """Enqueue it: each device gets it when it polls."""
@@ -41,7 +44,7 @@ class CommandForMany:
         return await client.tasks.create(self.targets, [self.step], idempotency_key=key)
 
 
-def parse_targets(to: str) -> dict[str, Any]:
+def parse_targets(to: str) -> "TargetsInput":
     """
     Return the devices that *to* means: `all`, ids, or `tag:key=value` with commas.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from urllib.parse import urlencode
 
 import attrs
@@ -14,6 +14,9 @@ from pushserver.cli.context import UsageError
 from pushserver.cli.enqueue_many import CommandForMany
 from pushserver.cli.pairs import parse_text_pairs
 from pushserver.client import Json
+
+if TYPE_CHECKING:
+    from pushserver.client.types import StepInput
 
 #: The options that are fields of a command.
 _COMMAND_OPTIONS = (
@@ -86,7 +89,9 @@ class EnqueueOptions:
         step = {k: v for k, v in fields.items() if k != "supersede"}
         key = self.idempotency_key
         return CommandForMany(
-            to=to, step=step | body.json_fields(), idempotency_key=key
+            to=to,
+            step=cast("StepInput", step | body.json_fields()),
+            idempotency_key=key,
         )
 
     def api_fields(self, endpoint: str) -> dict[str, Any]:

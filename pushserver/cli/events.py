@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import Parameter
 
-from pushserver.cli.backoff import Backoff
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.cli.event_types import choose_events
 from pushserver.cli.pairs import tag_filter
@@ -20,6 +19,7 @@ from pushserver.client import (
     StreamMessage,
     Unreachable,
 )
+from pushserver.client.backoff import Backoff
 
 #: Without --follow, reading ends after this many seconds without an event.
 IDLE_TIMEOUT = 1.0

@@ -20,11 +20,11 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext
 from pushserver.cli.device_names import fetch_names
 from pushserver.cli.resource_kind import ResourceKind
 from pushserver.client import Client, Json
+from pushserver.client.backoff import retry_while_unreachable
 from pushserver.model.task import TaskState
 
 #: Seconds between two polls of the server.

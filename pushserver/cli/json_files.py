@@ -2,15 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pushserver.cli.context import UsageError
 from pushserver.cli.pairs import parse_json
 
+if TYPE_CHECKING:
+    from pushserver.client.types import StepInput
+
 STDIN = "-"
 
 
-def read_steps(file: str) -> list[dict[str, Any]]:
+def read_steps(file: str) -> "list[StepInput]":
     """
     Return the steps in *file*; `-` is the standard input.
 

@@ -8,13 +8,13 @@ import attrs
 from cyclopts import App, Parameter
 
 from pushserver.cli.api_fields import given_options, without_none
-from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.choices import choose
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.cli.failures import step_error
 from pushserver.cli.json_files import read_steps
 from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.client import Client, Json, iter_items
+from pushserver.client.backoff import retry_while_unreachable
 from pushserver.model.operation import OperationStatus
 
 app = App(name="operations", help="Begin, list, show and cancel operations.")
@@ -81,7 +81,7 @@ async def begin(
     steps = await asyncio.to_thread(read_steps, options.steps)
     key = options.idempotency_key
     async with context.client() as client:
-        operation = await client.operations.create(
+        operation: Json = await client.operations.create(
             device, steps, idempotency_key=key, **options.api_fields()
         )
         if wait is not None:

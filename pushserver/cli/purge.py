@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from pushserver.cli.asking import YesOption, confirm
-from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.client import Json
+from pushserver.client.backoff import retry_while_unreachable
 
 _DATE_LENGTH = len("2026-01-31")
 

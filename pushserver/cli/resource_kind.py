@@ -3,6 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
 import attrs
 
@@ -47,7 +48,7 @@ class ResourceKind:
 
     def to_row(self, task: Json) -> Json:
         """Return it for people: its counts one by one, and no fractions."""
-        row: Json = {}
+        row: dict[str, object] = {}
         for name, value in task.items():
             if name == self.counts_field:
                 row |= self.counts_by_label(task)
@@ -87,7 +88,7 @@ def _upgrade_counts(upgrade: Json) -> dict[str, int]:
 
 
 async def _task_failures(client: Client, task_id: str, limit: int) -> list[Json]:
-    statuses = sorted(FAILED_STATUSES)
+    statuses: list[Any] = sorted(FAILED_STATUSES)
     fetch_page = partial(client.tasks.devices, task_id, status=statuses)
     return [each async for each in iter_items(fetch_page, limit)]
 

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import Parameter
 
-from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.cli.device_names import fetch_names
 from pushserver.cli.paging import ONE_PAGE, PageOptionsArg
 from pushserver.cli.printing import format_exact
 from pushserver.client import MAX_PAGE_SIZE, Client, Json
+from pushserver.client.backoff import retry_while_unreachable
 
 #: Seconds that the server may hold a call until there are results.
 LONG_POLL_SECONDS = 20

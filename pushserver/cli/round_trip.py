@@ -20,7 +20,6 @@ import aiohttp
 from pushserver.cli.checks import Finding, Level
 from pushserver.cli.context import CliError
 from pushserver.client import ApiError, Client, ClientError, Json
-from pushserver.model.token import Permission
 from pushserver.simulate import DeviceHttpClient, SimulatedDevice
 
 #: How the scopes are called, so that one that was left is recognised: no tenant is.
@@ -79,7 +78,7 @@ async def _own_scope(client: Client) -> AsyncIterator[Client]:
     name = _NAME_PREFIX + secrets.token_hex(_NAME_BYTES)
     scope = await client.scopes.create(name)
     try:
-        async with Client(client.server, scope["token"]) as own:
+        async with Client(client.server, scope["token"], retry_for=0) as own:
             try:
                 yield own
             finally:
@@ -99,8 +98,8 @@ async def _delete_scopes_left(client: Client, before: datetime) -> None:
 
 
 async def _delete_scope_left(client: Client, scope_id: str) -> None:
-    token = await client.scopes.create_token(scope_id, "doctor", [Permission.ADMIN])
-    async with Client(client.server, token["token"]) as left:
+    token = await client.scopes.create_token(scope_id, "doctor", ["admin"])
+    async with Client(client.server, token["token"], retry_for=0) as left:
         devices = (await left.devices.list())["items"]
         if not _DEVICE_IDS.issuperset(device["deviceId"] for device in devices):
             return  # whatever its name is, somebody works in it

@@ -1,7 +1,7 @@
 """`pushserver shadow`: what should be on devices, and what is."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 from cyclopts import App, Parameter
@@ -18,6 +18,9 @@ from pushserver.cli.task_options import (
     TaskOptions,
 )
 from pushserver.client import Json
+
+if TYPE_CHECKING:
+    from pushserver.client.types import TargetsInput
 
 app = App(name="shadow", help="Say what should be on devices, and see what is.")
 
@@ -68,7 +71,8 @@ async def set_(
     if targets != NO_TARGETS:
         if if_match is not None:
             raise UsageError("--if-match is for one device.")
-        change = targets.api_fields(), parse_desired(words)
+        meant = cast("TargetsInput", targets.api_fields())
+        change = meant, parse_desired(words)
         async with context.client() as client:
             task = await client.shadows.update_desired_of_many(
                 *change, idempotency_key=idempotency_key, **task_options.api_fields()

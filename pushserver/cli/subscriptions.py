@@ -1,7 +1,7 @@
 """`pushserver subscriptions`: who is told of events, and how that goes."""
 
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import App, Parameter
 
@@ -19,6 +19,9 @@ from pushserver.cli.subscription_options import (
 )
 from pushserver.client import Json
 from pushserver.model.subscription import WebhookFormat, WebhookState
+
+if TYPE_CHECKING:
+    from pushserver.client.types import EventSelector
 
 app = App(
     name="subscriptions",
@@ -70,10 +73,11 @@ async def make(
     fields = options.api_fields() | ({} if format is None else {"format": format})
     # Other formats have names of their own.
     is_native = format in (None, WebhookFormat.NATIVE)
-    event = tuple(choose_events(event)) if is_native else event
+    names = choose_events(event) if is_native else [*event]
+    selectors = cast("list[EventSelector]", names)
     async with context.client() as client:
         _print_subscription(
-            context, await client.subscriptions.create(url, event, **fields)
+            context, await client.subscriptions.create(url, selectors, **fields)
         )
     return 0
 
@@ -183,7 +187,7 @@ async def deliveries(
     page
         How many.
     """
-    chosen = state and choose(state, WebhookState, "state")
+    chosen: Any = state and choose(state, WebhookState, "state")
     async with context.client() as client:
         await print_list(
             context,

@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import App, Parameter
 
@@ -32,6 +32,9 @@ DEVICE_COLUMNS = (
     *("deviceId", "status", "progress", "errorCode", "error"),
     *("startedAt", "endedAt", "subOperationId"),
 )
+
+if TYPE_CHECKING:
+    from pushserver.client.types import TargetsInput
 
 app = App(name="tasks", help="Make, list, follow and steer tasks for many devices.")
 add_commands(
@@ -91,7 +94,7 @@ async def devices(
     page
         How many.
     """
-    statuses = choose_each(status, OperationStatus, "status")
+    statuses: list[Any] = choose_each(status, OperationStatus, "status")
     async with context.client() as client:
         fetch = partial(client.tasks.devices, task_id, status=statuses)
         await print_list(context, client, fetch, DEVICE_COLUMNS, page)
@@ -122,7 +125,7 @@ async def make(
     follow
         Show how far it is, until it has ended; exit code 1 unless all COMPLETED.
     """
-    target_fields = targets.api_fields()
+    target_fields = cast("TargetsInput", targets.api_fields())
     steps = await asyncio.to_thread(read_steps, options.steps)
     fields = options.api_fields() | task_options.api_fields()
     async with context.client() as client:

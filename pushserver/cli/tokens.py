@@ -1,6 +1,6 @@
 """`pushserver tokens`: who may call the API."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import attrs
 from cyclopts import App, Parameter
@@ -10,6 +10,9 @@ from pushserver.cli.choices import choose_each
 from pushserver.cli.context import InjectedContext
 from pushserver.cli.pairs import parse_tags
 from pushserver.model.token import Permission
+
+if TYPE_CHECKING:
+    from pushserver.client.types import Permission as PermissionName
 
 app = App(name="tokens", help="List, create and revoke tokens.")
 
@@ -74,10 +77,11 @@ async def create(
         For how long it is valid, and for which devices.
     """
     permissions = choose_each(permission, Permission, "permission")
+    allowed = cast("list[PermissionName]", permissions)
     if name is None:
         name = ask("What is the token for?", "Say what the token is for: give a name.")
     async with context.client() as client:
-        token = await client.tokens.create(name, permissions, **options.fields())
+        token = await client.tokens.create(name, allowed, **options.fields())
         context.print_fields(token)
     return 0
 

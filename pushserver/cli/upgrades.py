@@ -98,7 +98,7 @@ async def devices(
     page
         How many.
     """
-    filters = {
+    filters: dict[str, Any] = {
         "state": state and choose(state, ["waiting", *DeviceUpgradeState], "state"),
         "result": result and choose(result, DeviceUpgradeResult, "result"),
     }
@@ -167,7 +167,7 @@ def _read_upgrade_file(file: str) -> dict[str, Any]:
     return fields
 
 
-def _merge_task_options(body: Json, task_options: TaskOptions) -> Json:
+def _merge_task_options(body: Json, task_options: TaskOptions) -> dict[str, Any]:
     """Return *body* with the options merged in, most of them into its policy."""
     option_fields = task_options.api_fields()
     top_level: Json = {

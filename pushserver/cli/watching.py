@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext
 from pushserver.cli.outlook import utc_now
 from pushserver.cli.printing import format_exact
 from pushserver.cli.printing.instants import format_distance, is_instant
 from pushserver.client import MAX_PAGE_SIZE, Json
+from pushserver.client.backoff import retry_while_unreachable
 
 #: Reads the first page of what is watched, of at most *limit* items.
 _Read = Callable[..., Awaitable[Json]]

@@ -1,12 +1,28 @@
 """Calls about tokens and scopes, and about who did what."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from pushserver.client.answers import Json
-from pushserver.client.transport import Transport
+from pushserver.client.pages import iter_items
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from pushserver.client.transport import Transport
+    from pushserver.client.types import (
+        Audit,
+        AuditEntry,
+        ListAuditQuery,
+        Permission,
+        Scope,
+        Scopes,
+        Token,
+        TokenOptions,
+        Tokens,
+    )
 
 
 @attrs.frozen
@@ -15,17 +31,25 @@ class TokenCalls:
 
     _api: Transport
 
-    async def list(self, **filters: Any) -> Json:
+    async def list(self) -> Tokens:
         """Return the tokens, without their secrets."""
-        return await self._api.call("GET", "tokens", params=filters)
+        return await self._api.call("GET", "tokens")
 
     async def create(
-        self, name: str, permissions: Sequence[str], **limits: Any
-    ) -> Json:
-        """Create a token; its secret is shown only this once."""
-        given = {key: value for key, value in limits.items() if value}
-        body = {"name": name, "permissions": [*permissions], **given}
-        return await self._api.call("POST", "tokens", body=body)
+        self,
+        name: str,
+        permissions: Sequence[Permission],
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[TokenOptions],
+    ) -> Token:
+        """Create a token; its secret, `token`, is shown only this once."""
+        given = {key: value for key, value in options.items() if value}
+        return await self._api.create(
+            "tokens",
+            body={"name": name, "permissions": [*permissions], **given},
+            idempotency_key=idempotency_key,
+        )
 
     async def revoke(self, token_id: str, *, force: bool = False) -> None:
         """Make a token invalid; with *force* also the last administrator's."""
@@ -39,20 +63,31 @@ class ScopeCalls:
 
     _api: Transport
 
-    async def list(self) -> Json:
+    async def list(self) -> Scopes:
         """Return the scopes that the token may see."""
         return await self._api.call("GET", "scopes")
 
-    async def create(self, name: str) -> Json:
+    async def create(self, name: str, *, idempotency_key: str | None = None) -> Scope:
         """Create a scope; its first token is shown only this once."""
-        return await self._api.call("POST", "scopes", body={"name": name})
+        return await self._api.create(
+            "scopes", body={"name": name}, idempotency_key=idempotency_key
+        )
 
     async def create_token(
-        self, scope_id: str, name: str, permissions: Sequence[str]
-    ) -> Json:
+        self,
+        scope_id: str,
+        name: str,
+        permissions: Sequence[Permission],
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[TokenOptions],
+    ) -> Token:
         """Create a token for another scope; its secret is shown only this once."""
-        body = {"name": name, "permissions": [*permissions]}
-        return await self._api.call("POST", "scopes", scope_id, "tokens", body=body)
+        return await self._api.create(
+            *("scopes", scope_id, "tokens"),
+            body={"name": name, "permissions": [*permissions], **options},
+            idempotency_key=idempotency_key,
+        )
 
     async def delete(self, scope_id: str) -> None:
         """Delete a scope in which there is nothing but tokens."""
@@ -65,6 +100,10 @@ class AuditCalls:
 
     _api: Transport
 
-    async def list(self, **filters: Any) -> Json:
+    async def list(self, **query: Unpack[ListAuditQuery]) -> Audit:
         """Return a page of the audit, newest first; with `after` oldest first."""
-        return await self._api.call("GET", "audit", params=filters)
+        return await self._api.call("GET", "audit", params=query)
+
+    def iterate(self, **query: Unpack[ListAuditQuery]) -> AsyncIterator[AuditEntry]:
+        """Yield the entries of all pages, or `limit` of them, as `list` orders them."""
+        return iter_items(self.list, **query)

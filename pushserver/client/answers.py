@@ -1,46 +1,16 @@
-"""Answers of the server, and the errors that calls raise."""
+"""Answers of the server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import attrs
 import msgspec
 
+from pushserver.client.errors import ApiError
+
 #: A JSON object, as it is on the wire.
-Json = dict[str, Any]
-
-
-class ClientError(Exception):
-    """Base of the errors of a call."""
-
-
-class Unreachable(ClientError):
-    """The server cannot be reached, or went away before it answered."""
-
-
-class ApiError(ClientError):
-    """
-    The server refused; the attributes are those of its problem document.
-
-    `lines` are the wrong lines of a file: each with `line`, `detail` and `pointer`.
-    """
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        self.status = status
-        self.type = str(problem.get("type", "about:blank"))
-        self.title = str(problem.get("title", f"HTTP {status}"))
-        self.detail = str(problem.get("detail", ""))
-        self.pointer: str | None = problem.get("pointer")
-        self.lines: Sequence[Json] = problem.get("errors") or ()
-        location = f" ({self.pointer})" if self.pointer else ""
-        super().__init__((self.detail or self.title) + location)
-
-    @property
-    def is_transient(self) -> bool:
-        """Whether the same call may succeed a moment later."""
-        busy = HTTPStatus.TOO_MANY_REQUESTS
-        return self.status == busy or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+Json = Mapping[str, Any]
 
 
 @attrs.frozen
@@ -51,7 +21,7 @@ class ApiResponse:
     headers: Mapping[str, str]
     content: bytes
 
-    def json(self) -> Json:
+    def json(self) -> dict[str, Any]:
         """
         Return the decoded body.
 
@@ -62,4 +32,24 @@ class ApiResponse:
             return msgspec.json.decode(self.content, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError):
             detail = f"HTTP {self.status} without JSON. Is a pushserver there?"
-            raise ApiError(self.status, {"detail": detail}) from None
+            raise ApiError(self.status, {"detail": detail}, self.retry_after) from None
+
+    @property
+    def retry_after(self) -> float | None:
+        """After how many seconds another try is worth it, if the server says so."""
+        seconds = self.headers.get("Retry-After", "")
+        return float(seconds) if seconds.isdecimal() else None
+
+    def raise_for_status(self) -> None:
+        """
+        Do nothing if the server did what it was asked for.
+
+        Raises:
+            ApiError: it refused.
+        """
+        if HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST:
+            there = self.headers.get("Location", "nowhere")
+            detail = f"HTTP {self.status} leads to {there}: give that address."
+            raise ApiError(self.status, {"detail": detail})
+        if self.status >= HTTPStatus.BAD_REQUEST:
+            raise ApiError(self.status, self.json(), self.retry_after)

@@ -1,10 +1,16 @@
 """Calls about blobs: bytes that are uploaded once, for many commands."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import attrs
 
-from pushserver.client.answers import Json
 from pushserver.client.commands import OCTETS
-from pushserver.client.transport import Transport
+
+if TYPE_CHECKING:
+    from pushserver.client.transport import Transport
+    from pushserver.client.types import Blob
 
 
 @attrs.frozen
@@ -13,11 +19,9 @@ class BlobCalls:
 
     _api: Transport
 
-    async def upload(self, content: bytes) -> Json:
+    async def upload(self, content: bytes) -> Blob:
         """Upload bytes; the `id` of the answer is the `bodyBlob` of commands."""
-        return await self._api.call(
-            "POST", "blobs", content=content, content_type=OCTETS
-        )
+        return await self._api.create("blobs", content=content, content_type=OCTETS)
 
     async def download(self, blob_id: str) -> bytes:
         """Return the bytes of a blob."""

@@ -1,23 +1,46 @@
 """The client: the API's calls, in groups, over one transport."""
 
-from typing import Self
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from pushserver.client.access import AuditCalls, ScopeCalls, TokenCalls
-from pushserver.client.answers import ApiResponse, Json
 from pushserver.client.blobs import BlobCalls
 from pushserver.client.commands import CommandCalls, ResultCalls
 from pushserver.client.devices import DeviceCalls, ShadowCalls
-from pushserver.client.operations import OperationCalls, TaskCalls, UpgradeCalls
-from pushserver.client.subscriptions import EventCalls, SubscriptionCalls
+from pushserver.client.events import EventCalls
+from pushserver.client.operations import OperationCalls
+from pushserver.client.rollouts import TaskCalls, UpgradeCalls
+from pushserver.client.subscriptions import SubscriptionCalls
 from pushserver.client.transport import Transport
+
+if TYPE_CHECKING:
+    from pushserver.client.answers import ApiResponse
+    from pushserver.client.types import Purge, PurgeOptions, Server
+
+#: Seconds for which a call is sent again whose answer was lost.
+RETRY_FOR = 10.0
 
 
 class Client:
-    """One server, seen with one token; use it in an `async with` block."""
+    """
+    One server, seen with one token; use it in an `async with` block.
 
-    def __init__(self, server: str, token: str | None = None) -> None:
-        self.server = server
-        self._api = api = Transport(server, token)
+    *server* is an address such as `https://push.example.com/prefix`. Calls that do no
+    harm if they come twice are sent again for *retry_for* seconds while the server is
+    away: reads, and what has an idempotency key. What makes something is given a key,
+    unless it has one. With 0 nothing is sent twice. Of one loop; any number of tasks
+    may call at once.
+
+    Raises:
+        InvalidServer: *server* is no address of a server.
+    """
+
+    def __init__(
+        self, server: str, token: str | None = None, *, retry_for: float = RETRY_FOR
+    ) -> None:
+        self._api = api = Transport(server, token, retry_for)
+        self.server = api.server
         self.blobs = BlobCalls(api)
         self.commands = CommandCalls(api)
         self.results = ResultCalls(api)
@@ -39,16 +62,16 @@ class Client:
     async def __aexit__(self, *exc: object) -> None:
         await self._api.close()
 
-    async def purge(self, before: str, **options: bool) -> Json:
+    async def purge(self, before: str, **options: Unpack[PurgeOptions]) -> Purge:
         """Delete a batch of the history before an instant; repeat until it is done."""
         body = {"before": before, **options}
         return await self._api.call("POST", "purge", body=body)
 
-    async def status(self) -> Json:
+    async def status(self) -> Server:
         """Return what the server is doing, and what it has refused."""
         return await self._api.call("GET", "server")
 
-    async def openapi(self) -> Json:
+    async def openapi(self) -> dict[str, Any]:
         """Return the API's description."""
         return await self._api.call("GET", "openapi.json")
 

@@ -1,12 +1,13 @@
 """Parses server-sent events as they arrive."""
 
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import Self
+from typing import Any, Self
 
 import attrs
 import msgspec
 
-from pushserver.client.answers import Json, Unreachable
+from pushserver.client.answers import Json
+from pushserver.client.errors import Unreachable
 from pushserver.client.transport import translate_network_errors
 
 
@@ -68,7 +69,7 @@ class EventStream:
 
     def _message(self, fields: dict[str, str]) -> StreamMessage:
         try:
-            data = msgspec.json.decode(fields["data"], type=Json)
+            data = msgspec.json.decode(fields["data"], type=dict[str, Any])
         except msgspec.DecodeError:
             detail = f"{self.server} does not send JSON. Is a pushserver there?"
             raise Unreachable(detail) from None

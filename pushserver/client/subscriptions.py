@@ -1,14 +1,30 @@
-"""Calls about subscriptions and their deliveries, and the stream of events."""
+"""Calls about subscriptions and their deliveries."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from pushserver.client.answers import Json
-from pushserver.client.event_stream import EventStream
-from pushserver.client.transport import Transport
+from pushserver.client.pages import iter_items
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from pushserver.client.transport import Transport
+    from pushserver.client.types import (
+        EventSelector,
+        ListDeliveriesQuery,
+        Ping,
+        Recover,
+        Subscription,
+        SubscriptionOptions,
+        SubscriptionPatch,
+        Subscriptions,
+        WebhookDeliveries,
+        WebhookDelivery,
+    )
 
 
 @attrs.frozen
@@ -17,20 +33,31 @@ class SubscriptionCalls:
 
     _api: Transport
 
-    async def create(self, url: str, events: Sequence[str], **fields: Any) -> Json:
+    async def create(
+        self,
+        url: str,
+        events: Sequence[EventSelector],
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[SubscriptionOptions],
+    ) -> Subscription:
         """Create a subscription; its secret is shown only this once."""
-        body = {"url": url, "events": [*events], **fields}
-        return await self._api.call("POST", "subscriptions", body=body)
+        body = {"url": url, "events": [*events], **options}
+        return await self._api.create(
+            "subscriptions", body=body, idempotency_key=idempotency_key
+        )
 
-    async def list(self) -> Json:
+    async def list(self) -> Subscriptions:
         """Return the subscriptions, oldest first."""
         return await self._api.call("GET", "subscriptions")
 
-    async def get(self, subscription_id: str) -> Json:
+    async def get(self, subscription_id: str) -> Subscription:
         """Return one subscription and its health."""
         return await self._api.call("GET", "subscriptions", subscription_id)
 
-    async def update(self, subscription_id: str, **fields: Any) -> Json:
+    async def update(
+        self, subscription_id: str, **fields: Unpack[SubscriptionPatch]
+    ) -> Subscription:
         """Change some of a subscription's fields; None removes a filter."""
         path = ("subscriptions", subscription_id)
         return await self._api.call("PATCH", *path, body=fields)
@@ -39,59 +66,57 @@ class SubscriptionCalls:
         """Delete a subscription and its pending deliveries."""
         await self._api.request("DELETE", "subscriptions", subscription_id)
 
-    async def ping(self, subscription_id: str) -> Json:
+    async def ping(self, subscription_id: str) -> Ping:
         """Have a ping sent now; return how the receiver answered."""
         return await self._api.call("POST", "subscriptions", subscription_id, "ping")
 
-    async def rotate_secret(self, subscription_id: str) -> Json:
+    async def rotate_secret(
+        self, subscription_id: str, *, idempotency_key: str | None = None
+    ) -> Subscription:
         """Create a new secret; it is shown only this once."""
         path = ("subscriptions", subscription_id, "secret", "rotate")
-        return await self._api.call("POST", *path)
+        return await self._api.create(*path, idempotency_key=idempotency_key)
 
-    async def enable(self, subscription_id: str) -> Json:
+    async def enable(self, subscription_id: str) -> Subscription:
         """Continue a subscription where it stopped."""
         return await self._api.call("POST", "subscriptions", subscription_id, "enable")
 
-    async def disable(self, subscription_id: str) -> Json:
+    async def disable(self, subscription_id: str) -> Subscription:
         """Deliver nothing more until the subscription is enabled."""
         return await self._api.call("POST", "subscriptions", subscription_id, "disable")
 
-    async def deliveries(self, subscription_id: str, **filters: Any) -> Json:
+    async def deliveries(
+        self, subscription_id: str, **query: Unpack[ListDeliveriesQuery]
+    ) -> WebhookDeliveries:
         """Return a page of a subscription's deliveries, newest events first."""
         path = ("subscriptions", subscription_id, "deliveries")
-        return await self._api.call("GET", *path, params=filters)
+        return await self._api.call("GET", *path, params=query)
 
-    async def redeliver(self, subscription_id: str, delivery_id: str) -> Json:
+    def iterate_deliveries(
+        self, subscription_id: str, **query: Unpack[ListDeliveriesQuery]
+    ) -> AsyncIterator[WebhookDelivery]:
+        """Yield the deliveries of all pages, or `limit` of them, newest first."""
+        return iter_items(partial(self.deliveries, subscription_id), **query)
+
+    async def redeliver(
+        self,
+        subscription_id: str,
+        delivery_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> WebhookDelivery:
         """Deliver one event again."""
         path = ("subscriptions", subscription_id, "deliveries", delivery_id)
-        return await self._api.call("POST", *path, "redeliver")
+        return await self._api.create(
+            *path, "redeliver", idempotency_key=idempotency_key
+        )
 
-    async def recover(self, subscription_id: str, since: str) -> Json:
-        """Deliver again all dead-lettered events since an instant."""
-        path = ("subscriptions", subscription_id, "recover")
-        return await self._api.call("POST", *path, body={"since": since})
-
-
-@attrs.frozen
-class EventCalls:
-    """Read events as they happen."""
-
-    _api: Transport
-
-    @asynccontextmanager
-    async def stream(
-        self, *, last_event_id: str | None = None, **filters: Any
-    ) -> AsyncIterator[EventStream]:
-        """
-        Open a stream of the events after *last_event_id*, or from now on.
-
-        Raises:
-            ApiError: the server refuses.
-            Unreachable: the server cannot be reached.
-        """
-        headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-        async with self._api.open_stream(
-            "events", params=filters, headers=headers
-        ) as response:
-            chunks = response.content.iter_any()
-            yield EventStream(self._api.server, chunks, last_event_id)
+    async def recover(
+        self, subscription_id: str, since: str, *, idempotency_key: str | None = None
+    ) -> Recover:
+        """Deliver again all dead-lettered events since an instant; count them."""
+        return await self._api.create(
+            *("subscriptions", subscription_id, "recover"),
+            body={"since": since},
+            idempotency_key=idempotency_key,
+        )

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from types import MappingProxyType
@@ -11,9 +12,11 @@ from urllib.parse import quote
 
 import attrs
 import msgspec
-from yarl import URL
 
-from pushserver.client.answers import ApiError, ApiResponse, Json, Unreachable
+from pushserver.client.answers import ApiResponse
+from pushserver.client.errors import Unreachable
+from pushserver.client.resending import Resender
+from pushserver.client.server_address import BASE, server_address
 
 # It is loaded by whoever calls a server: help and completion are there sooner for that.
 if TYPE_CHECKING:
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
 #: Query parameters; those that are None are left out, and a sequence repeats the name.
 QueryParams = Mapping[str, str | int | bool | Sequence[str] | None]
 
-#: Prefix of every path of the API.
-BASE = "/api/v1"
 #: Seconds without a byte after which the server counts as gone.
 READ_TIMEOUT = 60
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -31,27 +32,57 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 @attrs.define
 class Transport:
-    """A session with one server, authenticated by one token, between open and close."""
+    """
+    A session with one server, authenticated by one token, between open and close.
 
-    server: str
+    `retry_for`: for how many seconds a call is sent again whose answer was lost.
+    """
+
+    server: str = attrs.field(converter=server_address)
     token: str | None = attrs.field(default=None, repr=False)
+    retry_for: float = 0
     _session: "aiohttp.ClientSession | None" = attrs.field(default=None, init=False)
+    _resend: Resender = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._resend = Resender(self.retry_for)
 
     def open(self) -> None:
         """Start the session."""
         import aiohttp  # noqa: PLC0415
 
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        # A token that was read from a file ends with a line.
+        token = (self.token or "").strip()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._session = aiohttp.ClientSession(headers=headers)
 
     async def close(self) -> None:
         """Close the session."""
         if self._session:
             await self._session.close()
+            self._session = None
 
-    async def call(self, method: str, *path: str, **options: Any) -> Json:
+    async def call(self, method: str, *path: str, **options: Any) -> Any:
         """Send a request to a path of the API; return the JSON of its answer."""
         return (await self.request(method, *path, **options)).json()
+
+    async def create(
+        self,
+        *path: str,
+        method: str = "POST",
+        idempotency_key: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """
+        Do as `call` does, for what makes something.
+
+        Without a key it gets one of its own, under which it may be sent again.
+        """
+        if idempotency_key is None and self.retry_for:
+            idempotency_key = os.urandom(16).hex()
+        return await self.call(
+            method, *path, idempotency_key=idempotency_key, **options
+        )
 
     async def request(
         self,
@@ -65,6 +96,8 @@ class Transport:
         """
         Send *body* as JSON, or what the *options* of `send` say, to a path of the API.
 
+        Reads, and what has a key, may be sent again.
+
         Raises:
             ApiError: the server refuses.
             Unreachable: the server cannot be reached.
@@ -73,12 +106,10 @@ class Transport:
             options["content"] = msgspec.json.encode(body)
         if idempotency_key:
             headers = {**headers, "Idempotency-Key": idempotency_key}
-        # The server judges what the segments name.
-        url_path = "".join(f"/{quote(str(segment), safe='')}" for segment in path)
-        answer = await self.send(method, BASE + url_path, headers=headers, **options)
-        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise ApiError(answer.status, answer.json())
-        return answer
+        url_path = BASE + _join(path)
+        send = partial(self.send, method, url_path, headers=headers, **options)
+        may_come_twice = method == "GET" or idempotency_key is not None
+        return await (self._resend(send) if may_come_twice else self._resend.once(send))
 
     async def send(
         self,
@@ -124,6 +155,7 @@ class Transport:
     ) -> "aiohttp.ClientResponse":
         """Send a request; return the response as soon as its headers are there."""
         import aiohttp  # noqa: PLC0415
+        from yarl import URL  # noqa: PLC0415
 
         if self._session is None:
             raise RuntimeError("Use the client in an `async with` block.")
@@ -148,15 +180,16 @@ class Transport:
             ApiError: the server refuses.
             Unreachable: the server cannot be reached.
         """
-        url_path = "/".join((BASE, *path))
+        url_path = BASE + _join(path)
         with translate_network_errors(self.server):
             response = await self.start_request("GET", url_path, **options)
         async with response:
             if response.status != HTTPStatus.OK:
                 with translate_network_errors(self.server):
                     content = await response.read()
-                answer = ApiResponse(response.status, response.headers.copy(), content)
-                raise ApiError(answer.status, answer.json())
+                ApiResponse(
+                    response.status, response.headers.copy(), content
+                ).raise_for_status()
             yield response
 
 
@@ -173,7 +206,20 @@ def translate_network_errors(server: str) -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise Unreachable(_unreachable_message(server, error)) from error
+        not_connected = (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.InvalidURL,
+        )
+        raise Unreachable(
+            _unreachable_message(server, error),
+            may_have_arrived=not isinstance(error, not_connected),
+        ) from error
+
+
+def _join(path: Sequence[str]) -> str:
+    """Return a path of the API; the server judges what its segments name."""
+    return "".join(f"/{quote(str(segment), safe='')}" for segment in path)
 
 
 def _query_pairs(params: QueryParams) -> list[tuple[str, str]]:

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from pushserver.cli import backoff, events
+from pushserver.cli import events
 from pushserver.cli.context import CliContext
-from pushserver.client import ApiError, Client, StreamMessage
+from pushserver.client import ApiError, Client, StreamMessage, backoff
 from tests.cli.conftest import Run
 from tests.cli.tcp_proxy import TcpProxy
 from tests.program import Program

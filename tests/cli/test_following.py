@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pushserver.cli import backoff, following
+from pushserver.cli import following
 from pushserver.cli.context import CliContext
 from pushserver.cli.resource_kind import TASK_KIND
-from pushserver.client import Client
+from pushserver.client import Client, backoff
 from tests.cli.conftest import Run, StartFleet, WriteSteps
 from tests.cli.tcp_proxy import TcpProxy
 from tests.cli.terminal_run import TerminalRun

@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from pushserver.cli import backoff, results
-from pushserver.client import ApiError, Client, Json
+from pushserver.cli import results
+from pushserver.client import ApiError, Client, Json, backoff
 from tests.cli.conftest import PollOnce, Run
 from tests.cli.tcp_proxy import TcpProxy
 from tests.program import Program
@@ -110,7 +110,8 @@ async def test_follow_survives_a_server_that_is_away(
     monkeypatch.setattr(backoff, "INITIAL_BACKOFF", 0.01)
     cable = TcpProxy(server.url)
     await cable.start()
-    client = Client(f"http://127.0.0.1:{cable.port}", server.token)
+    url = f"http://127.0.0.1:{cable.port}"
+    client = Client(url, server.token, retry_for=0)
     reader = results.ResultReader(client=client, filters={"deviceId": device_id})
     ids = [await asyncio.to_thread(answer_one)]
     async with client:

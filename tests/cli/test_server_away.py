@@ -2,8 +2,7 @@
 
 import pytest
 
-from pushserver.cli import backoff
-from pushserver.client import ApiError, Unreachable
+from pushserver.client import ApiError, Unreachable, backoff
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from pushserver.client import Client
 from pushserver.dialects.kapua.ids import encode_id
 from pushserver.web.kapua import ROUTES, SESSION_ROUTES, notifications, operations
 from tests.program import Program
+
+if TYPE_CHECKING:
+    from pushserver.client.types import Permission
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/kapua.md").read_text("utf-8")
@@ -100,7 +103,11 @@ async def test_commands(program: Program, tmp_path: Path) -> None:
     program.start(hold=1)
     async with Client(program.url, program.token) as api:
         await api.devices.put("478435", name="north door")
-        needs = ["devices:read", "operations:read", "operations:write"]
+        needs: list[Permission] = [
+            "devices:read",
+            "operations:read",
+            "operations:write",
+        ]
         token = (await api.tokens.create("a client of Kapua's", needs))["token"]
         await run(_POLL, tmp_path, program.url, token)
         commands = "\n".join(_COMMANDS.findall(PAGE))

@@ -19,7 +19,7 @@ MakeDevice = Callable[..., SimulatedDevice]
 @pytest.fixture(name="api")
 async def _api(server: Program) -> AsyncIterator[Client]:
     """Return the server's API, with the administrator's token."""
-    async with Client(server.url, server.token) as client:
+    async with Client(server.url, server.token, retry_for=0) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -20,6 +21,9 @@ from tests.e2e.test_device_life import LOAD_USERS
 from tests.e2e.test_refusals import refused
 from tests.program import Program
 from tests.web.local_server import wait_until
+
+if TYPE_CHECKING:
+    from pushserver.client.types import CommandInput
 
 ME = str(DEVICE)
 pytestmark = pytest.mark.only_on("sqlite")
@@ -333,8 +337,8 @@ async def test_a_disk_with_little_room(program: Program) -> None:
     filler = Path(f"/proc/{program.pid}/root") / disk.relative_to("/") / "filler"
     fill(filler)
     os.truncate(filler, filler.stat().st_size - ROOM)
-    large = {**LOAD_USERS, "body": {"object": "x" * 2 * ROOM}}
-    async with Client(program.url, program.token) as api:
+    large: CommandInput = {**LOAD_USERS, "body": {"object": "x" * 2 * ROOM}}
+    async with Client(program.url, program.token, retry_for=0) as api:
         with pytest.raises(ApiError) as caught:
             await api.commands.enqueue(ME, large)
         unready = await status_of(f"{program.url}/readyz")

@@ -3,11 +3,12 @@
 import pytest
 
 from pushserver.client import Client
+from pushserver.client.types import CommandInput
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.program import Program
 
 ME = str(DEVICE)
-DESTROY = {"endpoint": "destroy_objects", "body": {"object": "users"}}
+DESTROY: CommandInput = {"endpoint": "destroy_objects", "body": {"object": "users"}}
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])

@@ -9,7 +9,8 @@ import aiohttp
 import attrs
 import pytest
 
-from pushserver.client import Client, RequestPreferences
+from pushserver.client import Client
+from pushserver.client.types import CommandInput, EnqueueBytesQuery
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.raw_connection import connect
 from tests.program import Program
@@ -32,8 +33,8 @@ USERS = {
         }
     ]
 }
-LOAD_USERS = {"endpoint": "load_objects", "body": {"object": "users"}}
-OPEN_DOOR = {
+LOAD_USERS: CommandInput = {"endpoint": "load_objects", "body": {"object": "users"}}
+OPEN_DOOR: CommandInput = {
     "endpoint": "execute_actions",
     "body": {"actions": [{"action": "door", "parameters": "door=1"}]},
 }
@@ -92,7 +93,7 @@ async def test_photo(server: Program, api: Client, device_of: MakeDevice) -> Non
     rng = random.Random(1)  # noqa: S311 - any bytes do
     photo = b"\xff\xd8\xff\xe0" + rng.randbytes(1_500_000) + b"\xff\xd9"
     device = device_of(server)
-    fields = {
+    fields: EnqueueBytesQuery = {
         "endpoint": "user_set_image",
         "queryString": "user_id=7&timestamp=1700000000&match=0",
     }
@@ -127,7 +128,7 @@ async def test_door_on_a_held_poll(
         turn = asyncio.create_task(serve())
         await held(api, 1)
         started_at = loop.time()
-        done = await api.commands.enqueue(ME, OPEN_DOOR, RequestPreferences(wait=20))
+        done = await api.commands.enqueue(ME, OPEN_DOOR, wait=20)
         waits.append(await turn - started_at)
         assert "SUCCESSFUL" == done["state"]
 

@@ -166,7 +166,7 @@ async def test_reader(server: Program) -> None:
     """
     kinds = ("devices", "commands", "results", "subscriptions")
     async with Client(server.url, server.token) as api:
-        reading = [f"{kind}:read" for kind in kinds]
+        reading: list[Any] = [f"{kind}:read" for kind in kinds]
         token = await api.tokens.create("reader", reading)
     code, findings = await asyncio.to_thread(diagnose, server, token=token["token"])
 

@@ -9,10 +9,11 @@ import aiohttp
 from aiohttp import web
 
 from pushserver.client import Client
+from pushserver.client.types import CommandInput
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.program import Program
 
-LOAD_USERS = {"endpoint": "load_objects", "body": {"object": "users"}}
+LOAD_USERS: CommandInput = {"endpoint": "load_objects", "body": {"object": "users"}}
 COMMANDS = 20
 SETTINGS = {
     "webhook_allow_http": "true",

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from pushserver.client import Client, iter_items
+from pushserver.client.types import CommandInput, CommandState
 from pushserver.simulate import (
     FleetPlan,
     Journal,
@@ -32,7 +33,7 @@ class FleetRun:
     openings: dict[str, int]
 
 
-def command_for(number: int) -> dict[str, Any]:
+def command_for(number: int) -> CommandInput:
     """Return a command whose answer is nobody else's."""
     if number % 10 == 0:
         actions = [{"action": "door", "parameters": f"door={number}"}]
@@ -66,10 +67,16 @@ async def run_fleet(program: Program, commands: int) -> FleetRun:
         running = asyncio.create_task(fleet.run(stop))
         for place, each in enumerate(plan.ids):
             mine = range(place, commands, DEVICES)
-            options = {"expiresIn": 600, "responseTimeout": 8, "maxAttempts": 50}
-            await api.commands.enqueue_many(
-                str(each), [{**command_for(n), **options} for n in mine]
-            )
+            orders: list[CommandInput] = [
+                {
+                    **command_for(n),
+                    "expiresIn": 600,
+                    "responseTimeout": 8,
+                    "maxAttempts": 50,
+                }
+                for n in mine
+            ]
+            await api.commands.enqueue_many(str(each), orders)
         await _all_over(api, commands)
         stop.set()
         await running
@@ -81,7 +88,7 @@ async def run_fleet(program: Program, commands: int) -> FleetRun:
 
 async def _all_over(api: Client, commands: int) -> None:
     async with asyncio.timeout(60 + commands / 10):
-        live = ["PENDING", "SENT", "DELIVERED"]
+        live: list[CommandState] = ["PENDING", "SENT", "DELIVERED"]
         while page := (await api.commands.list(state=live, limit=1))["items"]:
             await api.commands.get(page[0]["id"], wait=30)
 

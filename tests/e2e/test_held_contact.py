@@ -5,11 +5,12 @@ import asyncio
 import aiohttp
 
 from pushserver.client import Client
+from pushserver.client.types import CommandInput
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.program import Program
 
 ME, AWAY = str(DEVICE), str(DEVICE + 1)
-LOAD_USERS = {"endpoint": "load_objects", "body": {"object": "users"}}
+LOAD_USERS: CommandInput = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 
 async def test_no_warning_while_held(

@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import suppress
 from functools import partial
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import attrs
@@ -16,6 +16,9 @@ from pushserver.client import Client, ClientError, iter_items
 from pushserver.simulate import ReceivedCommand, SimulatedDevice
 from tests.e2e.conftest import MakeDevice
 from tests.program import Program
+
+if TYPE_CHECKING:
+    from pushserver.client.types import CommandInput
 
 DEVICES = range(101, 109)
 AWAY = (aiohttp.ClientError, OSError, TimeoutError)
@@ -34,7 +37,7 @@ class Acknowledged:
         """Enqueue without end; every second command may go out once only."""
         while True:
             number = next(self.numbers)
-            command = {
+            command: CommandInput = {
                 "endpoint": "message_to_screen",
                 "body": {"message": "x", "n": number},
                 "delivery": "atMostOnce" if number % 2 else "atLeastOnce",
@@ -62,7 +65,7 @@ async def traffic(
     program: Program, promises: Acknowledged, make: MakeDevice, rng: Random
 ) -> None:
     """Let programs and devices loose, and kill the server in the middle."""
-    async with Client(program.url, program.token) as api:
+    async with Client(program.url, program.token, retry_for=0) as api:
         devices = [make(program, each, no_uuid=each % 2 == 0) for each in DEVICES]
         tasks = [asyncio.create_task(promises.program(api, rng)) for _ in range(4)]
         tasks += [asyncio.create_task(promises.device(each)) for each in devices]

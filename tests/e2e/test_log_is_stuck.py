@@ -104,7 +104,7 @@ async def test_nobody_notices(program: Program, open_log: OpenLog) -> None:
                     assert 401 == answer.status
                 async with session.get(url + "/healthz") as answer:
                     assert b"ok\n" == await answer.read()
-            async with Client(url, program.token) as api:
+            async with Client(url, program.token, retry_for=0) as api:
                 await api.devices.put("60")
                 command = await api.commands.enqueue("60", {"endpoint": "x"})
                 assert "PENDING" == command["state"]

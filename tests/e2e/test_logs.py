@@ -8,6 +8,7 @@ import pytest
 from yarl import URL
 
 from pushserver.client import ApiError, Client
+from pushserver.client.types import CommandInput
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.raw_connection import connect
 from tests.program import Program
@@ -15,7 +16,7 @@ from tests.program import Program
 ME = str(DEVICE)
 #: None of these may be in a log, whatever goes wrong with the request it came in.
 SECRETS = ("Walter", "4711-pin", "secret-of-metadata", "query-of-somebody", "photo-of")
-COMMAND = {
+COMMAND: CommandInput = {
     "endpoint": "create_objects",
     "body": {"object": "users", "values": [{"name": "Walter", "pin": "4711-pin"}]},
     "queryString": "q=query-of-somebody",

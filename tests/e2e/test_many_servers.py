@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from pushserver.client import Client, RequestPreferences
+from pushserver.client import Client
 from pushserver.simulate import ReceivedCommand, SimulatedDevice
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.test_device_life import LOAD_USERS, held
@@ -23,6 +24,9 @@ from tests.e2e.test_workers import listening
 from tests.e2e.traffic import Traffic, check_promises
 from tests.program import Program
 from tests.web.local_server import wait_until
+
+if TYPE_CHECKING:
+    from pushserver.client.types import CommandInput
 
 pytestmark = pytest.mark.only_on("postgres")
 ME = str(DEVICE)
@@ -88,7 +92,7 @@ async def test_sixty_four_pollers(program: Program, commands: int) -> None:
     program.start(workers=4)
     await listening(program, 4)
     numbers = range(commands)
-    orders = [
+    orders: list[CommandInput] = [
         {
             "endpoint": "message_to_screen",
             "body": {"message": "x", "n": n, "last": n == commands - 1},
@@ -152,9 +156,7 @@ async def test_held_poll(servers_of: MakeServers, device_of: MakeDevice) -> None
         for _ in range(5):
             poll = asyncio.create_task(device_of(first).poll_command())
             await held(here, 1)
-            enqueue = there.commands.enqueue(
-                ME, LOAD_USERS, RequestPreferences(wait=60)
-            )
+            enqueue = there.commands.enqueue(ME, LOAD_USERS, wait=60)
             waiting = asyncio.create_task(enqueue)
             async with asyncio.timeout(20):
                 await device_of(first).execute_and_post(await poll)
@@ -224,7 +226,7 @@ async def test_leader_killed(servers_of: MakeServers) -> None:
                 if not ids:
                     await api.subscriptions.create(url, ["command.status"])
                 for _ in range(5):
-                    command = {**LOAD_USERS, "expiresIn": 0.5}
+                    command: CommandInput = {**LOAD_USERS, "expiresIn": 0.5}
                     ids.append((await api.commands.enqueue(ME, command))["id"])
                 await wait_until(
                     lambda: all(received.get(i) == "EXPIRED" for i in ids), within=60

@@ -91,7 +91,7 @@ async def test_strangers_take_them_all(
         device = device_of(server, DEVICE)
         # A kept-alive connection may be one of those that close: one tries anew.
         with suppress(Unreachable, aiohttp.ClientError):
-            async with Client(server.url, server.token) as program:
+            async with Client(server.url, server.token, retry_for=0) as program:
                 door = await program.commands.enqueue(str(DEVICE), OPEN_DOOR)
                 await device.execute_and_post(await device.poll_command())
                 found = await program.commands.get(door["id"])

@@ -1,17 +1,21 @@
 """Restarted in each state: everything is as it was."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 
-from pushserver.client import Client, RequestPreferences
+from pushserver.client import Client
+from pushserver.client.types import CommandInput
 from pushserver.simulate import ExecutionResult, SimulatedDevice
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR
 from tests.program import Program
 from tests.web.local_server import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HASTY = {"response_timeout": 1, "grace": 0.1}
 
@@ -20,7 +24,7 @@ async def every_state(program: Program, api: Client, make: MakeDevice) -> list[s
     """Bring one command into each state, each at a device of its own."""
     ids: list[str] = []
 
-    async def add(command: dict[str, Any]) -> SimulatedDevice:
+    async def add(command: CommandInput) -> SimulatedDevice:
         device_id = DEVICE + len(ids)
         ids.append((await api.commands.enqueue(str(device_id), command))["id"])
         return make(program, device_id)
@@ -107,7 +111,7 @@ async def test_life_goes_on(program: Program, device_of: MakeDevice) -> None:
         device.http = attrs.evolve(device.http, key=key)
         assert "execute_actions" == (await device.poll_command()).endpoint
     async with Client(program.url, token) as api:
-        device_now = await api.devices.get("7")
+        device_now: Mapping[str, Any] = await api.devices.get("7")
 
     names = ("name", "tags", "hold", "keyed", "keyEnforced")
     assert ["x", {"a": "b"}, 2, True, True] == [device_now[name] for name in names]
@@ -117,14 +121,14 @@ async def test_idempotency_over_a_restart(program: Program) -> None:
     """
     A program that asks again after the server was killed gets the same answer.
     """
-    once = RequestPreferences(idempotency_key="k1")
+    once = "k1"
     program.start()
     async with Client(program.url, program.token) as api:
-        first = await api.commands.enqueue("1", OPEN_DOOR, once)
+        first = await api.commands.enqueue("1", OPEN_DOOR, idempotency_key=once)
     program.kill()
     program.start()
     async with Client(program.url, program.token) as api:
-        again = await api.commands.enqueue("1", OPEN_DOOR, once)
+        again = await api.commands.enqueue("1", OPEN_DOOR, idempotency_key=once)
         commands = (await api.commands.list())["items"]
 
     assert first == again

@@ -9,12 +9,13 @@ import pytest
 
 from pushserver.cli import main
 from pushserver.client import Client
+from pushserver.client.types import CommandInput
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR
 from tests.program import Program
 from tests.web.local_server import wait_until
 
-DOOR = {**OPEN_DOOR, "expiresIn": 3600}
+DOOR: CommandInput = {**OPEN_DOOR, "expiresIn": 3600}
 
 
 async def test_restored(

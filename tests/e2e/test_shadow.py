@@ -5,7 +5,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from aiohttp import web
@@ -16,7 +16,7 @@ from pushserver.simulate import FleetPlan, Journal, SimulatedFleet, parse_quirk_
 from tests.program import Program
 from tests.web.local_server import wait_until
 
-NOTIFY = "deviceDesiredPropertiesModifyStatusChanged"
+NOTIFY: Final = "deviceDesiredPropertiesModifyStatusChanged"
 DESIRED: Json = {
     "general": {"language": "en_US", "beep_sound_enabled": False},
     "alarm": {"siren_enabled": True},

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from pushserver.client import Client, RequestPreferences, iter_items
+from pushserver.client import Client, iter_items
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.raw_connection import connect
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR, held
@@ -42,9 +42,7 @@ async def test_waiting_programs(server: Program, api: Client) -> None:
     """
     Programs that wait for an outcome are answered with how it stands.
     """
-    enqueue = asyncio.create_task(
-        api.commands.enqueue(ME, LOAD_USERS, RequestPreferences(wait=60))
-    )
+    enqueue = asyncio.create_task(api.commands.enqueue(ME, LOAD_USERS, wait=60))
     results = asyncio.create_task(api.results.list(wait=60))
 
     async def enqueued() -> bool:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from itertools import groupby
+from typing import Any
 
 import attrs
 import msgspec
@@ -27,7 +28,7 @@ USER = {"object": "users", "values": [{"id": 77, "name": "Ada"}]}
 DOOR = {"actions": [{"action": "door", "parameters": "door=1"}]}
 USERS = {"object": "users"}
 #: The second step is atMostOnce.
-STEPS = [
+STEPS: list[Any] = [
     {
         "endpoint": "create_or_modify_objects",
         "resource": "user",

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import pytest
@@ -17,8 +17,15 @@ from pushserver.client import Client, ClientError, Json, iter_items
 from pushserver.simulate import FleetPlan, Journal, Quirks, SimulatedFleet
 from tests.program import Program
 
-AGAIN = {"delivery": "atLeastOnce", "responseTimeout": 5, "maxAttempts": 50}
-PHASES = {
+if TYPE_CHECKING:
+    from pushserver.client.types import PhasesInput
+
+AGAIN: dict[str, Any] = {
+    "delivery": "atLeastOnce",
+    "responseTimeout": 5,
+    "maxAttempts": 50,
+}
+PHASES: Json = {
     "download": [{"endpoint": "firmware_load", "body": {"version": "2.0"}, **AGAIN}],
     # Never handed out twice: what a kill swallows is for the last step to find out.
     "apply": [{"endpoint": "firmware_install", "responseTimeout": 3}],
@@ -221,8 +228,12 @@ async def subscribe(api: Client, receiver: UpgradeReceiver) -> None:
 
 async def make(api: Client, devices: int) -> Json:
     """Make the upgrade of all devices."""
-    policy = {"concurrency": devices // 4, "applyTimeout": 20, "expiresIn": 10}
-    return await api.upgrades.create({"all": True}, "2.0", PHASES, policy=policy)
+    return await api.upgrades.create(
+        {"all": True},
+        "2.0",
+        cast("PhasesInput", PHASES),
+        policy={"concurrency": devices // 4, "applyTimeout": 20, "expiresIn": 10},
+    )
 
 
 async def ask_until(ask: Callable[[], Any], good: Callable[[Json], bool]) -> Json:

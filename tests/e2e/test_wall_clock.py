@@ -1,10 +1,11 @@
 """A wall clock that is wrong, under the real program: no door opens late, or twice."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pushserver.client import Client, RequestPreferences
+from pushserver.client import Client
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR
 from tests.e2e.wall_clock import WallClock, needs_compiler, seconds_after
@@ -12,10 +13,13 @@ from tests.program import Program
 from tests.storage.machine import move_database_clock, own_database_clock
 from tests.web.local_server import wait_until
 
+if TYPE_CHECKING:
+    from pushserver.client.types import CommandInput
+
 HOUR = 3600
 YEAR = 8760 * HOUR
 SETTINGS = {"workers": 1, "retention": 90}
-ONCE = RequestPreferences(idempotency_key="once")
+ONCE = "once"
 
 
 @pytest.fixture(name="wall")
@@ -62,18 +66,18 @@ async def test_a_wrong_clock(
     what is new is called as the wall says.
     """
     program.start(**SETTINGS)
-    door = {**OPEN_DOOR, "expiresIn": 1}
+    door: CommandInput = {**OPEN_DOOR, "expiresIn": 1}
     async with Client(program.url, program.token) as api:
         device = device_of(program, DEVICE)
         first = await api.commands.enqueue(str(DEVICE), LOAD_USERS)
         await device.execute_and_post(await device.poll_command())
-        late = await api.commands.enqueue(str(DEVICE), door, ONCE)
+        late = await api.commands.enqueue(str(DEVICE), door, idempotency_key=ONCE)
     await jump(program, wall, seconds, restart=restart)
 
     async with Client(program.url, program.token) as api:
         device = device_of(program, DEVICE)
         ended = await api.commands.get(late["id"], wait=10)
-        again = await api.commands.enqueue(str(DEVICE), door, ONCE)
+        again = await api.commands.enqueue(str(DEVICE), door, idempotency_key=ONCE)
         new = await api.commands.enqueue(str(DEVICE), LOAD_USERS)
         assert ("EXPIRED", False) == (ended["state"], "sentAt" in ended)
         assert late["id"] == again["id"]
@@ -106,12 +110,12 @@ async def test_database_clock(program: Program, seconds: int) -> None:
     """Where several servers share a database, its clock is the one that may jump."""
     with own_database_clock(program.database):
         program.start(**{**SETTINGS, "workers": 2})
-        door = {**OPEN_DOOR, "expiresIn": 1}
+        door: CommandInput = {**OPEN_DOOR, "expiresIn": 1}
         async with Client(program.url, program.token) as api:
-            late = await api.commands.enqueue(str(DEVICE), door, ONCE)
+            late = await api.commands.enqueue(str(DEVICE), door, idempotency_key=ONCE)
             move_database_clock(program.database, seconds)
             ended = await api.commands.get(late["id"], wait=10)
-            again = await api.commands.enqueue(str(DEVICE), door, ONCE)
+            again = await api.commands.enqueue(str(DEVICE), door, idempotency_key=ONCE)
 
             async def called_so() -> bool:
                 new = await api.commands.enqueue(str(DEVICE), LOAD_USERS)

@@ -5,18 +5,21 @@ from typing import Any
 
 import pytest
 
-from pushserver.client import Client, Json
+from pushserver.client import Client
+from pushserver.client.types import CommandInput
 from pushserver.simulate import ResultFormat, SimulatedDevice
 from tests.simulate.conftest import MakeDevice
 
-USERS = {"endpoint": "load_objects", "body": {"object": "users"}}
-DOOR = {
+USERS: CommandInput = {"endpoint": "load_objects", "body": {"object": "users"}}
+DOOR: CommandInput = {
     "endpoint": "execute_actions",
     "body": {"actions": [{"action": "door", "parameters": "door=1"}]},
 }
 
 
-async def ordered(api: Client, device: SimulatedDevice, command: Json = USERS) -> str:
+async def ordered(
+    api: Client, device: SimulatedDevice, command: CommandInput = USERS
+) -> str:
     """Enqueue *command* for *device*; return its id."""
     enqueued = await api.commands.enqueue(str(device.device_id), command)
     return str(enqueued["id"])

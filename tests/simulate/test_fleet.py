@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from pushserver.client import Client
+from pushserver.client.types import CommandInput
 from pushserver.simulate import (
     FleetPlan,
     Journal,
@@ -32,7 +33,7 @@ def plan_for(server: Program, **fields: Any) -> FleetPlan:
     return FleetPlan(server=server.url, **{**usual, **fields})
 
 
-def user(number: int) -> dict[str, Any]:
+def user(number: int) -> CommandInput:
     """Return a command whose answer nobody else has."""
     values = [{"id": number, "name": f"User {number}"}]
     body = {"object": "users", "values": values}

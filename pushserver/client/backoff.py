@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import attrs
 
-from pushserver.client import ApiError, Unreachable
+from pushserver.client.errors import ApiError, Unreachable
 
 T = TypeVar("T")
 

@@ -1,0 +1,88 @@
+"""Reads events as they happen."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Unpack, cast
+
+import attrs
+
+from pushserver.client.backoff import Backoff
+from pushserver.client.errors import ApiError, Unreachable
+from pushserver.client.event_stream import EventStream, StreamMessage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pushserver.client.transport import Transport
+    from pushserver.client.types import StreamEvent, StreamEventsQuery
+
+_MISSED = "missed"
+
+
+@attrs.frozen
+class EventCalls:
+    """Read events as they happen: `async for event in client.events():`."""
+
+    _api: Transport
+
+    async def follow(
+        self, *, last_event_id: str | None = None, **query: Unpack[StreamEventsQuery]
+    ) -> AsyncIterator[StreamEvent]:
+        """
+        Yield events without end: those after *last_event_id*, or from now on.
+
+        To go on later, store the `id` of an event when you have done your work on it.
+        It goes on where it was while the server restarts. Of a reader that was too slow
+        or away for too long the server leaves events out, and says so with one whose
+        `type` is `missed`.
+
+        Raises:
+            ApiError: the server refuses, and would do so again.
+            Unreachable: the server is away from the start.
+        """
+        backoff, was_there = Backoff(), False
+        while True:
+            try:
+                async with self.stream(last_event_id=last_event_id, **query) as stream:
+                    was_there = True
+                    backoff.reset()
+                    async for message in stream:
+                        last_event_id = stream.last_event_id
+                        yield _to_event(message)
+            except (Unreachable, ApiError) as error:
+                if not was_there:
+                    raise
+                last_event_id = stream.last_event_id
+                await backoff.wait(error)
+
+    def __call__(
+        self, *, last_event_id: str | None = None, **query: Unpack[StreamEventsQuery]
+    ) -> AsyncIterator[StreamEvent]:
+        """Do as `follow` does."""
+        return self.follow(last_event_id=last_event_id, **query)
+
+    @asynccontextmanager
+    async def stream(
+        self, *, last_event_id: str | None = None, **filters: Any
+    ) -> AsyncIterator[EventStream]:
+        """
+        Open one stream of the events after *last_event_id*, or from now on.
+
+        Raises:
+            ApiError: the server refuses.
+            Unreachable: the server cannot be reached.
+        """
+        headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+        async with self._api.open_stream(
+            "events", params=filters, headers=headers
+        ) as response:
+            chunks = response.content.iter_any()
+            yield EventStream(self._api.server, chunks, last_event_id)
+
+
+def _to_event(message: StreamMessage) -> StreamEvent:
+    """Return a message as an event with its id."""
+    id_ = {} if message.id is None else {"id": message.id}
+    type_ = {"type": _MISSED} if message.type == _MISSED else {}
+    return cast("StreamEvent", {**id_, **type_, **message.data})
