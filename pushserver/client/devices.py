@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
+from pushserver.client.open_stream import OpenStream
 from pushserver.client.pages import iter_items
 from pushserver.client.transport import Transport, translate_network_errors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+
+    import aiohttp
 
     from pushserver.client.types import (
         Command,
@@ -96,7 +99,7 @@ class DeviceCalls:
             *("devices", "keys"),
             body={"targets": targets, **options},
             headers={"Accept": CSV},
-            idempotency_key=idempotency_key,
+            idempotency_key=self._api.key(idempotency_key),
             wait=IMPORT_WAIT,
         )
         return answer.content
@@ -123,13 +126,16 @@ class DeviceCalls:
         self, content_type: str = NDJSON, **query: Unpack[ExportDevicesQuery]
     ) -> AsyncIterator[bytes]:
         """Return what is set of all devices as NDJSON or CSV, piece by piece."""
-        headers = {"Accept": content_type}
-        async with self._api.open_stream(
-            "devices", "export", params=query, headers=headers
-        ) as response:
+        options = {"params": query, "headers": {"Accept": content_type}}
+        path = ("devices", "export")
+        async with OpenStream(self._api, path, _chunks, options) as chunks:
             with translate_network_errors(self._api.server):
-                async for chunk in response.content.iter_any():
+                async for chunk in chunks:
                     yield chunk
+
+
+def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    return response.content.iter_any()
 
 
 @attrs.frozen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import attrs
@@ -10,9 +9,12 @@ import attrs
 from pushserver.client.backoff import Backoff
 from pushserver.client.errors import ApiError, Unreachable
 from pushserver.client.event_stream import EventStream, StreamMessage
+from pushserver.client.open_stream import OpenStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import aiohttp
 
     from pushserver.client.transport import Transport
     from pushserver.client.types import StreamEvent, StreamEventsQuery
@@ -50,6 +52,7 @@ class EventCalls:
                     async for message in stream:
                         last_event_id = stream.last_event_id
                         yield _to_event(message)
+                raise Unreachable(f"{self._api.server} ended the stream.")
             except (Unreachable, ApiError) as error:
                 if not was_there:
                     raise
@@ -62,23 +65,26 @@ class EventCalls:
         """Do as `follow` does."""
         return self.follow(last_event_id=last_event_id, **query)
 
-    @asynccontextmanager
-    async def stream(
+    def stream(
         self, *, last_event_id: str | None = None, **filters: Any
-    ) -> AsyncIterator[EventStream]:
+    ) -> OpenStream[EventStream]:
         """
         Open one stream of the events after *last_event_id*, or from now on.
+
+        It is an `async with` block.
 
         Raises:
             ApiError: the server refuses.
             Unreachable: the server cannot be reached.
         """
-        headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-        async with self._api.open_stream(
-            "events", params=filters, headers=headers
-        ) as response:
+
+        def read(response: aiohttp.ClientResponse) -> EventStream:
             chunks = response.content.iter_any()
-            yield EventStream(self._api.server, chunks, last_event_id)
+            return EventStream(self._api.server, chunks, last_event_id)
+
+        headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+        options = {"params": filters, "headers": headers}
+        return OpenStream(self._api, ("events",), read, options)
 
 
 def _to_event(message: StreamMessage) -> StreamEvent:

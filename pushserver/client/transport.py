@@ -1,10 +1,9 @@
 """Sends the client's requests over one HTTP session."""
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from http import HTTPStatus
 from io import BytesIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -73,16 +72,14 @@ class Transport:
         idempotency_key: str | None = None,
         **options: Any,
     ) -> Any:
-        """
-        Do as `call` does, for what makes something.
+        """Do as `call` does, for what makes something: that always has a key."""
+        key = self.key(idempotency_key)
+        return await self.call(method, *path, idempotency_key=key, **options)
 
-        Without a key it gets one of its own, under which it may be sent again.
-        """
-        if idempotency_key is None and self.retry_for:
-            idempotency_key = os.urandom(16).hex()
-        return await self.call(
-            method, *path, idempotency_key=idempotency_key, **options
-        )
+    def key(self, given: str | None) -> str | None:
+        """Return *given*, or else a new key, under which a call may be sent again."""
+        new = os.urandom(16).hex() if self.retry_for else None
+        return given if given is not None else new
 
     async def request(
         self,
@@ -106,7 +103,7 @@ class Transport:
             options["content"] = msgspec.json.encode(body)
         if idempotency_key:
             headers = {**headers, "Idempotency-Key": idempotency_key}
-        url_path = BASE + _join(path)
+        url_path = api_path(path)
         send = partial(self.send, method, url_path, headers=headers, **options)
         may_come_twice = method == "GET" or idempotency_key is not None
         return await (self._resend(send) if may_come_twice else self._resend.once(send))
@@ -169,29 +166,6 @@ class Transport:
             **options,
         )
 
-    @asynccontextmanager
-    async def open_stream(
-        self, *path: str, **options: Any
-    ) -> "AsyncIterator[aiohttp.ClientResponse]":
-        """
-        Open an answer that is read as it comes.
-
-        Raises:
-            ApiError: the server refuses.
-            Unreachable: the server cannot be reached.
-        """
-        url_path = BASE + _join(path)
-        with translate_network_errors(self.server):
-            response = await self.start_request("GET", url_path, **options)
-        async with response:
-            if response.status != HTTPStatus.OK:
-                with translate_network_errors(self.server):
-                    content = await response.read()
-                ApiResponse(
-                    response.status, response.headers.copy(), content
-                ).raise_for_status()
-            yield response
-
 
 @contextmanager
 def translate_network_errors(server: str) -> Iterator[None]:
@@ -217,9 +191,9 @@ def translate_network_errors(server: str) -> Iterator[None]:
         ) from error
 
 
-def _join(path: Sequence[str]) -> str:
+def api_path(path: Sequence[str]) -> str:
     """Return a path of the API; the server judges what its segments name."""
-    return "".join(f"/{quote(str(segment), safe='')}" for segment in path)
+    return BASE + "".join(f"/{quote(str(segment), safe='')}" for segment in path)
 
 
 def _query_pairs(params: QueryParams) -> list[tuple[str, str]]:

@@ -33,6 +33,22 @@ async def test_a_door_is_opened_once(shared: Program, device_id: str) -> None:
     assert 1 == len({_KEY.findall(call)[0] for call in proxy.calls})
 
 
+async def test_keys_are_not_lost(shared: Program, device_id: str) -> None:
+    """
+    Keys for many devices, whose answer is no JSON, are the ones that were made first.
+    """
+    async with (
+        LosingProxy(shared.url, losses=1).listening() as proxy,
+        Client(shared.url, shared.token) as direct,
+        Client(proxy.url, shared.token) as client,
+    ):
+        await direct.devices.put(device_id)
+        table = await client.devices.create_keys({"deviceIds": [device_id]})
+
+    assert device_id in table.decode()
+    assert 1 == len({_KEY.findall(call)[0] for call in proxy.calls})
+
+
 async def test_every_call_has_a_key_of_its_own(shared: Program, device_id: str) -> None:
     """
     Two calls that say the same are two commands.

@@ -6,7 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from pushserver.client import ApiError, Client, Unreachable, WaitTimeout
+from pushserver.client import ApiError, Client, Unreachable, WaitTimeout, backoff
+from pushserver.client.waiting import wait_until
 from tests.client.conftest import answer_one
 from tests.program import Program
 
@@ -28,6 +29,23 @@ async def test_over_a_restart(program: Program, http: aiohttp.ClientSession) -> 
 
         assert "SUCCESSFUL" == (await waiting)["state"]
     program.stop()
+
+
+async def test_while_the_server_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Once the first answer was there, a server that is away is asked again.
+    """
+    monkeypatch.setattr(backoff, "INITIAL_BACKOFF", 0.001)
+    answers: list[int | Exception]
+    answers = [0, Unreachable("No answer."), ApiError(503, {}), 1]
+
+    async def fetch(_: int) -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert 1 == await wait_until(bool, fetch, hold=20, timeout=None)
 
 
 async def test_in_vain(shared: Program, device_id: str) -> None:

@@ -57,6 +57,7 @@ class Client(BlockingCalls):
 
     def open(self) -> Self:
         """Start the session, with a thread of its own; `close` ends both."""
+        self.close()
         self._thread = thread = LoopThread()
         client: asynchronous.Client = self._calls
         # Also when it is forgotten, or the program ends.
