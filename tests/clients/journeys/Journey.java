@@ -56,7 +56,7 @@ public class Journey {
         String cursor = null;
         do {
             Commands page = api.listCommandsOfDevice(device, null, null, null, null, null,
-                    null, null, null, 3, cursor);
+                    null, null, null, null, 3, cursor);
             page.getItems().forEach(each -> seen.add(each.getId()));
             cursor = page.getNextCursor();
         } while (cursor != null);
@@ -77,19 +77,21 @@ public class Journey {
         TargetsInput targets = new TargetsInput().deviceIds(List.of(device));
         OperationsApi operations = new OperationsApi(client);
         Operation operation = operations.beginOperation(
-                new OperationInput().deviceId(device).steps(steps), null);
-        check(operations.getOperation(operation.getId()).getSteps().size() == 1, "operation");
+                new OperationInput().deviceId(device).steps(steps), null, null);
+        check(operations.getOperation(operation.getId(), null).getSteps().size() == 1, "operation");
         TasksApi tasks = new TasksApi(client);
         Task task = tasks.makeTask(
-                new TaskInput().targets(targets).steps(steps).stopAfterFailures("5%"), null);
-        check(tasks.getTask(task.getId()).getDevices() == 1, "task");
+                new TaskInput().targets(targets).steps(steps).stopAfterFailures("5%"),
+                null, null);
+        check(tasks.getTask(task.getId(), null).getDevices() == 1, "task");
         VerifyInput verify = new VerifyInput()
                 .command(new StepInput().endpoint("system_information"))
                 .versionPointer("/version");
         PhasesInput phases = new PhasesInput().download(steps).apply(steps).verify(verify);
         UpgradesApi upgrades = new UpgradesApi(client);
         Upgrade upgrade = upgrades.makeUpgrade(
-                new UpgradeInput().targets(targets).targetVersion("5.15.2").phases(phases), null);
+                new UpgradeInput().targets(targets).targetVersion("5.15.2").phases(phases),
+                null, null);
         DeviceUpgrade part = upgrades
                 .listDevicesOfUpgrade(upgrade.getId(), null, null, null, null).getItems().get(0);
         check(part.getDeviceId().equals(device), "upgrade");
@@ -104,7 +106,7 @@ public class Journey {
         SubscriptionsApi api = new SubscriptionsApi(client);
         Subscription made = api.makeSubscription(new SubscriptionInput()
                 .url("https://receiver.example/events")
-                .events(List.of(EventName.EVENT_NAME_COMMAND_STATUS)), null);
+                .events(List.of(EventSelector.EVENT_SELECTOR_COMMAND_STATUS)), null);
         check(made.getSecret() != null, "secret");
         Subscription changed = api.changeSubscription(
                 made.getId(), new SubscriptionPatch().tags(Map.of("site", List.of("north"))));

@@ -85,7 +85,7 @@ func fleet(ctx context.Context, client *pushserver.APIClient, device string) {
 // subscriptions subscribes, changes the subscription, and unsubscribes.
 func subscriptions(ctx context.Context, client *pushserver.APIClient) {
 	api := client.SubscriptionsAPI
-	events := []pushserver.EventName{pushserver.EVENT_NAME_COMMAND_STATUS}
+	events := []pushserver.EventSelector{pushserver.EVENT_SELECTOR_COMMAND_STATUS}
 	order := *pushserver.NewSubscriptionInput("https://receiver.example/events", events)
 	made := must(api.MakeSubscription(ctx).SubscriptionInput(order).Execute())
 	check(made.GetSecret() != "", "secret")
