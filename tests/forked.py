@@ -18,7 +18,7 @@ from pathlib import Path
 import attrs
 
 #: What a server imports by the time that it listens.
-_IMPORTS = [
+IMPORTS = [
     "pushserver.app",
     "pushserver.cli.serve",
     "pushserver.client",
@@ -73,7 +73,7 @@ def fork_program(environ: Mapping[str, str], log: Path) -> ForkedProcess:
 def _fork_server() -> ForkServerContext:
     """Start what forks: a process without threads, so that nothing is held half-way."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_IMPORTS)
+    context.set_forkserver_preload(IMPORTS)
     # It looks for modules where it starts.
     with chdir(_ROOT):
         forkserver.ensure_running()
