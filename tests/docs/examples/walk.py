@@ -29,6 +29,7 @@ _ALONE = re.compile(r"pushserver migrate-store\b|--restored\b")
 _CODES = (
     (r"(tasks|upgrades) make.*--follow", {0, 1}, "a device failed, or never came"),
     (r"upgrades follow", {0, 1}, "a device failed"),
+    (r"pushserver (--json )?doctor", {0, 1}, "simulated devices are odd at random"),
 )
 #: Commands that show how far a thing is, as often as somebody looks.
 _SHOWS = re.compile(r"pushserver \w+ show\b")
