@@ -129,9 +129,18 @@ class Program:
 
     def wait(self) -> int:
         """Wait until it ends by itself, and return its exit code."""
-        process, self._process = self._process, None
-        assert process is not None
-        return process.wait(60)
+        assert self._process is not None
+        code = self._process.wait(60)
+        self._process = None
+        return code
+
+    def run(self, **settings: object) -> int:
+        """Start it, and return the exit code with which it ends by itself."""
+        self._process = self._launch(**settings)
+        try:
+            return self.wait()
+        finally:
+            self.kill()
 
     def kill(self) -> int:
         """Kill it (SIGKILL), as a failing machine would."""
@@ -148,4 +157,4 @@ class Program:
         if process is None:
             return 0
         process.send_signal(number)
-        return process.wait(15)
+        return process.wait(60)

@@ -144,7 +144,7 @@ async def test_a_server_goes_on(path: Path, database: str, clock: ManualClock) -
 def refused_start(program: Program) -> str:
     """Return the one line with which the program refuses to start."""
     before = len(program.log.read_text().splitlines())
-    assert 1 == program.spawn().wait(60)
+    assert 1 == program.run()
     (line,) = program.log.read_text().splitlines()[before:]
     return line
 

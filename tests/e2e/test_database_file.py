@@ -191,7 +191,7 @@ def test_another_name(server: Program, link: Callable[[Path, Path], None]) -> No
     """
     other = linked(server, link)
 
-    assert "in use by another" in refused(other.spawn(), other)
+    assert "in use by another" in refused(other)
     assert 0 == server.stop()
 
 
@@ -227,7 +227,7 @@ def test_two_names(program: Program) -> None:
     program.log.unlink()
     other = linked(program, Path.hardlink_to)
 
-    assert "2 names" in refused(program.spawn(), program)
+    assert "2 names" in refused(program)
     other.file.unlink()
     program.start()
 
@@ -262,7 +262,7 @@ async def test_cut_to_nothing(program: Program) -> None:
     latest = beside(program.file, "-wal")
     size = latest.stat().st_size
 
-    assert "it is empty, but was not" in refused(program.spawn(), program)
+    assert "it is empty, but was not" in refused(program)
     assert size == latest.stat().st_size
 
 

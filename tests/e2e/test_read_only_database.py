@@ -51,7 +51,7 @@ def test_start(program: Program) -> None:
     Over a database that takes no writes, no server starts.
     """
     with read_only(program.database):
-        line = refused(program.spawn(), program)
+        line = refused(program)
 
     assert "read-only" in line
 

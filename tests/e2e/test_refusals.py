@@ -8,7 +8,6 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 
@@ -19,17 +18,9 @@ from tests.web.local_server import wait_until
 pytestmark = pytest.mark.only_on("sqlite")
 
 
-#: Seconds in which a program refuses: it takes one, or ten where it waits for somebody;
-#: the rest is for a machine that is busy with other tests.
-PATIENCE = 60
-
-
-def refused(process: Popen[bytes], program: Program, code: int = 1) -> str:
-    """Wait for the program to refuse; return its one line."""
-    try:
-        assert code == process.wait(PATIENCE)
-    finally:
-        process.kill()
+def refused(program: Program, code: int = 1, /, **settings: object) -> str:
+    """Start the program, which refuses; return its one line."""
+    assert code == program.run(**settings)
     (line,) = program.log.read_text().splitlines()
     return line
 
@@ -42,7 +33,7 @@ def test_second_server(program: Program) -> None:
     first.start()
     program.log.rename(program.folder / "first.log")
 
-    line = refused(program.spawn(), program)
+    line = refused(program)
 
     assert "in use" in line
     assert str(program.file) in line
@@ -55,7 +46,7 @@ def test_few_files(program: Program) -> None:
     """
     program.wrapper = ("sh", "-c", 'ulimit -n 24; exec "$@"', "sh")
 
-    assert "At most 24 files" in refused(program.spawn(), program)
+    assert "At most 24 files" in refused(program)
 
 
 def test_as_many_files_as_it_needs(program: Program) -> None:
@@ -73,7 +64,7 @@ def test_beyond_loopback(program: Program, host: str) -> None:
     """
     Reachable by others without a word on keys: refused before anything is opened.
     """
-    line = refused(program.spawn(host=host), program)
+    line = refused(program, host=host)
 
     assert "DEVICE_KEYS" in line
     assert not program.file.exists()
@@ -97,7 +88,7 @@ def test_port_in_use(program: Program) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        line = refused(program.spawn(port=port), program)
+        line = refused(program, port=port)
 
     assert str(port) in line
 
@@ -126,7 +117,7 @@ def test_settings(program: Program, settings: dict[str, object]) -> None:
     """
     A setting that makes no sense is refused in one line.
     """
-    line = refused(program.spawn(**settings), program)
+    line = refused(program, **settings)
 
     assert line
     assert "Traceback" not in line
@@ -138,7 +129,7 @@ def test_not_a_database(program: Program) -> None:
     """
     program.file.write_bytes(b"certainly no database" * 1000)
 
-    line = refused(program.spawn(), program)
+    line = refused(program)
 
     assert str(program.file) in line
     assert b"certainly no database" * 1000 == program.file.read_bytes()
@@ -151,7 +142,7 @@ def test_later_release(program: Program) -> None:
     with closing(sqlite3.connect(program.file)) as connection:
         connection.execute("PRAGMA user_version = 999")
 
-    assert "999" in refused(program.spawn(), program, Outdated.exit_code)
+    assert "999" in refused(program, Outdated.exit_code)
 
 
 def test_first_token(program: Program) -> None:
@@ -191,7 +182,7 @@ async def test_mode_of_the_first_token(program: Program) -> None:
         os.umask(before)
     await wait_until(lambda: bool(program.log_lines("server.started")))
     process.terminate()
-    await asyncio.to_thread(process.wait, 15)
+    await asyncio.to_thread(process.wait, 60)
 
     assert "old" != path.read_text()
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
@@ -211,7 +202,7 @@ def test_first_token_to_a_terminal(program: Program) -> None:
     while b"admin token: pst_" not in shown:
         shown += os.read(ours, 4096)
     process.terminate()
-    process.wait(15)
+    process.wait(60)
     os.close(ours)
 
     assert [] == [*program.folder.glob("*.admin-token*")]
@@ -225,7 +216,7 @@ def test_first_token_for_nobody(program: Program) -> None:
     path.mkdir()
     program.token = ""
 
-    line = refused(program.spawn(), program)
+    line = refused(program)
     path.rmdir()
     program.log.unlink()
     program.start()
@@ -242,7 +233,7 @@ def test_guessable_token(program: Program, token: str) -> None:
     """
     program.token = token
 
-    line = refused(program.spawn(host="0.0.0.0", device_keys="required"), program)  # noqa: S104
+    line = refused(program, host="0.0.0.0", device_keys="required")  # noqa: S104
 
     assert "ADMIN_TOKEN" in line
     assert "openssl rand -hex 32" in line
@@ -260,7 +251,7 @@ def test_settings_elsewhere(program: Program, text: str) -> None:
     file = program.folder / "settings.toml"
     file.write_text(text)
 
-    line = refused(program.spawn(config=file), program)
+    line = refused(program, config=file)
 
     assert "[pushserver]" in line
     assert not program.file.exists()

@@ -49,7 +49,7 @@ def test_no_file(program: Program, kind: str) -> None:
     else:
         path = path / "x.db"
 
-    assert str(path) in refused(program.spawn(database=f"sqlite:///{path}"), program)
+    assert str(path) in refused(program, database=f"sqlite:///{path}")
 
 
 def test_locked(program: Program) -> None:
@@ -59,7 +59,7 @@ def test_locked(program: Program) -> None:
     with closing(sqlite3.connect(program.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 
-        assert "locked" in refused(program.spawn(), program)
+        assert "locked" in refused(program)
 
 
 def test_read_only(program: Program) -> None:
@@ -72,7 +72,7 @@ def test_read_only(program: Program) -> None:
     unshare = ("unshare", "--map-root-user", "--mount", "sh", "-c")
     program.wrapper = (*unshare, remount, str(program.file.parent))
     # Where mounting is not allowed, the wrapper itself ends, in a line of its own.
-    assert refused(program.spawn(), program)
+    assert refused(program)
 
 
 def damage(path: Path, page: int) -> None:
@@ -125,7 +125,7 @@ def test_no_postgres(program: Program) -> None:
         port = free.getsockname()[1]
     url = f"postgresql://somebody@127.0.0.1:{port}/x"
 
-    assert str(port) in refused(program.spawn(database=url), program)
+    assert str(port) in refused(program, database=url)
 
 
 def test_silent_postgres(program: Program, silent: int) -> None:
@@ -135,4 +135,4 @@ def test_silent_postgres(program: Program, silent: int) -> None:
     hosts = ",".join([f"127.0.0.1:{silent}"] * 3)
     url = f"postgresql://somebody@{hosts}/x"
 
-    assert "database" in refused(program.spawn(database=url), program)
+    assert "database" in refused(program, database=url)

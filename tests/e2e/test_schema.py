@@ -64,7 +64,7 @@ def test_older_schema(over: Program) -> None:
     Over an older PostgreSQL it refuses in one line that names the command.
     """
     make_first(over.database)
-    code = over.spawn().wait(60)
+    code = over.run()
     (line,) = said(over)
 
     assert 1 == code
@@ -72,19 +72,19 @@ def test_older_schema(over: Program) -> None:
 
 
 @pytest.mark.only_on("postgres")
-@pytest.mark.parametrize("workers", [1, 2])
-def test_left_behind(over: Program, workers: int) -> None:
+@pytest.mark.parametrize("settings", [{}, {"workers": 2}])
+def test_left_behind(over: Program, settings: dict[str, int]) -> None:
     """
     A server that the schema leaves behind stops in order, and no other one starts.
     """
-    over.start(workers=workers)
+    over.start(**settings)
     declare(over.database, NEXT)
 
     assert Outdated.exit_code == over.wait()
     assert {NEXT} == {line["database"] for line in over.log_lines("schema.newer")}
     assert over.log_lines("server.stopped")
     assert {"start a newer release"} <= {line[-22:-1] for line in said(over)}
-    assert Outdated.exit_code == over.spawn(workers=workers).wait(60)
+    assert Outdated.exit_code == over.run(**settings)
     assert "Traceback" not in over.log.read_text()
 
 
