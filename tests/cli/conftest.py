@@ -149,7 +149,7 @@ def _fleet(server: Program) -> StartFleet:
                 yield
             finally:
                 loop.call_soon_threadsafe(stop.set)
-                polling.result(10)
+                polling.result(30)
                 loop.close()
 
     return fleet

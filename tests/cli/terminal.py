@@ -30,7 +30,7 @@ class Terminal:
             with os.fdopen(theirs, "w") as stdout, redirect_stdout(stdout):
                 yield terminal
         finally:
-            reader.join(10)
+            reader.join(30)
             os.close(ours)
 
     def _read_all(self, ours: int) -> None:

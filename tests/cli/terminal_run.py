@@ -47,7 +47,7 @@ class TerminalRun:
         while self._read():
             pass
         os.close(self._fd)
-        return self.process.wait(10)
+        return self.process.wait(30)
 
     def _read(self) -> bool:
         try:

@@ -72,7 +72,7 @@ def test_follow(run: Run, device_id: str, environ: dict[str, str], limit: str) -
         ]
         lines += [following.stdout.readline() for _ in later]
         following.send_signal(signal.SIGINT)
-        code = following.wait(10)
+        code = following.wait(30)
 
     assert 130 == code
     shown = [each for line in lines for each in [before, *later] if each in line]

@@ -72,7 +72,7 @@ def test_plain_lines(environ: dict[str, str], run: Run, device_id: str) -> None:
         assert waiting.stderr
         line = waiting.stderr.readline()
         waiting.send_signal(signal.SIGINT)
-        out, err = waiting.communicate(timeout=10)
+        out, err = waiting.communicate(timeout=30)
 
     assert line.split(" ", 1)[1] == "PENDING, its device has never polled\n"
     assert ("", 1, 130) == (out, len(err.splitlines()), waiting.returncode)

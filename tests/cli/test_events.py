@@ -132,7 +132,7 @@ async def test_follow_until_interrupted(
             await asyncio.wait([line], timeout=0.1)
     event = json.loads(await line)
     following.send_signal(signal.SIGINT)
-    _, err = await asyncio.wait_for(following.communicate(), 10)
+    _, err = await asyncio.wait_for(following.communicate(), 30)
 
     assert device_id == event["data"]["deviceId"]
     assert 130 == following.returncode

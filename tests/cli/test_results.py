@@ -92,7 +92,7 @@ def test_follow_until_interrupted(
         assert following.stdout
         lines = [following.stdout.readline() for _ in ids]
         following.send_signal(signal.SIGINT)
-        _, err = following.communicate(timeout=10)
+        _, err = following.communicate(timeout=30)
 
     assert all(each in line for each, line in zip(ids, lines, strict=True))
     assert (130, True) == (following.returncode, err.startswith("cursor: "))

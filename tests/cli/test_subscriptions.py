@@ -38,10 +38,10 @@ def _receiver() -> Iterator[RecordingReceiver]:
 
     with ThreadPoolExecutor(1) as pool:
         serving = pool.submit(loop.run_until_complete, serve())
-        assert ready.wait(10)
+        assert ready.wait(30)
         yield there[0]
         loop.call_soon_threadsafe(stop.set)
-        serving.result(10)
+        serving.result(30)
         loop.close()
 
 

@@ -66,7 +66,7 @@ def test_changes_as_lines(
         run("commands", "cancel", older)
         lines.append(watching.stdout.readline())
         watching.send_signal(signal.SIGINT)
-        rest = watching.communicate(timeout=10)
+        rest = watching.communicate(timeout=30)
 
     expected = [(newer, "PENDING"), (older, "PENDING"), (older, "CANCELED")]
     assert (130, ("", "")) == (watching.returncode, rest)

@@ -73,7 +73,7 @@ async def traffic(
         await asyncio.to_thread(program.kill)
         for task in tasks:
             with suppress(ClientError, *AWAY):
-                await asyncio.wait_for(task, 10)
+                await asyncio.wait_for(task, 30)
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.proof)])

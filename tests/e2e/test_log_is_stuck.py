@@ -53,7 +53,7 @@ def full_disk() -> Iterator[int]:
 
 @asynccontextmanager
 async def served(program: Program, log: int, **settings: object) -> AsyncIterator[str]:
-    """Let the program serve with this log; stop it, within 10 s and with success."""
+    """Let the program serve with this log; stop it, which it does with success."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     program.stderr = log
@@ -63,7 +63,7 @@ async def served(program: Program, log: int, **settings: object) -> AsyncIterato
         await wait_until(lambda: is_listening(port), within=20)
         yield url
         process.send_signal(signal.SIGTERM)
-        assert 0 == await asyncio.to_thread(process.wait, 10)
+        assert 0 == await asyncio.to_thread(process.wait, 30)
     finally:
         process.kill()
         process.wait()

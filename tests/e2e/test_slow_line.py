@@ -43,7 +43,7 @@ async def run_photo(program: Program) -> None:
         command = await api.commands.enqueue_bytes(
             ME, PHOTO, {"endpoint": "user_set_image"}
         )
-        async with asyncio.timeout(60), slow_reader(program.url) as device:
+        async with asyncio.timeout(110), slow_reader(program.url) as device:
             await read_slowly(device)
             answer = await post_slowly(device)
         after = await api.commands.get(command["id"])

@@ -17,11 +17,15 @@ from tests.web.local_server import wait_until
 ME = str(DEVICE)
 
 
+#: Seconds within which it stops, whatever is held: ten where the machine is not busy.
+SOON = 25
+
+
 async def stopped(program: Program) -> tuple[int, bool]:
-    """Stop the program; return its exit code, and whether ten seconds were enough."""
+    """Stop the program; return its exit code, and whether it did so soon."""
     started_at = time.monotonic()
     code = await asyncio.to_thread(program.stop)
-    return code, time.monotonic() - started_at < 10
+    return code, time.monotonic() - started_at < SOON
 
 
 async def test_held_polls(server: Program, api: Client, device_of: MakeDevice) -> None:

@@ -70,7 +70,7 @@ async def test_idle_devices(
     """
     await api.devices.put(ME)
     with store_locked(server):
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(4):
             answer = await get(session, f"{server.url}/push?deviceId={ME}")
 
     assert (200, b"") == answer

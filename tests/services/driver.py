@@ -25,6 +25,7 @@ from pushserver.web.services import Services
 from tests.clock import ManualClock
 from tests.devices import terminal
 from tests.model.factories import DEVICE, order
+from tests.storage.cluster import wait_until_leading
 from tests.storage.locations import failing_commits
 
 IDEMPOTENCY_KEY = IdempotencyKey(1, "/api/v1/devices/1/commands", "the-key")
@@ -159,7 +160,7 @@ class ServiceDriver:
     async def wait_for_decision(self) -> None:
         """Wait until a hand-out is decided, but not committed yet."""
         self.peer_checked.clear()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(15):
             await self.peer_checked.wait()
 
     def _check_peer(self, connection: Connection) -> bool:
@@ -209,6 +210,7 @@ class ServiceDriver:
 
     async def follow_wall_clock(self) -> int:
         """Let the server look at the wall clock twice; return how often it jumped."""
+        await wait_until_leading(self.services.store)
         watch = self.services.clock_watch
         return await watch.follow() + await watch.follow()
 

@@ -193,7 +193,7 @@ async def test_held_poll_of_what_is_planned(
     async with driver.held_poll("u1") as poll:
         clock.jump(3600)
         await driver.follow_wall_clock()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             in_flight = await poll
 
     assert in_flight is not None

@@ -19,7 +19,7 @@ async def wait_for_outcome(
     """Begin to wait for a command's outcome."""
 
     async def outcome() -> CommandState:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             return await driver.services.queue.wait_until_over(
                 DEFAULT_SCOPE_ID, command.id, 20
             )

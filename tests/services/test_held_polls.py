@@ -154,7 +154,7 @@ async def test_newest_wins_amid(driver: ServiceDriver) -> None:
         await driver.wait_for_decision()
         newer = asyncio.create_task(driver.poll("u2", hold=20))
         (command,) = await enqueuing
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(15):
             while not any(t.done() and t.result() for t in (older, newer)):
                 await driver.run_until_idle()
         newer.cancel()
@@ -183,7 +183,7 @@ async def test_not_before_wakes(driver: ServiceDriver, clock: ManualClock) -> No
         assert not poll.done()
 
         clock.tick(1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             in_flight = await poll
 
     assert in_flight is not None
@@ -213,7 +213,7 @@ async def test_grace_in_a_held_poll(driver: ServiceDriver, clock: ManualClock) -
         assert not poll.done()
 
         clock.tick(0.02)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             in_flight = await poll
 
     assert in_flight is not None
@@ -239,7 +239,7 @@ async def test_hold_ends(
     """When the hold is over the poll is answered empty."""
     async with driver.held_poll("u1", hold=0.02) as poll:
         clock.tick(1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             assert await poll is None
     assert 0 == len(services.holds)
 

@@ -42,7 +42,7 @@ async def test_who_goes_before_a_failure(
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
         (door,) = await driver.enqueue("execute_actions")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             in_flight = await held
 
     assert asking.cancelled()

@@ -109,7 +109,7 @@ async def test_orphan(driver: ServiceDriver, services: Services) -> None:
 
 async def test_orphans_at_once(driver: ServiceDriver, services: Services) -> None:
     """Many results that nobody asked for are stored, all of them."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(15):
         await asyncio.gather(*(driver.post_result(device=5) for _ in range(20)))
 
     assert 20 == len(await stored_results(services))

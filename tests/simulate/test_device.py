@@ -235,7 +235,7 @@ async def test_door_of_a_held_device(api: Client, device_with: MakeDevice) -> No
     await api.devices.put(str(device.device_id), hold=20)
     turn = asyncio.create_task(device.run_once())
     command_id = await ordered(api, device, DOOR)
-    await asyncio.wait_for(turn, 5)
+    await asyncio.wait_for(turn, 15)
 
     assert 1 == device.firmware.door_openings
     assert "SUCCESSFUL" == await state_of(api, command_id)

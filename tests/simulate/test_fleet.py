@@ -80,7 +80,7 @@ async def test_stops_in_the_middle_of_a_hold(server: Program, api: Client) -> No
     async with SimulatedFleet.opened(plan, Journal()) as fleet:
         running = asyncio.create_task(fleet.run(stop))
         asyncio.get_running_loop().call_later(0.5, stop.set)
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 15)
 
     assert fleet.journal.counts["polls"] <= len(plan.ids)
 

@@ -19,8 +19,8 @@ from tests.storage.queue_actions import enqueue_commands, waiting_ids
 from tests.web.local_server import wait_until
 
 pytestmark = pytest.mark.only_on("postgres")
-#: Seconds within which all is well again.
-HEALED_WITHIN = 5
+#: Seconds within which all is well again; five on a machine that is not busy.
+HEALED_WITHIN = 12
 _LOCK = "SELECT pg_advisory_lock(7)"
 
 

@@ -87,7 +87,7 @@ async def test_second_process(file: SqliteStore, path: Path, program: Program) -
     """A second process on the file refuses to start, in one line."""
     other = program.spawn(database=f"sqlite:///{path}")
 
-    assert 1 == other.wait(15)
+    assert 1 == other.wait(60)
     assert 1 == len(program.log.read_text().splitlines())
     assert "is in use by another" in program.log.read_text()
     await enqueue_commands(file, command())

@@ -227,7 +227,7 @@ async def test_what_cannot_be_written(store: Store) -> None:
         state=DeviceState.ADOPTED,
         created_at=START,
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         with pytest.raises(Unavailable):
             await store.save_devices([huge])
         with pytest.raises(Unavailable):

@@ -23,7 +23,7 @@ class EventStreamReader:
     async def read_block(self) -> Block:
         """Return the next block of lines as fields; a comment's name is empty."""
         fields = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(15):
             while line := (await self.response.content.readline()).rstrip(b"\n"):
                 name, _, value = line.decode().partition(":")
                 fields[name] = value.strip()

@@ -194,7 +194,7 @@ class LocalServer:
             "POST /api/v1/devices/import HTTP/1.1\r\nHost: x\r\n"
             f"Authorization: Bearer {secret}\r\nContent-Length: 60000000\r\n\r\n"
         )
-        async with self.connect() as (reader, writer), asyncio.timeout(5):
+        async with self.connect() as (reader, writer), asyncio.timeout(15):
             writer.write(head.encode())
             return await reader.readline()
 
@@ -216,21 +216,21 @@ class LocalServer:
         """
         async with self.connect() as (reader, writer):
             writer.write(request)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(15):
                 return await reader.read()
 
 
 async def read_until_heartbeat(stream: aiohttp.ClientResponse) -> bytes:
     """Return what a stream sends, up to its heartbeat."""
     received = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(15):
         while b": still here" not in received:
             received += await stream.content.readany()
     return received
 
 
 async def wait_until(
-    condition: Callable[[], bool | Awaitable[bool]], *, within: float = 10
+    condition: Callable[[], bool | Awaitable[bool]], *, within: float = 30
 ) -> None:
     """Wait until *condition* holds, letting other tasks and processes run."""
     loop = asyncio.get_running_loop()

@@ -156,7 +156,7 @@ async def test_trickled_head(
     async with (
         running_server(database, clock) as server,
         server.connect() as (reader, writer),
-        asyncio.timeout(10),
+        asyncio.timeout(15),
     ):
         ended = asyncio.create_task(_read_to_end(reader))
         writer.write(b"GET /healthz HTTP/1.1\r\nX: ")

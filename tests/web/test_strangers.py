@@ -53,7 +53,7 @@ async def test_answered_without_the_rest(server: LocalServer, start: str) -> Non
     The answer comes before the body: nobody waits for the rest of it.
     """
     head = f"{start}Host: x\r\nContent-Length: 60000000\r\n\r\n"
-    async with server.connect() as (reader, writer), asyncio.timeout(5):
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(head.encode() + bytes(LIMIT + 1))
 
         assert (await reader.readline()).startswith(b"HTTP/1.1 ")

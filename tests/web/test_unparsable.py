@@ -77,7 +77,7 @@ async def test_in_the_middle(server: LocalServer, path: str) -> None:
     )
     counts = server.services.counts
     with structlog.testing.capture_logs() as logs:
-        async with server.connect() as (reader, writer), asyncio.timeout(10):
+        async with server.connect() as (reader, writer), asyncio.timeout(15):
             writer.write(head.encode())
             await reader.readuntil(b"100 Continue\r\n\r\n")
             writer.write(b"3\r\nabc\r\nsecret\r\n")

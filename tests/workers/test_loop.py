@@ -30,7 +30,7 @@ async def test_repeats() -> None:
     """A round is repeated until the stop, and the first one comes at once."""
     stop = asyncio.Event()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         await tiring(stop, 0, 1, 2).run(stop, Counter())
 
     assert stop.is_set()
@@ -45,7 +45,7 @@ async def test_stops_at_once() -> None:
         stop.set()
         return 0
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         await Worker("slow", 3600.0, one).run(stop, Counter())
 
     assert [1] == rounds
@@ -68,7 +68,7 @@ async def test_goes_on_after_a_failure() -> None:
     rounds = (Unavailable("The disk is full."), ZeroDivisionError(), 0)
 
     with structlog.testing.capture_logs() as lines:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await tiring(stop, *rounds).run(stop, Counter())
 
     assert [
@@ -84,12 +84,12 @@ async def test_keeps_failing() -> None:
     stop, failures = asyncio.Event(), Counter[str]()
     rounds = (ZeroDivisionError(), asyncio.CancelledError(), ZeroDivisionError())
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         await tiring(stop, *rounds).run(stop, failures)
     assert {"tiring": 3} == failures
 
     stop.clear()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         await tiring(stop, 0).run(stop, failures)
 
     assert {} == failures
@@ -124,7 +124,7 @@ async def test_leadership_that_fails() -> None:
     async def one() -> int:
         raise AssertionError
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         await Worker("asks", 0.0, one, is_leader=is_leader).run(stop, Counter())
 
     assert [1, 1] == asked
@@ -141,7 +141,10 @@ async def test_block() -> None:
         ended.append(1)
         return 1
 
-    async with asyncio.timeout(5), run_workers([Worker("one", 3600.0, one)], Counter()):
+    async with (
+        asyncio.timeout(15),
+        run_workers([Worker("one", 3600.0, one)], Counter()),
+    ):
         await started.wait()
 
     assert [1] == ended
@@ -155,7 +158,7 @@ async def test_block_that_fails() -> None:
 
     async def block() -> None:
         async with (
-            asyncio.timeout(5),
+            asyncio.timeout(15),
             run_workers([Worker("one", 0.0, one)], Counter()),
         ):
             await asyncio.sleep(0)
@@ -175,7 +178,7 @@ async def test_dead_worker() -> None:
 
     async def block() -> None:
         async with (
-            asyncio.timeout(5),
+            asyncio.timeout(15),
             run_workers([Worker("one", 3600.0, one)], Counter()),
         ):
             await asyncio.Event().wait()

@@ -193,7 +193,7 @@ async def test_program_gone(server: LocalServer) -> None:
             lambda: server.services.devices.find(DEFAULT_SCOPE_ID, DEVICE) is not None
         )
     answer = await post(server, text, headers=kind)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(15):
         while answer.status == 409:
             answer = await post(server, text, headers=kind)
 

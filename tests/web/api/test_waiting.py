@@ -34,7 +34,7 @@ async def test_not_preferred(server: LocalServer, prefer: str) -> None:
     """
     What is no wait is ignored, as the standard has it.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         headers = {"Prefer": prefer}
         answer = await server.api("POST", PATH, LOAD_USERS, headers=headers)
 
@@ -80,7 +80,7 @@ async def test_get(server: LocalServer) -> None:
     await server.post_result(b'{"error":"no"}')
 
     assert "FAILED" == (await waiting).json()["state"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         assert "FAILED" == (await server.api("GET", path)).json()["state"]
 
 
@@ -120,7 +120,7 @@ async def test_no_wait(server: LocalServer, path: str, wait: str) -> None:
     """
     What is no number of seconds is refused at once.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         answer = await server.api("GET", f"{path}?wait={wait}")
 
     assert (422, "invalid", "/wait") == answer.problem

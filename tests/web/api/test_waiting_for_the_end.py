@@ -20,7 +20,7 @@ async def until_waiting(server: LocalServer) -> None:
 
 async def answered(calling: "asyncio.Task[Response]") -> Response:
     """Return the answer of a call that waits no more."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         return await calling
 
 
@@ -114,7 +114,7 @@ async def test_over(server: LocalServer) -> None:
     operation = await create_operation(server, STEP)
     await server.api("POST", f"/operations/{operation['id']}/cancel")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         path = f"/operations/{operation['id']}?wait=30"
         answer = await server.api("GET", path)
 
@@ -126,7 +126,7 @@ async def test_nothing_there(server: LocalServer, kind: str) -> None:
     """
     What is not there is not waited for.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         answer = await server.api("GET", f"/{kind}/1?wait=30")
 
     assert (404, "not-found", None) == answer.problem

@@ -124,7 +124,7 @@ async def test_a_wait(server: LocalServer, way: str, ending: str) -> None:
     calling = await begin(server, token, way)
 
     await ENDINGS[ending](server, token)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(15):
         answer = await calling
 
     assert (401, "unauthorized", None) == answer.problem
@@ -140,7 +140,7 @@ async def test_out_of_reach(server: LocalServer, way: str) -> None:
 
     await server.api("PATCH", f"/devices/{DEVICE}", {"tags": {}})
     await server.api("DELETE", f"/devices/{DEVICE}/commands")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(15):
         answer = await calling
 
     assert (404, "not-found", None) == answer.problem
@@ -173,7 +173,7 @@ async def test_a_stream(server: LocalServer, ending: str) -> None:
         await stream.read_block()
         await ENDINGS[ending](server, token)
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(15):
             while await stream.read_block():
                 pass
 

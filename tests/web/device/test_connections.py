@@ -194,7 +194,7 @@ async def test_half_a_header_later(server: LocalServer) -> None:
     The same holds for the second request of a connection.
     """
     await server.api("PUT", f"/devices/{DEVICE}", {})
-    async with server.connect() as (reader, writer), asyncio.timeout(10):
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         answer = await reader.readuntil(b"\r\n\r\n")
         writer.write(b"GET /pu")
@@ -262,7 +262,7 @@ async def test_asks_first(server: LocalServer, path: str) -> None:
     """
     A device that asks whether it may send its body gets a 100 Continue.
     """
-    async with server.connect() as (reader, writer), asyncio.timeout(5):
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(
             f"POST {path}?{QUERY} HTTP/1.1\r\nHost: x\r\n"
             "Content-Length: 15\r\nExpect: 100-continue\r\n\r\n".encode()
@@ -280,7 +280,7 @@ async def test_head_has_no_body(server: LocalServer, path: str) -> None:
     """
     HEAD is answered without a body, so that the next answer is found.
     """
-    async with server.connect() as (reader, writer), asyncio.timeout(5):
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -228,6 +228,6 @@ async def test_held_poll(server: LocalServer) -> None:
     await recreate(server)
     command = await server.enqueue(OPEN_DOOR)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(15):
         assert (await polling).is_empty
     assert "PENDING" == await state_of(server, command)

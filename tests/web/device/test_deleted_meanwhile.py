@@ -37,7 +37,7 @@ async def test_result_under_way(
     """
     command = await server.enqueue(OPEN_DOOR)
     await server.poll(QUERY + uuid)
-    async with server.connect() as stream, asyncio.timeout(10):
+    async with server.connect() as stream, asyncio.timeout(15):
         await begin_result(server, stream, QUERY + uuid)
         await server.api("DELETE", PATH)
         own = await server.enqueue(OPEN_DOOR)

@@ -21,7 +21,7 @@ ENQUEUE = (
 
 async def ask_and_end(server: LocalServer, request: bytes) -> bytes:
     """Send a request, close our side, and return all that is answered."""
-    async with server.connect() as (reader, writer), asyncio.timeout(10):
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(request)
         writer.write_eof()
         return await reader.read()
@@ -56,7 +56,7 @@ async def test_end_while_held(server: LocalServer) -> None:
     A held poll is answered empty when its side ends, and counts as hung up.
     """
     await server.api("PUT", f"/devices/{DEVICE}", {"hold": 60})
-    async with server.connect() as (reader, writer), asyncio.timeout(10):
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(POLL)
         await server.wait_for_held_polls(1)
         writer.write_eof()
@@ -117,7 +117,7 @@ async def test_stream(server: LocalServer) -> None:
         "GET /api/v1/events HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Bearer {TOKEN}\r\n\r\n"
     )
-    async with server.connect() as (reader, writer), asyncio.timeout(10):
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(request.encode())
         await reader.readuntil(b": listening")
         writer.write_eof()

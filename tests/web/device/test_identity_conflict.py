@@ -87,7 +87,7 @@ async def test_shut_out_is_not_held(database: str, clock: ManualClock) -> None:
             await poll_from(server, address)
         await server.api("PATCH", f"/devices/{DEVICE}", {"hold": None})
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(15):
             assert b"" == await poll_from(server, SECOND)
         calls = (await server.get_device())["unknownCalls"]["last"]
         assert [f"/push?deviceId={DEVICE}&uuid=u0"] == [each["path"] for each in calls]
@@ -104,7 +104,7 @@ async def test_held_newcomer(database: str, clock: ManualClock) -> None:
         first = asyncio.create_task(poll_from(server, FIRST))
         await server.wait_for_held_polls(1)
         newcomer = asyncio.create_task(poll_from(server, SECOND))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(15):
             assert b"" == await first
             owner = asyncio.create_task(poll_from(server, FIRST))
             assert b"" == await newcomer

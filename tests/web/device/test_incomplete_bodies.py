@@ -38,7 +38,7 @@ class SlowSender:
         """Send pieces; return all that the server answers."""
         self.received.clear()
         sent = bytearray()
-        async with self.server.connect() as (reader, writer), asyncio.timeout(10):
+        async with self.server.connect() as (reader, writer), asyncio.timeout(15):
             for piece in pieces:
                 writer.write(piece)
                 sent += piece
@@ -162,7 +162,7 @@ async def test_announced_nothing_and_sent_nothing(
     A device that announces no body and sends none has answered with nothing.
     """
     command_id = await hand_out(server)
-    async with server.connect() as (reader, writer), asyncio.timeout(10):
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(HEAD.encode() + b"\r\n" + ending)
         answer = await reader.readline()
 

@@ -134,7 +134,7 @@ async def test_never_held(server: LocalServer) -> None:
     await server.poll(QUERY)
     await server.api("PATCH", f"/devices/{DEVICE}", {"hold": 60})
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         assert (await server.poll(QUERY)).is_empty
     assert "quarantined" == (await server.get_device())["state"]
 
@@ -186,7 +186,7 @@ async def test_a_stranger_shares_no_commit(server: LocalServer) -> None:
     """
     A result that ends nothing is answered although nobody can write at the moment.
     """
-    async with blocked_writers(server.services.store), asyncio.timeout(5):
+    async with blocked_writers(server.services.store), asyncio.timeout(15):
         answer = await server.post_result(query=f"{QUERY}&uuid=guessed")
 
     assert answer.is_empty

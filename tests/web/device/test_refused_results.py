@@ -142,7 +142,7 @@ async def test_broken_chunks(
     command = await server.enqueue()
     await server.poll(QUERY)
     head = f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
-    async with server.connect() as (reader, writer), asyncio.timeout(10):
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(f"{head}\r\n".encode() + BROKEN[:split])
         await wait_until(lambda: received.endswith(b"\r\n\r\n" + BROKEN[:split]))
         writer.write(BROKEN[split:])

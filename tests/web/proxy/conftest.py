@@ -11,15 +11,14 @@ from tests.clock import ManualClock
 from tests.web.local_server import LocalServer, running_server
 from tests.web.proxy.real_proxy import (
     PROXIES,
-    SCALE,
     Configure,
     RealProxy,
     open_session,
     running_proxy,
 )
 
-#: How long polls are held, in seconds: 55 of them by the proxy's clock in a test.
-HOLD = 55 / SCALE
+#: How long polls are held, in seconds.
+HOLD = 0.55
 
 
 @attrs.frozen

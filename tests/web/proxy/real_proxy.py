@@ -27,8 +27,6 @@ HOST = "server.example"
 #: Where the files say that the server is.
 UPSTREAM = "127.0.0.1:8080"
 _TLS = ssl.create_default_context(cafile=str(CERTIFICATE))
-#: So many seconds of a file are one in a test; on a busy machine, more are too many.
-SCALE = 20
 _NGINX = """\
 daemon off;
 {user}
@@ -84,8 +82,10 @@ class RealProxy:
 Configure = Callable[[Path, int, str], Sequence[str]]
 
 
-def configure_nginx(folder: Path, port: int, upstream: str) -> Sequence[str]:
-    """Write nginx's files; its times are shorter by `SCALE`."""
+def configure_nginx(
+    folder: Path, port: int, upstream: str, *, scale: int = 1
+) -> Sequence[str]:
+    """Write nginx's files; so many seconds of theirs are one."""
     site = _replaced(
         (DEPLOY / "nginx.conf").read_text("utf-8"),
         {
@@ -95,7 +95,7 @@ def configure_nginx(folder: Path, port: int, upstream: str) -> Sequence[str]:
             "/etc/ssl/server.example.key": str(CERTIFICATE),
         },
     )
-    site = re.sub(r"\b(\d+)s;", lambda m: f"{int(m[1]) * 1000 // SCALE}ms;", site)
+    site = re.sub(r"\b(\d+)s;", lambda m: f"{int(m[1]) * 1000 // scale}ms;", site)
     (folder / "pushserver.conf").write_text(site)
     # Its workers would be another user's, who may not enter the folder.
     user = "user root;" if os.geteuid() == 0 else ""
@@ -155,7 +155,7 @@ async def running_proxy(
         yield RealProxy(f"https://{HOST}:{port}", folder)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _start(

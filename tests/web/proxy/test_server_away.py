@@ -141,7 +141,9 @@ async def test_silent_server(tmp_path: Path) -> None:
     """
     async with (
         keeps_silent() as upstream,
-        running_proxy(configure_nginx, tmp_path / "proxy", upstream) as proxy,
+        running_proxy(
+            partial(configure_nginx, scale=100), tmp_path / "proxy", upstream
+        ) as proxy,
         open_session() as session,
     ):
         poll, result = await asyncio.gather(

@@ -44,7 +44,7 @@ def hanging_if(hangs: Callable[[str], bool]) -> Responder:
 
 async def until_done(driver: WebhookDriver, worker: WebhookWorker, count: int) -> None:
     """Run the worker until so many are recorded as delivered."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(15):
         while len(await driver.deliveries(worker, DONE)) < count:
             await worker.run_once()
 

@@ -46,7 +46,7 @@ async def test_dead_receivers_hold_up_nobody(driver: WebhookDriver) -> None:
         await stack.enter_async_context(supervisor.stopping_workers())
         assert 6 == await supervisor.update_workers()
         events = await driver.emit_events(100)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await wait_until(lambda: len(well.requests) == 100)
 
     assert message_ids(events, worker) == sorted(webhook_ids(well.requests))
