@@ -19,6 +19,8 @@ DEVICES = range(101, 117)
 #: What both do when a server is away or says that the store is.
 CONNECTION_ERRORS = (aiohttp.ClientError, OSError, TimeoutError)
 _PAUSE = 0.05
+#: Seconds between two polls of a device; often enough that there is always one.
+_PERIOD = 0.1
 
 
 @attrs.define(eq=False)
@@ -80,7 +82,7 @@ class Traffic:
     async def _device(self, device: int) -> None:
         while not self.stop.is_set():
             await self.poll(device)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_PERIOD)
 
     async def poll(self, device: int) -> None:
         """Poll, and post the result of a command until that is acknowledged."""
