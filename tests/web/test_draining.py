@@ -102,7 +102,7 @@ async def test_keeps_the_connection_while_it_reads(
     """
     Who reads little at a time keeps the connection for longer than a stalled one would.
     """
-    monkeypatch.setattr(draining, "WRITE_IDLE_TIMEOUT", 0.3)
+    monkeypatch.setattr(draining, "WRITE_IDLE_TIMEOUT", 1.0)
     text = {"endpoint": "load_objects", "body": "x" * 900_000}
     for _ in range(9):
         await server.enqueue(text)
@@ -112,6 +112,6 @@ async def test_keeps_the_connection_while_it_reads(
     left = length
     while left:
         left -= len(await reader.read(min(left, 400_000)))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
 
     assert asyncio.get_running_loop().time() - started_at > 1

@@ -1,6 +1,7 @@
 """Numbers that no parser can hold are no error, and what came with them is kept."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import pytest
@@ -25,13 +26,18 @@ FORMS = [
 ]
 
 
-def ways(kinds: Sequence[str]) -> list[tuple[str, str]]:
+def ways(kinds: Sequence[str]) -> list[tuple[str, str, str]]:
     """
-    Return each kind with each way to send it; of large ones, which are read in a
-    process of their own, the first kind alone.
+    Return each number in each kind, with each way to send it; of large ones, which are
+    read in a process of their own, two numbers in the first kind alone.
     """
-    short = [(kind, how) for kind in kinds for how in ("plain", "string")]
-    return [*short, (kinds[0], "large")]
+    short = product(NUMBERS, kinds, ("plain", "string"))
+    return [*short, (NUMBERS[0], kinds[0], "large"), ("NaN", kinds[0], "large")]
+
+
+def name_of(part: str) -> str:
+    """Return how a number, a kind or a way is called in the name of a case."""
+    return part[:12]
 
 
 def answer(text: str, how: str) -> bytes:
@@ -52,8 +58,7 @@ async def send(server: LocalServer, body: bytes) -> dict[str, Any]:
     return await server.get_command(commands[0]["id"])
 
 
-@pytest.mark.parametrize(("form", "how"), ways(FORMS))
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda text: text[:12])
+@pytest.mark.parametrize(("number", "form", "how"), ways(FORMS), ids=name_of)
 async def test_shadow(server: LocalServer, number: str, form: str, how: str) -> None:
     """
     A shadow's read is taken with 200, its result is kept, and what is read is known.
@@ -75,9 +80,10 @@ async def test_shadow(server: LocalServer, number: str, form: str, how: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "how"), ways(["execute_actions", "load_objects", "x"])
+    ("number", "endpoint", "how"),
+    ways(["execute_actions", "load_objects", "x"]),
+    ids=name_of,
 )
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda text: text[:12])
 async def test_command(
     server: LocalServer, number: str, endpoint: str, how: str
 ) -> None:
@@ -96,7 +102,7 @@ async def test_command(
         assert "result" in command
 
 
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda text: text[:12])
+@pytest.mark.parametrize("number", NUMBERS, ids=name_of)
 async def test_desired(server: LocalServer, number: str) -> None:
     """
     A program that desires such a number is told so.
