@@ -65,15 +65,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole", action="store_true", help="leave no case out")
 
 
-#: Every how many cases of a web test one also runs on the second store, in the everyday
-#: run: how a request is parsed and answered does not depend on the store.
+#: Every how many cases of a test one also runs on the second store, in the everyday
+#: run, where the cases differ in what is asked, and not in what is stored.
 SECOND_STORE_STRIDE = 10
+#: The folders of these tests; what a store promises is tested in `tests/storage`.
+STORE_INDEPENDENT = (
+    "tests/protocols/",
+    "tests/services/",
+    "tests/web/",
+    "tests/workers/",
+)
 
 
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Deselect what the options say, and most web tests on the second store."""
+    """Deselect what the options say, and most such cases on the second store."""
     deselected = set()
     if not (config.getoption("--whole") or config.getoption("--store")):
         deselected |= _skipped_on_second_store(items)
@@ -82,12 +89,14 @@ def pytest_collection_modifyitems(
 
 
 def _skipped_on_second_store(items: Sequence[pytest.Item]) -> set[pytest.Item]:
-    """Return most cases of web tests on the second store."""
+    """Return most cases on the second store of what does not depend on it."""
     seen: Counter[str] = Counter()
     skipped = set()
     for item in items:
         name = item.nodeid.partition("[")[0]
-        on_second_store = "[postgres" in item.nodeid and name.startswith("tests/web/")
+        on_second_store = "[postgres" in item.nodeid and name.startswith(
+            STORE_INDEPENDENT
+        )
         seen[name] += on_second_store
         if on_second_store and seen[name] % SECOND_STORE_STRIDE != 1:
             skipped.add(item)

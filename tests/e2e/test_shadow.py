@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import attrs
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -99,6 +100,7 @@ async def written(api: Client, device_id: str) -> Counter[str]:
     return Counter([command["state"] async for command in found])
 
 
+@pytest.mark.proof_on("postgres")
 async def test_shadows(program: Program) -> None:
     """
     Devices with every quirk get what is desired, and the last event is true.

@@ -186,6 +186,7 @@ def check_device(device_id: int, status: str, entries: list[JournalEntry]) -> No
         assert device_id in GONE or DOOR_STEP in taken, device_id
 
 
+@pytest.mark.proof_on("postgres")
 async def test_task(program: Program) -> None:
     """
     A task over 100 devices with every quirk, killed in the middle, runs to its end,

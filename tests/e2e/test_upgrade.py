@@ -314,6 +314,7 @@ def check_device_upgrade(run: UpgradeRun, device_id: int, device_upgrade: Json) 
         )
 
 
+@pytest.mark.proof_on("postgres")
 async def test_upgrade(program: Program) -> None:
     """
     60 devices, some of which never come, refuse or restart, end in the right results
