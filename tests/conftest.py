@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -44,16 +44,22 @@ settings.register_profile(
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Keep the garbage collector off objects that live as long as the tests."""
-    gc.collect()
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Have a worker more than there are processors: often some of them only wait."""
-    return 1 + (os.cpu_count() or 1)
+    """Have more workers than there are processors: often some of them only wait."""
+    return 2 + (os.cpu_count() or 1)
 
 
 STORES = ("sqlite", "postgres")
@@ -80,11 +86,16 @@ STORE_INDEPENDENT = (
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Deselect what the options say, and most such cases on the second store."""
+    """
+    Deselect what the options say, and most such cases on the second store.
+
+    What takes longest begins first: at the end all others would wait for it.
+    """
     deselected = set()
     if not (config.getoption("--whole") or config.getoption("--store")):
         deselected |= _skipped_on_second_store(items)
     items[:] = [item for item in items if item not in deselected]
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
     config.hook.pytest_deselected(items=list(deselected))
 
 
