@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -68,12 +68,15 @@ STORES = ("sqlite", "postgres")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add options that select tests by store."""
     parser.addoption("--store", choices=STORES, help="run only the tests of this store")
+    parser.addoption("--few", action="store_true", help="run a quarter of the cases")
     parser.addoption("--whole", action="store_true", help="leave no case out")
 
 
 #: Every how many cases of a test one also runs on the second store, in the everyday
 #: run, where the cases differ in what is asked, and not in what is stored.
 SECOND_STORE_STRIDE = 10
+#: Every how many cases of a test one runs with `--few`.
+FEW_STRIDE = 4
 #: The folders of these tests; what a store promises is tested in `tests/storage`.
 STORE_INDEPENDENT = (
     "tests/protocols/",
@@ -83,34 +86,47 @@ STORE_INDEPENDENT = (
 )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """
-    Deselect what the options say, and most such cases on the second store.
+    Leave cases out as the options say; have what takes longest begin first.
 
-    What takes longest begins first: at the end all others would wait for it.
+    At the end all others would wait for it.
     """
-    deselected = set()
-    if not (config.getoption("--whole") or config.getoption("--store")):
-        deselected |= _skipped_on_second_store(items)
-    items[:] = [item for item in items if item not in deselected]
+    left_out = _left_out(config, items)
+    items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
-    config.hook.pytest_deselected(items=list(deselected))
+    config.hook.pytest_deselected(items=list(left_out))
 
 
-def _skipped_on_second_store(items: Sequence[pytest.Item]) -> set[pytest.Item]:
-    """Return most cases on the second store of what does not depend on it."""
+def _left_out(config: pytest.Config, items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    """Return what does not run: everyday, most such cases on the second store."""
+    if config.getoption("--whole"):
+        return set()
+    if config.getoption("--few"):
+        return _between_strides(items, FEW_STRIDE)
+    if config.getoption("--store"):
+        return set()
+    on_second_store = filter(_hardly_depends_on_its_store, items)
+    return _between_strides(on_second_store, SECOND_STORE_STRIDE)
+
+
+def _hardly_depends_on_its_store(item: pytest.Item) -> bool:
+    """Tell whether this is a case on the second store of what asks little of it."""
+    return "[postgres" in item.nodeid and item.nodeid.startswith(STORE_INDEPENDENT)
+
+
+def _between_strides(items: Iterable[pytest.Item], stride: int) -> set[pytest.Item]:
+    """Return all cases of each test but its first one, and every so many after that."""
     seen: Counter[str] = Counter()
     skipped = set()
     for item in items:
         name = item.nodeid.partition("[")[0]
-        on_second_store = "[postgres" in item.nodeid and name.startswith(
-            STORE_INDEPENDENT
-        )
-        seen[name] += on_second_store
-        if on_second_store and seen[name] % SECOND_STORE_STRIDE != 1:
+        if seen[name] % stride:
             skipped.add(item)
+        seen[name] += 1
     return skipped
 
 
