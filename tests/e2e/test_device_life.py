@@ -133,7 +133,8 @@ async def test_door_on_a_held_poll(
         assert "SUCCESSFUL" == done["state"]
 
     assert 20 == device.firmware.door_openings
-    assert 0.1 > sorted(waits)[10]
+    # A held poll would end after thirty seconds; a busy machine is no faster.
+    assert 1 > sorted(waits)[10]
 
 
 async def held(api: Client, polls: int) -> None:

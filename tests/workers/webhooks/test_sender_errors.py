@@ -77,7 +77,7 @@ async def test_hang(short_timeout_sender: WebhookSender) -> None:
 
     assert (False, None) == (sent.ok, sent.attempt.status)
     assert "No answer within 1 s." == sent.attempt.error
-    assert SECOND // 5 <= sent.attempt.duration < 2 * SECOND
+    assert SECOND // 5 <= sent.attempt.duration < 10 * SECOND
 
 
 async def test_hanging_head(short_timeout_sender: WebhookSender) -> None:
@@ -104,7 +104,7 @@ async def test_trickle(short_timeout_sender: WebhookSender) -> None:
         sent.attempt.status,
         sent.attempt.answer,
     )
-    assert sent.attempt.duration < 2 * SECOND
+    assert sent.attempt.duration < 10 * SECOND
 
 
 async def test_hanging_ones_hold_up_nobody(sender: WebhookSender) -> None:
