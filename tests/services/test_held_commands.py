@@ -163,6 +163,8 @@ async def test_another_server(
     """
     here = ServiceDriver(services, clock)
     async with running_server(database, clock) as there:
+        # This one sends no notices until it has heard that there is another.
+        await services.store.sync_notices()
         cast("Any", there.services.store).member._run_task.cancel()
         other = ServiceDriver(there.services, clock)
         doors = [await enqueue_door(other) for _ in range(count)]
