@@ -61,13 +61,13 @@ def test_unreadable(run: Run, server: Program, device_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "state", "error"),
+    ("body", "code", "words"),
     [
-        (b'{"response":{"us', "TIMEOUT", "The device's answer cannot be read."),
+        (b'{"response":{"us', "TIMEOUT", "has an answer that cannot be read."),
         (
             b'{"response":{"success":false,"errors":["too dark"]}}',
-            "FAILED",
-            ["too dark"],
+            "DEVICE_ERROR",
+            'failed: ["too dark"]',
         ),
     ],
 )
@@ -77,8 +77,8 @@ def test_why_a_task_failed(
     device_id: str,
     steps_file: WriteSteps,
     body: bytes,
-    state: str,
-    error: object,
+    code: str,
+    words: str,
 ) -> None:
     """
     The failures of a task tell the refusal, or that nobody could read the answer.
@@ -89,4 +89,5 @@ def test_why_a_task_failed(
     answer(server, device_id, body)
 
     (failure,) = run("tasks", "show", task["id"], "--json").only["failures"]
-    assert (state, error) == (failure["state"], failure["error"])
+    error = f"Step 1 of 1 (the user_set_image) {words}"
+    assert (code, error) == (failure["errorCode"], failure["error"])
