@@ -108,7 +108,7 @@ def subscription(number: int, **fields: Any) -> Json:
     [
         ("pst_only-for-trying-things-out", "http://127.0.0.1:8080", [Level.NOTICE]),
         ("pst_only-for-trying-things-out", "https://push.example", [Level.WRONG]),
-        ("pst_" + "0123456789abcdef" * 4, "https://push.example", []),
+        ("pst_9f3a61d07c58be24f1906da3b87e5c42", "https://push.example", []),
         (None, "https://push.example", []),
     ],
 )

@@ -151,6 +151,7 @@ async def test_notification(store: Store, fields: dict[str, Any]) -> None:
     assert await find(DEFAULT_SCOPE_ID + 1, of.id, expected.id) is None
 
 
+@pytest.mark.scopes(7)
 @pytest.mark.parametrize("fields", [{}, FULL_TASK])
 async def test_task(store: Store, fields: dict[str, Any]) -> None:
     """A task is stored with every field."""

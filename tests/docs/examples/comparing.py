@@ -43,8 +43,8 @@ def same_for_all(text: str) -> list[str]:
 
 def is_shown(expected: str, screen: str) -> bool:
     """Return whether *expected* stands on the screen, wherever its lines are broken."""
-    wanted, there = " ".join(same_for_all(expected)), " ".join(same_for_all(screen))
-    return re.search(_pattern(wanted), there) is not None
+    needed, there = " ".join(same_for_all(expected)), " ".join(same_for_all(screen))
+    return re.search(_pattern(needed), there) is not None
 
 
 def _pattern(expected: str) -> str:

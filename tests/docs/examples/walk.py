@@ -44,7 +44,7 @@ class Walk:
     terminal: Terminal
     addresses: Addresses
     runs: list[Run] = attrs.field(factory=list)
-    heard: list[Path] = attrs.field(factory=list)
+    outputs: list[Path] = attrs.field(factory=list)
     #: With what the things are made that the page takes for granted.
     token: str = TOKEN
     _may_refuse: bool = False
@@ -87,7 +87,7 @@ class Walk:
             if pattern.search(command):
                 file = self.terminal.begin(command, said)
                 # What servers and devices say is a log.
-                self.heard = self.heard if said else [file]
+                self.outputs = self.outputs if said else [file]
                 return
         self._check(self.terminal.run(command, typed))
         if "migrate-store" in command:
@@ -116,13 +116,13 @@ class Walk:
         if self.runs and _SHOWS.search(self.runs[-1].command):
             self.runs[-1] = self.terminal.run(self.runs[-1].command)
             return True
-        return bool(self.heard)
+        return bool(self.outputs)
 
     @property
     def screen(self) -> str:
         """What the latest commands left on their terminals."""
-        heard = [file.read_text("utf-8") for file in self.heard]
-        screens = [run.screen for run in self.runs] + heard
+        said = [file.read_text("utf-8") for file in self.outputs]
+        screens = [run.screen for run in self.runs] + said
         return self.addresses.take_out("\n".join(screens))
 
     @property
