@@ -2,6 +2,9 @@
 
 import attrs
 
+#: The content type of bodies that are bytes.
+OCTET_STREAM = "application/octet-stream"
+
 
 @attrs.frozen(kw_only=True)
 class Order:
@@ -9,8 +12,9 @@ class Order:
     What the device shall do, in the vendor's form, and the program's `metadata`.
 
     `body` and `metadata` are JSON texts, stored byte for byte. For
-    `application/octet-stream` the body is a JSON string that holds base64; instead of
-    one there may be a `blob`, which is named by its hash.
+    `OCTET_STREAM` the body is a JSON string that holds base64. Instead of a body there
+    may be a `blob`, which is named by its hash: the very bytes for `OCTET_STREAM`, else
+    the JSON text.
     """
 
     verb: str

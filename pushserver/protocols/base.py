@@ -85,7 +85,8 @@ class DeviceProtocol(ServiceProtocol, Protocol):
     paths that devices call most often: such requests skip the router. `content_type` is
     that of an answer with commands, `max_commands` how many it may carry. With
     `labels_deliveries` the server, not the device, makes the uuid of each delivery: the
-    answer carries it, and the result returns it.
+    answer carries it, and the result returns it. With `sends_json_verbatim` a JSON body
+    stands in an answer as it does in its order, so that a long one is sent in pieces.
     """
 
     @property
@@ -107,6 +108,10 @@ class DeviceProtocol(ServiceProtocol, Protocol):
     @property
     def labels_deliveries(self) -> bool:
         """Tell whether the server makes the uuids of deliveries."""
+
+    @property
+    def sends_json_verbatim(self) -> bool:
+        """Tell whether `render` writes JSON bodies as they are."""
 
     # Devices and their requests
 

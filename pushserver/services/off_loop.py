@@ -71,8 +71,20 @@ async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> 
         return function(*args)
     if size <= MAX_IN_THREAD:
         return await run_in_thread(function, *args)
+    return await run_in_child(function, *args)
+
+
+async def run_in_child(
+    function: Callable[..., T], *args: object, file: int | None = None
+) -> T:
+    """
+    Return what *function* returns in another process, which has the open *file*, too.
+
+    Raises:
+        GaveUp: as `run_off_loop`. Besides, what *function* raises.
+    """
     async with _children():
-        answer = await _run_in_child((function, args))
+        answer = await _run_in_child((function, args), file)
     result: T | PushServerError = await run_in_thread(pickle.loads, answer)
     if isinstance(result, PushServerError):
         try:
@@ -99,12 +111,12 @@ def _children() -> asyncio.Semaphore:
     return _SEMAPHORES.setdefault(loop, asyncio.Semaphore(_MAX_WORKERS))
 
 
-async def _run_in_child(work: object) -> bytes:
+async def _run_in_child(work: object, file: int | None) -> bytes:
     """Run what is a function and its arguments; return its pickled result."""
     # Not by asyncio, which would keep a copy of what is sent, besides the pickled one.
     source, target = os.pipe()
     try:
-        child = await _start_child(source)
+        child = await _start_child(source, file)
     except BaseException as error:
         os.close(target)
         if isinstance(error, OSError):
@@ -125,7 +137,7 @@ async def _run_in_child(work: object) -> bytes:
     return answer
 
 
-async def _start_child(source: int) -> asyncio.subprocess.Process:
+async def _start_child(source: int, file: int | None) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
@@ -135,6 +147,7 @@ async def _start_child(source: int) -> asyncio.subprocess.Process:
         stdin=source,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
+        pass_fds=() if file is None else (file,),
     )
 
 

@@ -1,41 +1,28 @@
 """Responses with the bytes of blobs, which are sent as they are read."""
 
-from base64 import b64encode
-
 from aiohttp import web
 
 from pushserver.errors import Unavailable
-from pushserver.model.blob import Blob
 from pushserver.services.blobs import Blobs
-from pushserver.web.blob_parts import AnswerParts
+from pushserver.web.blob_parts import AnswerParts, BlobPart
 from pushserver.web.connection import connection_of
 from pushserver.web.draining import write_and_drain
 
 
 class BlobResponse(web.StreamResponse):
     """
-    A response of bytes, and of blobs between them: as they are, or as base64.
+    A response of bytes, and of blobs between them.
 
     `prepare` sends its head, `send_parts` the rest; of a blob, a piece at a time is in
     memory.
     """
 
-    def __init__(
-        self,
-        parts: AnswerParts,
-        blobs: Blobs,
-        content_type: str,
-        *,
-        is_base64: bool = False,
-    ) -> None:
+    def __init__(self, parts: AnswerParts, blobs: Blobs, content_type: str) -> None:
         super().__init__(headers={"Content-Type": content_type})
-        self._parts, self._blobs, self._is_base64 = parts, blobs, is_base64
-        self.content_length = sum(map(self._length_of, parts))
-
-    def _length_of(self, part: bytes | Blob) -> int:
-        if isinstance(part, bytes):
-            return len(part)
-        return -(-part.size // 3) * 4 if self._is_base64 else part.size
+        self._parts, self._blobs = parts, blobs
+        self.content_length = sum(
+            len(part) if isinstance(part, bytes) else part.length for part in parts
+        )
 
     async def send_parts(self) -> None:
         """
@@ -51,12 +38,12 @@ class BlobResponse(web.StreamResponse):
             else:
                 await self._send_blob(part)
 
-    async def _send_blob(self, blob: Blob) -> None:
-        left = blob.size
+    async def _send_blob(self, part: BlobPart) -> None:
+        left = part.blob.size
         try:
-            async for piece in self._blobs.pieces(blob):
+            async for piece in self._blobs.pieces(part.blob):
                 left -= len(piece)
-                await self._send(b64encode(piece) if self._is_base64 else piece)
+                await self._send(part.encode(piece))
         except Unavailable:
             pass
         if left:

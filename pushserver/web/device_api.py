@@ -150,7 +150,7 @@ def _response(
     if isinstance(body, bytes):
         return whole_response(body, content_type)
     blobs = device_poll.services.blobs
-    return BlobResponse(body, blobs, content_type, is_base64=True)
+    return BlobResponse(body, blobs, content_type)
 
 
 #: What answers each kind of request.

@@ -80,8 +80,7 @@ class DevicePoll:
                 if order.blob is not None:
                     find = self.services.blobs.find
                     blob = await find(each.command.scope_id, order.blob)
-                    order, mark = mark_blob(order)
-                    blobs[mark] = blob
+                    order, mark, blobs[mark] = mark_blob(order, blob)
                 handed_out.append(HandedOut(order, each.delivery))
         except Unavailable:
             return None

@@ -9,11 +9,18 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
-from pushserver.errors import Invalid, Malformed, TooLarge, UnsupportedMediaType
+from pushserver.errors import (
+    Invalid,
+    Malformed,
+    TooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from pushserver.services.off_loop import (
     MAX_INLINE,
     GaveUp,
     is_quick,
+    run_in_child,
     run_off_loop,
 )
 from pushserver.web.body import (
@@ -29,7 +36,6 @@ from pushserver.web.spool import Spool
 
 T = TypeVar("T")
 
-OCTET_STREAM = "application/octet-stream"
 JSON_MEDIA_TYPE = "application/json"
 
 
@@ -160,6 +166,23 @@ async def parse_apart(size: int, parse: Callable[..., T], *args: object) -> T:
         return await run_off_loop(max(size, MAX_INLINE + 1), parse, *args)
     except GaveUp:
         raise TooLarge("The body holds more values than can be read.") from None
+
+
+async def parse_file_apart(spool: Spool, parse: Callable[..., T], *args: object) -> T:
+    """
+    Return what *parse* returns in another process for a spool's descriptor and *args*.
+
+    Raises:
+        TooLarge: it takes too long, or too much memory.
+        Unavailable: there is no room for the body. And what *parse* raises.
+    """
+    try:
+        file = await spool.descriptor()
+        return await run_in_child(parse, file, *args, file=file)
+    except GaveUp:
+        raise TooLarge("The body holds more values than can be read.") from None
+    except OSError:
+        raise Unavailable("There is no room for the body. Try again.") from None
 
 
 def without_bom(data: bytes) -> bytes:

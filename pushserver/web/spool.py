@@ -95,6 +95,19 @@ class Spool:
         assert self._memory is not None  # noqa: S101 - it was rewound
         return self._memory.read(size)
 
+    async def descriptor(self) -> int:
+        """
+        Return the descriptor of the file, in which all bytes are then.
+
+        Raises:
+            OSError: the disk takes no more.
+        """
+        return (await asyncio.to_thread(self._rewind)).fileno()
+
+    async def read_at(self, position: int, size: int) -> bytes:
+        """Return *size* bytes of the file from *position* on."""
+        return await asyncio.to_thread(self._read_at, position, size)
+
     def close(self) -> None:
         """Drop what is still there."""
         if self._file is not None:
@@ -119,3 +132,29 @@ class Spool:
 
     def _read(self) -> bytes:
         return self._rewind().read()
+
+    def _read_at(self, position: int, size: int) -> bytes:
+        assert self._file is not None  # noqa: S101 - what has a position has a file
+        self._file.seek(position)
+        return self._file.read(size)
+
+
+@attrs.define(eq=False, repr=False)
+class SpoolPart:
+    """The `size` bytes in a spool's file from `start` on."""
+
+    spool: Spool
+    start: int
+    size: int
+    _position: int = attrs.field(default=0, init=False)
+
+    async def rewind(self) -> None:
+        """Go back to the first byte."""
+        self._position = 0
+
+    async def read(self, size: int) -> bytes:
+        """Return the next bytes: *size*, fewer at the end alone."""
+        size = min(size, self.size - self._position)
+        piece = await self.spool.read_at(self.start + self._position, size)
+        self._position += len(piece)
+        return piece

@@ -218,6 +218,61 @@ async def test_commands_with_long_bodies(
     assert {_LARGE * 4 // 3} == {length // MEBIBYTE * MEBIBYTE for length in lengths}
 
 
+async def test_commands_with_long_json(
+    server: Program, session: aiohttp.ClientSession
+) -> None:
+    """
+    So it is with JSON, which devices get byte for byte as it came.
+    """
+    ids = range(1, _LARGE_BODIES + 1)
+    with at_most(server, BOUND):
+        await asyncio.gather(*(enqueue_json(server, session, each) for each in ids))
+        digests = await asyncio.gather(
+            *(poll_digest(server, session, each) for each in ids)
+        )
+
+    assert [hashlib.sha256(answer_to(each)).hexdigest() for each in ids] == digests
+
+
+def json_of(device: int) -> bytes:
+    """Return a large JSON body that is no other device's."""
+    return b'{ "n":1.50, "text":"' + (b"%d" % device) * _LARGE + b'"}'
+
+
+def answer_to(device: int) -> bytes:
+    """Return what the device gets of it."""
+    return (
+        b'{"verb":"POST","endpoint":"x","body":'
+        + json_of(device)
+        + b',"contentType":"application/json"}'
+    )
+
+
+async def enqueue_json(
+    program: Program, session: aiohttp.ClientSession, device: int
+) -> None:
+    """Enqueue a command with a large JSON body."""
+    headers = {
+        "Content-Type": "application/json",
+        "Authorization": f"Bearer {program.token}",
+    }
+    url = f"{program.url}/api/v1/devices/{device}/commands"
+    content = BytesIO(b'{"endpoint":"x","body":' + json_of(device) + b"}")
+    async with session.post(url, headers=headers, data=content) as answer:
+        assert 201 == answer.status
+
+
+async def poll_digest(
+    program: Program, session: aiohttp.ClientSession, device: int
+) -> str:
+    """Poll; return the SHA-256 of the answer."""
+    digest = hashlib.sha256()
+    async with session.get(f"{program.url}/push?deviceId={device}") as answer:
+        async for piece in answer.content.iter_any():
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def content_of(device: int) -> bytes:
     """Return a large body that is no other device's."""
     return (b"%d" % device) * _LARGE

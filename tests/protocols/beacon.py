@@ -46,6 +46,7 @@ class Beacon:
     content_type: str = "text/plain"
     max_commands: int = 3
     labels_deliveries: bool = True
+    sends_json_verbatim: bool = False
 
     def identify(self, external_id: str) -> DeviceIdentity:
         """Return whose name this is; any text is one."""

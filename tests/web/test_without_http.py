@@ -54,10 +54,8 @@ class Plain:
         token = await find_token(services, f"Bearer {TOKEN}", ADDRESS)
         identity = services.protocols.identify(str(DEVICE))
         protocol = services.protocols.named(identity.protocol)
-        requests, is_array = await parse_commands(ORDER, NO_QUERY, protocol)
-        return await enqueue_commands(
-            services, token, identity, requests, is_array, SERVER, None
-        )
+        parsed = await parse_commands(ORDER, NO_QUERY, protocol)
+        return await enqueue_commands(services, token, identity, parsed, SERVER, None)
 
     def admit(self, call: DeviceRequest) -> Device:
         """Return the device that calls."""

@@ -9,11 +9,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from pushserver.errors import Invalid
-from pushserver.model.order import Order
+from pushserver.model.order import OCTET_STREAM, Order
 from pushserver.protocols.base import Scalar
 
 JSON = "application/json"
-OCTET_STREAM = "application/octet-stream"
 
 _ENDPOINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}", re.ASCII)

@@ -25,6 +25,7 @@ class ControlId:
     content_type: str = order.JSON
     max_commands: int = 1
     labels_deliveries: bool = False
+    sends_json_verbatim: bool = True
 
     identify = staticmethod(request.identify)
     recognise = staticmethod(request.recognise)

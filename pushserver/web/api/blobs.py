@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from pushserver.errors import NotFound
+from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission
 from pushserver.web.api.blob_types import BlobOut
 from pushserver.web.api.call import ApiCall
@@ -10,8 +11,9 @@ from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, location
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
+from pushserver.web.blob_parts import BlobPart
 from pushserver.web.blob_response import BlobResponse
-from pushserver.web.json_body import OCTET_STREAM, unsupported_media_type
+from pushserver.web.json_body import unsupported_media_type
 
 routes = Routes(Tag.BLOBS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 
@@ -51,7 +53,7 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     blob = await services.store.blobs.find(call.scope_id, sha256)
     if blob is None:
         raise NotFound("There is no such blob.")
-    response = BlobResponse([blob], services.blobs, OCTET_STREAM)
+    response = BlobResponse([BlobPart(blob)], services.blobs, OCTET_STREAM)
     try:
         await response.prepare(call.request)
         await response.send_parts()

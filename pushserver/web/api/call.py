@@ -30,8 +30,9 @@ class ApiCall(Generic[Q, B]):
 
     `path_params` are the named parts of its path. `idempotency`: its Idempotency-Key,
     under which the handler stores its answer with its change. `log_fields` is for its
-    log line: ids, states and counts, never a payload, a key or a token. Bytes are in a
-    `spool` while the call runs, and not in `raw_body`.
+    log line: ids, states and counts, never a payload, a key or a token. Bytes, and
+    long JSON that the handler decodes, are in a `spool` while the call runs, and not in
+    `raw_body`.
     """
 
     request: web.Request

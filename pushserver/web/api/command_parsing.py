@@ -1,6 +1,7 @@
 """Request bodies of an enqueue as commands: one, an array of them, or raw bytes."""
 
 import base64
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,10 +12,9 @@ from msgspec import UNSET
 
 from pushserver.clock import from_datetime, micros, server_time
 from pushserver.errors import Invalid, Malformed
-from pushserver.model.actor import Actor
 from pushserver.model.blob import MAX_INLINE_BODY
 from pushserver.model.command_request import CommandRequest
-from pushserver.model.order import Order
+from pushserver.model.order import OCTET_STREAM, Order
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.off_loop import MAX_IN_THREAD, is_quick
 from pushserver.web.api.command_requests import (
@@ -24,15 +24,15 @@ from pushserver.web.api.command_requests import (
     CommandSpecIn,
     RawCommandQuery,
 )
+from pushserver.web.api.long_bodies import ParsedCommands, Span, move_long_bodies
 from pushserver.web.api.operation_types import StepIn
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
-    OCTET_STREAM,
     decode_json,
     parse_apart,
+    parse_file_apart,
 )
-from pushserver.web.services import Services
-from pushserver.web.spool import Spool
+from pushserver.web.spool import Spool, SpoolPart
 
 #: What the call for one command takes: it is older than the calls for many.
 COMMAND_OR_LIST = CommandIn | CommandBatchIn
@@ -47,60 +47,72 @@ async def parse_commands(
     query: Any,
     protocol: DeviceProtocol,
     json_type: Any = COMMAND_OR_LIST,
-) -> tuple[list[CommandRequest], bool]:
+) -> ParsedCommands:
     """
-    Return the commands to be enqueued, and whether they came as an array.
+    Return the commands to be enqueued.
 
     *protocol* is that of the device; it checks the orders. Raw bytes are in a spool;
-    with those, the *query* is a `RawCommandQuery`. JSON is of *json_type*.
+    with those, the *query* is a `RawCommandQuery`. JSON is of *json_type*, and in a
+    spool if it is long.
 
     Raises:
         Malformed: the body is not JSON.
         Invalid: a field is wrong; the pointer names it.
         TooLarge: the body holds too many values.
+        Unavailable: there is no room for it.
     """
+    if isinstance(query, RawCommandQuery):
+        assert isinstance(body, Spool)  # noqa: S101 - so it is received
+        return await _parse_raw(query, body, protocol)
     if isinstance(body, Spool):
-        return [await _parse_spooled(query, body, protocol)], False
+        return await _parse_long_json(body, protocol, json_type)
     if is_quick(body):
-        return _parse_json_commands(body, protocol, json_type)
-    return await parse_apart(len(body), _parse_json_commands, body, protocol, json_type)
+        parsed = _parse_json_commands(body, protocol, json_type)
+    else:
+        parsed = await parse_apart(
+            len(body), _parse_json_commands, body, protocol, json_type
+        )
+    return ParsedCommands(*parsed)
 
 
-async def _parse_spooled(
+async def _parse_raw(
     query: RawCommandQuery, spool: Spool, protocol: DeviceProtocol
-) -> CommandRequest:
-    """Return the command whose body is raw; a long one is left to `keep_bodies`."""
+) -> ParsedCommands:
+    """Return the command whose body is raw."""
     if spool.size > MAX_INLINE_BODY:
-        return _parse_raw_command(query, None, protocol)
+        request = _parse_raw_command(query, None, protocol)
+        return ParsedCommands([request], is_array=False, long_bodies={0: spool})
     body = await spool.take()
     if len(body) <= MAX_IN_THREAD:
-        return _parse_raw_command(query, body, protocol)
-    return await parse_apart(len(body), _parse_raw_command, query, body, protocol)
+        request = _parse_raw_command(query, body, protocol)
+    else:
+        request = await parse_apart(
+            len(body), _parse_raw_command, query, body, protocol
+        )
+    return ParsedCommands([request], is_array=False)
 
 
-async def keep_bodies(
-    services: Services,
-    scope_id: int,
-    spool: Spool | None,
-    requests: Sequence[CommandRequest],
-    actor: Actor,
-) -> Sequence[CommandRequest]:
-    """
-    Keep a long raw body as the blob of the one request; or require what they name.
+async def _parse_long_json(
+    spool: Spool, protocol: DeviceProtocol, json_type: Any
+) -> ParsedCommands:
+    """Return the commands that are in a file, in which their long bodies stay."""
+    requests, is_array, spans = await parse_file_apart(
+        spool, _parse_json_file, protocol, json_type
+    )
+    long_bodies = {index: SpoolPart(spool, *span) for index, span in spans.items()}
+    return ParsedCommands(requests, is_array, long_bodies)
 
-    Raises:
-        Invalid: there is no such blob.
-        Unavailable: the store is away.
-    """
-    blobs = services.blobs
-    if spool is None or spool.size <= MAX_INLINE_BODY:
-        await blobs.require(scope_id, [each.order for each in requests])
-        return requests
-    blob = await blobs.keep(scope_id, spool, actor, in_stock=False)
-    return [
-        attrs.evolve(each, order=attrs.evolve(each.order, blob=blob.sha256))
-        for each in requests
-    ]
+
+def _parse_json_file(
+    descriptor: int, protocol: DeviceProtocol, json_type: Any
+) -> tuple[list[CommandRequest], bool, dict[int, Span]]:
+    """Return the commands in a file, and where in it their long bodies are then."""
+    with os.fdopen(descriptor, "r+b", closefd=False) as file:
+        requests, is_array = _parse_json_commands(file.read(), protocol, json_type)
+        if not protocol.sends_json_verbatim:
+            return requests, is_array, {}
+        requests, spans = move_long_bodies(requests, file)
+    return requests, is_array, spans
 
 
 def _parse_json_commands(

@@ -7,6 +7,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.errors import NotFound
+from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
@@ -28,7 +29,6 @@ from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import created_id, created_response, page_response
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
-from pushserver.web.json_body import OCTET_STREAM
 from pushserver.web.spooled_response import respond_in_turn
 
 routes = Routes(Tag.COMMANDS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)

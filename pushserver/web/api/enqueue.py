@@ -12,8 +12,8 @@ from pushserver.clock import micros
 from pushserver.errors import Unavailable
 from pushserver.model.actor import Actor
 from pushserver.model.command import Command
-from pushserver.model.command_request import CommandRequest
 from pushserver.model.device import Device, DeviceIdentity
+from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission, Token
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
@@ -21,11 +21,7 @@ from pushserver.services.enqueue_warnings import enqueue_warnings
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.queue import Enqueued
 from pushserver.web.api.call import ApiCall
-from pushserver.web.api.command_parsing import (
-    COMMAND_OR_LIST,
-    keep_bodies,
-    parse_commands,
-)
+from pushserver.web.api.command_parsing import COMMAND_OR_LIST, parse_commands
 from pushserver.web.api.command_requests import (
     CommandBatchIn,
     CommandIn,
@@ -37,6 +33,7 @@ from pushserver.web.api.command_views import (
     command_record_out,
     without_order,
 )
+from pushserver.web.api.long_bodies import ParsedCommands, keep_bodies
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.prefer import (
     PREFER_HEADER,
@@ -46,10 +43,9 @@ from pushserver.web.api.prefer import (
 from pushserver.web.api.responses import created_id, encode_json, location
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
-from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM
+from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
-from pushserver.web.spool import Spool
 from pushserver.web.spooled_response import respond_in_turn
 
 routes = Routes(Tag.COMMANDS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
@@ -126,40 +122,29 @@ async def _enqueue(call: ApiCall[Any, None], json_type: Any) -> web.StreamRespon
     """Enqueue what the body holds, which as JSON is of *json_type*."""
     identity, services = call.path_device(), call.services
     protocol = services.protocols.named(identity.protocol)
-    requests, is_array = await parse_commands(
+    parsed = await parse_commands(
         call.spool or call.raw_body, call.query, protocol, json_type
     )
     enqueued = await enqueue_commands(
-        services,
-        call.token,
-        identity,
-        requests,
-        is_array,
-        call.actor,
-        call.idempotency,
-        call.spool,
+        services, call.token, identity, parsed, call.actor, call.idempotency
     )
     commands = enqueued.commands
     call.log_fields["device_id"] = identity.device_id
     call.log_fields["command_id"] = commands[0].id if commands else None
     call.log_fields["commands"] = len(commands)
-    return await _enqueue_response(call, identity.device_id, enqueued, is_array)
+    return await _enqueue_response(call, identity.device_id, enqueued, parsed.is_array)
 
 
 async def enqueue_commands(
     services: Services,
     token: Token,
     identity: DeviceIdentity,
-    requests: Sequence[CommandRequest],
-    is_array: bool,
+    parsed: ParsedCommands,
     actor: Actor,
     idempotency: IdempotentRequest | None,
-    spool: Spool | None = None,
 ) -> Enqueued:
     """
     Enqueue commands for a device, adopting it if the token may.
-
-    Raw bytes are in *spool*.
 
     Raises:
         Forbidden: one opens a door, and the token may not.
@@ -168,13 +153,13 @@ async def enqueue_commands(
 
     And whatever `Queue.enqueue` raises.
     """
-    orders = map(_order_of, requests)
+    orders = map(_order_of, parsed.requests)
     require_door_permission(token, services.protocols, orders)
     device = await get_or_adopt_device(
         services.fleet, services.cluster_sync, token, identity, actor
     )
-    requests = await keep_bodies(services, token.scope_id, spool, requests, actor)
-    render = partial(render_created, device, services, is_array)
+    requests = await keep_bodies(services.blobs, token.scope_id, parsed, actor)
+    render = partial(render_created, device, services, parsed.is_array)
     return await services.queue.enqueue(
         token.scope_id, identity.device_id, requests, render, idempotency, actor
     )

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import Forbidden, NotFound
+from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission, Token
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.once import (
@@ -26,7 +27,6 @@ from pushserver.web.authentication import find_token
 from pushserver.web.body_budget import call_after_request
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
-    OCTET_STREAM,
     decode_body,
     read_whole_body,
     refuse_body,
@@ -99,6 +99,11 @@ class ApiRoute:
         if self.raw_body_types is not None:
             return (*self.raw_body_types, *self.undescribed_media_types)
         return () if self.body_type is None else (JSON_MEDIA_TYPE,)
+
+    @property
+    def _spooled_types(self) -> set[str]:
+        """The types of bodies that the handler may get in a spool."""
+        return {JSON_MEDIA_TYPE, OCTET_STREAM}.intersection(self.media_types)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -238,16 +243,18 @@ class ApiRoute:
     async def _receive_body(
         self, request: web.Request, services: Services, content_type: str
     ) -> tuple[bytes, Spool | None]:
-        """Return the body; bytes are in a spool while the request runs."""
+        """Return the body; bytes, and long JSON of a handler's own, are in a spool."""
         if not self.media_types:
             refuse_body(request)
             return b"", None
-        if content_type != OCTET_STREAM or OCTET_STREAM not in self.media_types:
+        if not self.raw_body_types or content_type not in self._spooled_types:
             return await read_whole_body(request), None
         spool = Spool(services.body_budget.folder)
         call_after_request(spool.close)
         await spool_whole_body(request, spool)
-        return b"", spool
+        if spool.is_file or content_type == OCTET_STREAM:
+            return b"", spool
+        return await spool.take(), None
 
     async def _decode_body(
         self, request: web.Request, content_type: str, raw_body: bytes

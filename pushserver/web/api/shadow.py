@@ -81,7 +81,7 @@ async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
     identity, seconds = call.path_device(), call.query.expires_in
     device_id = identity.device_id
     protocol = call.services.protocols.named(identity.protocol)
-    if len(call.raw_body) > MAX_PATCH:
+    if call.spool is not None or len(call.raw_body) > MAX_PATCH:
         raise TooLarge(f"A patch may have at most {MAX_PATCH} bytes.")
     merge_patch = check_merge_patch(
         decode_json(call.raw_body, MergePatchIn), protocol.format_value

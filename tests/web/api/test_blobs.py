@@ -97,6 +97,93 @@ async def test_long_body(server: LocalServer, more: int) -> None:
     assert bool(more) != ("body" in shown)
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1])
+async def test_long_json(server: LocalServer, more: int) -> None:
+    """
+    Long JSON is kept as a blob, and its device gets it byte for byte as it came.
+    """
+    body = '"%s"' % ("x" * (MAX_INLINE_BODY - 2 + more))
+    command = f'{{"endpoint":"x", "metadata":{{"n":1.50}}, "body": {body} }}'
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    first = await server.api("POST", COMMANDS, command.encode(), headers=headers)
+    again = await server.api("POST", COMMANDS, command.encode(), headers=headers)
+    answer = await server.poll()
+
+    assert (201, first.body) == (first.status, again.body)
+    assert (
+        f'{{"verb":"POST","endpoint":"x","body":{body},"contentType":"application/json"}}'
+    ) == answer.body.decode()
+    shown = (await server.api("GET", f"/commands/{first.json()['id']}")).json()
+    sha256 = hashlib.sha256(body.encode()).hexdigest()
+    assert (sha256 if more > 0 else None) == shown.get("bodyBlob")
+    assert (more > 0) != ("body" in shown)
+    assert {"n": 1.5} == shown["metadata"]
+
+
+async def test_long_json_in_a_batch(server: LocalServer) -> None:
+    """
+    Long bodies of a batch are kept apart, each as its device gets it; also base64, as
+    the bytes that it stands for; and the same ones again when they are tried again.
+    """
+    spaced = '[1.50,\n "\\/\\u00e9é", "%s" ]' % ("y" * MAX_INLINE_BODY)
+    content = os.urandom(MAX_INLINE_BODY + 1)
+    octets = '"application/octet-stream"'
+    encoded = b64encode(content).decode()
+    bodies = [spaced, '{"short": 1}', f'"{encoded}"', spaced]
+    types = ['"application/json"', '"application/json"', octets, '"application/json"']
+    batch = ",".join(
+        f'{{"endpoint":"x","body":{body},"contentType":{kind}}}'
+        for body, kind in zip(bodies, types, strict=True)
+    )
+    headers = {"Content-Type": "application/json"}
+    made = await server.api(
+        "POST", f"{COMMANDS}/batch", f"[{batch}]".encode(), headers=headers
+    )
+    commands = made.json()["items"]
+    answers = []
+    for _ in commands:
+        answers.append((await server.poll()).body.decode())
+        await server.post_result()
+    await server.api("POST", f"/commands/{commands[0]['id']}/retry")
+    answers.append((await server.poll()).body.decode())
+
+    expected = [
+        f'{{"verb":"POST","endpoint":"x","body":{body},"contentType":{kind}}}'
+        for body, kind in zip(bodies, types, strict=True)
+    ]
+    assert [*expected, expected[0]] == answers
+    blobs = [each.get("bodyBlob") for each in commands]
+    hashes = [hashlib.sha256(each).hexdigest() for each in (spaced.encode(), content)]
+    assert [hashes[0], None, hashes[1], hashes[0]] == blobs
+
+
+async def test_long_json_that_is_wrong(server: LocalServer) -> None:
+    """
+    What is wrong in long JSON is named, and nothing of it is kept.
+    """
+    text = "*" * MAX_INLINE_BODY
+    octets = {"endpoint": "x", "contentType": "application/octet-stream", "body": text}
+    cases = [
+        json.dumps([{"endpoint": "x", "body": text}, {"endpoint": "x y"}]),
+        json.dumps([octets]),
+        json.dumps({"endpoint": "x", "body": text, "bodyBlob": "0" * 64}),
+        '{"endpoint": "x", "body": "' + text,
+    ]
+    headers = {"Content-Type": "application/json"}
+    problems = [
+        (await server.api("POST", COMMANDS, case.encode(), headers=headers)).problem
+        for case in cases
+    ]
+
+    assert [
+        (422, "invalid", "/1/endpoint"),
+        (422, "invalid", "/0/body"),
+        (422, "invalid", "/bodyBlob"),
+        (400, "malformed", None),
+    ] == problems
+    assert 0 == (await server.services.store.blobs.unused(1)).count
+
+
 async def test_steps(server: LocalServer) -> None:
     """
     Steps of operations and tasks name blobs, too.

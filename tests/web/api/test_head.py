@@ -52,7 +52,7 @@ async def test_large(server: LocalServer) -> None:
     """
     So it is with an answer of more than is kept in memory.
     """
-    body = encode_json({"endpoint": "x", "body": {"x": "y" * 3_000_000}})
+    body = encode_json({"endpoint": "x", "metadata": "y" * 3_000_000})
     path = f"/devices/{DEVICE}/commands"
     command = (await server.api("POST", path, body)).json()
 

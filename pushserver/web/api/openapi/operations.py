@@ -8,10 +8,11 @@ from typing import Any
 import attrs
 import msgspec
 
+from pushserver.model.order import OCTET_STREAM
 from pushserver.web.api.openapi.headers import request_header, response_headers
 from pushserver.web.api.openapi.schemas import BYTES_SCHEMA, JsonObject, Schemas
 from pushserver.web.api.route import ApiRoute
-from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM
+from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.problems import (
     PROBLEM_MEDIA_TYPE,
     Problem,

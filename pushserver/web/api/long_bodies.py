@@ -1,0 +1,83 @@
+"""Long bodies of commands: from the file of a call into the store, in pieces."""
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+import attrs
+import msgspec
+
+from pushserver.errors import Unavailable
+from pushserver.model.actor import Actor
+from pushserver.model.blob import MAX_INLINE_BODY
+from pushserver.model.command_request import CommandRequest
+from pushserver.model.order import OCTET_STREAM, Order
+from pushserver.services.blobs import Blobs, ByteSource
+
+#: Where bytes are in a file: from which one on, and how many.
+Span = tuple[int, int]
+
+
+@attrs.frozen
+class ParsedCommands:
+    """
+    Commands to be enqueued, and whether they came as an array.
+
+    `long_bodies`: those that are not in the orders, by the indices of their commands.
+    """
+
+    requests: Sequence[CommandRequest]
+    is_array: bool
+    long_bodies: Mapping[int, ByteSource] = attrs.field(factory=dict)
+
+
+def move_long_bodies(
+    requests: Sequence[CommandRequest], file: IO[bytes]
+) -> tuple[list[CommandRequest], dict[int, Span]]:
+    """
+    Take long bodies out of the orders, and leave them alone in *file*.
+
+    Raises:
+        Unavailable: the disk takes no more.
+    """
+    left, spans = list(requests), {}
+    try:
+        file.seek(0)
+        file.truncate()
+        for index, request in enumerate(requests):
+            order, start = request.order, file.tell()
+            if order.body is None or len(order.body) <= MAX_INLINE_BODY:
+                continue
+            spans[index] = start, file.write(_bytes_of(order))
+            left[index] = attrs.evolve(request, order=attrs.evolve(order, body=None))
+        file.flush()
+    except OSError:
+        raise Unavailable("There is no room for the body. Try again.") from None
+    return left, spans
+
+
+def _bytes_of(order: Order) -> bytes:
+    """Return the body as a blob has it."""
+    assert order.body is not None  # noqa: S101 - it is a long one
+    if order.content_type == OCTET_STREAM:
+        return b64decode(msgspec.json.decode(order.body, type=str))
+    return order.body.encode()
+
+
+async def keep_bodies(
+    blobs: Blobs, scope_id: int, parsed: ParsedCommands, actor: Actor
+) -> Sequence[CommandRequest]:
+    """
+    Return the requests, with blobs for their long bodies; require those that they name.
+
+    Raises:
+        Invalid: there is no such blob.
+        Unavailable: the store is away.
+    """
+    requests = list(parsed.requests)
+    await blobs.require(scope_id, [each.order for each in requests])
+    for index, body in parsed.long_bodies.items():
+        blob = await blobs.keep(scope_id, body, actor, in_stock=False)
+        order = attrs.evolve(requests[index].order, blob=blob.sha256)
+        requests[index] = attrs.evolve(requests[index], order=order)
+    return requests
