@@ -164,7 +164,7 @@ TAKES_DECODED = {
     "parse_upgrade", "parse_idempotent_request", "read_order", "read_body",
     "read_result", "read_refused_result", "read_beginning", "read_short_body",
     "read_whole_body", "readyz", "decode_body", "parse_apart",
-    "parse_file_apart",
+    "parse_file_apart", "decode_spooled",
     "parse_device_ids", "parse_token_limits", "find_token",
     "parse_task_filter", "split_at_marks",
 }  # fmt: skip

@@ -18,9 +18,11 @@ from pushserver.errors import (
 )
 from pushserver.services.off_loop import (
     MAX_INLINE,
+    MAX_QUICK,
     GaveUp,
     is_quick,
     run_in_child,
+    run_in_thread,
     run_off_loop,
 )
 from pushserver.web.body import (
@@ -170,14 +172,19 @@ async def parse_apart(size: int, parse: Callable[..., T], *args: object) -> T:
 
 async def parse_file_apart(spool: Spool, parse: Callable[..., T], *args: object) -> T:
     """
-    Return what *parse* returns in another process for a spool's descriptor and *args*.
+    Return what *parse* returns for a spool's descriptor and *args*.
+
+    It runs in a thread if the JSON is quick to decode, else in another process.
 
     Raises:
         TooLarge: it takes too long, or too much memory.
         Unavailable: there is no room for the body. And what *parse* raises.
     """
     try:
+        quick = spool.size <= MAX_QUICK and is_quick(await spool.take())
         file = await spool.descriptor()
+        if quick:
+            return await run_in_thread(parse, file, *args)
         return await run_in_child(parse, file, *args, file=file)
     except GaveUp:
         raise TooLarge("The body holds more values than can be read.") from None

@@ -222,11 +222,14 @@ async def test_commands_with_long_json(
     server: Program, session: aiohttp.ClientSession
 ) -> None:
     """
-    So it is with JSON, which devices get byte for byte as it came.
+    So it is with JSON of commands and steps: devices get it byte for byte as it came.
     """
     ids = range(1, _LARGE_BODIES + 1)
     with at_most(server, BOUND):
-        await asyncio.gather(*(enqueue_json(server, session, each) for each in ids))
+        await asyncio.gather(
+            *(enqueue_json(server, session, each) for each in ids[1:]),
+            begin_operation(server, session, ids[0]),
+        )
         digests = await asyncio.gather(
             *(poll_digest(server, session, each) for each in ids)
         )
@@ -252,13 +255,29 @@ async def enqueue_json(
     program: Program, session: aiohttp.ClientSession, device: int
 ) -> None:
     """Enqueue a command with a large JSON body."""
+    command = b'{"endpoint":"x","body":' + json_of(device) + b"}"
+    await post_json(program, session, f"/devices/{device}/commands", command)
+
+
+async def begin_operation(
+    program: Program, session: aiohttp.ClientSession, device: int
+) -> None:
+    """Begin an operation whose step has one."""
+    step = b'{"endpoint":"x","body":' + json_of(device) + b"}"
+    operation = b'{"deviceId":"%d","steps":[' % device + step + b"]}"
+    await post_json(program, session, "/operations", operation)
+
+
+async def post_json(
+    program: Program, session: aiohttp.ClientSession, path: str, text: bytes
+) -> None:
+    """Make something of a large JSON text."""
     headers = {
         "Content-Type": "application/json",
         "Authorization": f"Bearer {program.token}",
     }
-    url = f"{program.url}/api/v1/devices/{device}/commands"
-    content = BytesIO(b'{"endpoint":"x","body":' + json_of(device) + b"}")
-    async with session.post(url, headers=headers, data=content) as answer:
+    url = f"{program.url}/api/v1{path}"
+    async with session.post(url, headers=headers, data=BytesIO(text)) as answer:
         assert 201 == answer.status
 
 

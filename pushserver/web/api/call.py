@@ -11,6 +11,7 @@ from pushserver.model.actor import Actor
 from pushserver.model.device import DeviceIdentity
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Token
+from pushserver.services.blobs import ByteSource
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.web.api.reach import require_reach
 from pushserver.web.api.token_life import while_valid
@@ -30,9 +31,9 @@ class ApiCall(Generic[Q, B]):
 
     `path_params` are the named parts of its path. `idempotency`: its Idempotency-Key,
     under which the handler stores its answer with its change. `log_fields` is for its
-    log line: ids, states and counts, never a payload, a key or a token. Bytes, and
-    long JSON that the handler decodes, are in a `spool` while the call runs, and not in
-    `raw_body`.
+    log line: ids, states and counts, never a payload, a key or a token. Bytes and
+    long JSON are in a `spool` while the call runs, and not in `raw_body`; once it is
+    decoded, that has the `long_bodies` of steps, which name them by these hashes.
     """
 
     request: web.Request
@@ -46,6 +47,7 @@ class ApiCall(Generic[Q, B]):
     idempotency: IdempotentRequest | None
     log_fields: dict[str, object]
     spool: Spool | None = None
+    long_bodies: Mapping[str, ByteSource] = attrs.Factory(dict)
 
     @property
     def scope_id(self) -> int:

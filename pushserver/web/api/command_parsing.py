@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from pushserver.clock import from_datetime, micros, server_time
 from pushserver.errors import Invalid, Malformed
@@ -38,6 +38,8 @@ from pushserver.web.spool import Spool, SpoolPart
 COMMAND_OR_LIST = CommandIn | CommandBatchIn
 #: What stands for the bytes of a blob while its order is checked.
 NO_BYTES = b'""'
+#: What stands for a body of which the command has the hash: no JSON is empty.
+KEPT_APART = msgspec.Raw(b"")
 #: An instant from here on is a mistake.
 LATEST_INSTANT = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
 
@@ -156,31 +158,36 @@ def _parse_command_at(
 
 
 def _parse_command(command: CommandSpecIn, protocol: DeviceProtocol) -> CommandRequest:
-    metadata, blob = command.metadata, command.body_blob
-    body = None if command.body is UNSET else _json_or_none(command.body)
-    if blob is not None and (
-        body is not None or command.content_type not in (JSON_MEDIA_TYPE, OCTET_STREAM)
-    ):
-        raise Invalid(
-            f"bodyBlob goes without a body; its contentType is {OCTET_STREAM}.",
-            pointer="/bodyBlob",
-        )
+    blob, content_type = command.body_blob, command.content_type
+    body = _json_or_none(command.body)
+    if blob is not None and command.body != KEPT_APART:
+        _refuse_other_body(body, content_type)
+        content_type = OCTET_STREAM
     order = protocol.make_order(
         endpoint=command.endpoint,
         verb=command.verb,
         body=body if blob is None else NO_BYTES,
-        content_type=command.content_type if blob is None else OCTET_STREAM,
+        content_type=content_type,
         query_string=command.query_string,
-        metadata=None if metadata is UNSET else _json_or_none(metadata),
+        metadata=_json_or_none(command.metadata),
     )
     if blob is not None:
         order = attrs.evolve(order, body=None, blob=blob)
     return _command_request(order, command)
 
 
-def _json_or_none(raw: msgspec.Raw) -> bytes | None:
+def _refuse_other_body(body: bytes | None, content_type: str) -> None:
+    """Refuse a body beside a blob, and types that are neither left out nor a blob's."""
+    if body is not None or content_type not in (JSON_MEDIA_TYPE, OCTET_STREAM):
+        raise Invalid(
+            f"bodyBlob goes without a body; its contentType is {OCTET_STREAM}.",
+            pointer="/bodyBlob",
+        )
+
+
+def _json_or_none(raw: msgspec.Raw | UnsetType) -> bytes | None:
     """Return a JSON text; `null` counts as left out."""
-    text = bytes(raw).strip()
+    text = b"null" if raw is UNSET else bytes(raw).strip()
     return None if text == b"null" else text
 
 

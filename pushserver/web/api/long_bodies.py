@@ -46,9 +46,9 @@ def move_long_bodies(
         file.truncate()
         for index, request in enumerate(requests):
             order, start = request.order, file.tell()
-            if order.body is None or len(order.body) <= MAX_INLINE_BODY:
+            if not is_long(order):
                 continue
-            spans[index] = start, file.write(_bytes_of(order))
+            spans[index] = start, file.write(bytes_of(order))
             left[index] = attrs.evolve(request, order=attrs.evolve(order, body=None))
         file.flush()
     except OSError:
@@ -56,7 +56,12 @@ def move_long_bodies(
     return left, spans
 
 
-def _bytes_of(order: Order) -> bytes:
+def is_long(order: Order) -> bool:
+    """Tell whether the body is kept apart."""
+    return order.body is not None and len(order.body) > MAX_INLINE_BODY
+
+
+def bytes_of(order: Order) -> bytes:
     """Return the body as a blob has it."""
     assert order.body is not None  # noqa: S101 - it is a long one
     if order.content_type == OCTET_STREAM:

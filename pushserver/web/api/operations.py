@@ -16,6 +16,7 @@ from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.command_requests import WaitQuery
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.lasting import Lasting
+from pushserver.web.api.long_steps import keep_step_bodies
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_operation_request
 from pushserver.web.api.operation_types import (
@@ -85,8 +86,10 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     )
     orders = [request.order for request in operation_request.step_requests]
     require_door_permission(call.token, protocols, orders)
-    await services.blobs.require(call.scope_id, orders)
     actor = call.actor
+    await keep_step_bodies(
+        services.blobs, call.scope_id, orders, call.long_bodies, actor
+    )
     await get_or_adopt_device(
         services.fleet, services.cluster_sync, call.token, identity, actor
     )

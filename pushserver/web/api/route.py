@@ -12,6 +12,7 @@ from pushserver.errors import Forbidden, NotFound
 from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission, Token
 from pushserver.web.api.call import ApiCall
+from pushserver.web.api.long_steps import NO_BODIES, decode_spooled
 from pushserver.web.api.once import (
     HEADER,
     REPLAYED_HEADER,
@@ -102,7 +103,7 @@ class ApiRoute:
 
     @property
     def _spooled_types(self) -> set[str]:
-        """The types of bodies that the handler may get in a spool."""
+        """The types of bodies that may be in a spool."""
         return {JSON_MEDIA_TYPE, OCTET_STREAM}.intersection(self.media_types)
 
     @property
@@ -176,14 +177,17 @@ class ApiRoute:
         media_type = header.partition(";")[0].strip().lower()
         query = self._decode_query(request, media_type)
         raw_body, spool = await self._receive_body(request, services, media_type)
-        body = None
-        if self.media_types and spool is None:
-            body = await self._decode_body(request, media_type, raw_body)
         once = None
         if self.idempotency is not None and HEADER in request.headers:
             once = await parse_idempotent_request(
                 request, token, media_type, raw_body, spool
             )
+        body, long_bodies = None, NO_BODIES
+        if self.body_type is not None and spool is not None:
+            installed = services.protocols.installed
+            body, long_bodies = await decode_spooled(spool, self.body_type, installed)
+        elif self.media_types and spool is None:
+            body = await self._decode_body(request, media_type, raw_body)
         return ApiCall(
             request=request,
             path_params=path_params,
@@ -196,6 +200,7 @@ class ApiRoute:
             idempotency=once,
             log_fields=request[LOG_FIELDS],
             spool=spool,
+            long_bodies=long_bodies,
         )
 
     async def _authorize(
@@ -243,11 +248,11 @@ class ApiRoute:
     async def _receive_body(
         self, request: web.Request, services: Services, content_type: str
     ) -> tuple[bytes, Spool | None]:
-        """Return the body; bytes, and long JSON of a handler's own, are in a spool."""
+        """Return the body; bytes and long JSON are in a spool."""
         if not self.media_types:
             refuse_body(request)
             return b"", None
-        if not self.raw_body_types or content_type not in self._spooled_types:
+        if content_type not in self._spooled_types:
             return await read_whole_body(request), None
         spool = Spool(services.body_budget.folder)
         call_after_request(spool.close)

@@ -21,6 +21,7 @@ from pushserver.services.upgrades import Upgrades
 from pushserver.storage.tasks import TaskFilter
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.lasting import Lasting
+from pushserver.web.api.long_steps import keep_step_bodies
 from pushserver.web.api.operation_views import dry_run_out
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.reach import own_tasks, require_reach_of_task
@@ -78,7 +79,14 @@ async def create_or_preview(
         targets = await services.token_reach.narrow_targets(call.token, targets)
     orders = [step.order for step in steps]
     require_door_permission(call.token, services.protocols, orders)
-    await services.blobs.require(call.scope_id, orders)
+    await keep_step_bodies(
+        services.blobs,
+        call.scope_id,
+        orders,
+        call.long_bodies,
+        call.actor,
+        dry_run=dry_run,
+    )
     if dry_run:
         devices = await services.task_creator.preview_targets(call.scope_id, targets)
         return json_response(await dry_run_out(services.protocols, devices))

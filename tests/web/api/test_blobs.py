@@ -125,7 +125,7 @@ async def test_long_json_in_a_batch(server: LocalServer) -> None:
     Long bodies of a batch are kept apart, each as its device gets it; also base64, as
     the bytes that it stands for; and the same ones again when they are tried again.
     """
-    spaced = '[1.50,\n "\\/\\u00e9é", "%s" ]' % ("y" * MAX_INLINE_BODY)
+    spaced = '[1.50,\n "\\/\\u00e9é"%s ]' % (", 1" * (MAX_INLINE_BODY // 3))
     content = os.urandom(MAX_INLINE_BODY + 1)
     octets = '"application/octet-stream"'
     encoded = b64encode(content).decode()
@@ -155,6 +155,64 @@ async def test_long_json_in_a_batch(server: LocalServer) -> None:
     blobs = [each.get("bodyBlob") for each in commands]
     hashes = [hashlib.sha256(each).hexdigest() for each in (spaced.encode(), content)]
     assert [hashes[0], None, hashes[1], hashes[0]] == blobs
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_long_json_in_steps(server: LocalServer, more: int) -> None:
+    """
+    Long bodies of steps, of operations, tasks and upgrades, are kept as blobs, too.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    await server.poll()
+    await server.services.write_behind.flush()
+    body = f'[{"1," * 3000}"{"z" * (MAX_INLINE_BODY - 6004 + more)}"]'
+    step = f'{{"endpoint":"x","body":{body}}}'
+    targets = '"targets":{"all":true}'
+    verify = f'"verify":{{"command":{step},"versionPointer":"/v"}}'
+    requests = {
+        "/operations": f'{{"deviceId":"{DEVICE}","steps":[{step},{step}]}}',
+        "/tasks": f'{{{targets},"steps":[{step}]}}',
+        "/upgrades": f'{{{targets},"targetVersion":"1","phases":'
+        f'{{"download":[{step}],"apply":[{step}],{verify}}}}}',
+    }
+    sha256 = hashlib.sha256(body.encode()).hexdigest()
+    for path, text in requests.items():
+        headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+        made = await server.api("POST", path, text.encode(), headers=headers)
+        again = await server.api("POST", path, text.encode(), headers=headers)
+        assert (201, 201) == (made.status, again.status)
+        assert made.json()["id"] == again.json()["id"]
+        await server.services.task_scheduler.advance()
+        answer = await server.poll()
+
+        assert (
+            f'{{"verb":"POST","endpoint":"x","body":{body},'
+            '"contentType":"application/json"}'
+        ) == answer.body.decode()
+        blob = await server.api("GET", f"/blobs/{sha256}")
+        assert (200 if more else 404) == blob.status
+        await server.post_result()
+        await server.api("POST", f"{path}/{made.json()['id']}/cancel")
+
+
+async def test_long_json_of_a_dry_run(server: LocalServer) -> None:
+    """
+    What is only tried keeps nothing, and names what is wrong in a long step.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    step = {"endpoint": "x", "body": "z" * MAX_INLINE_BODY}
+    task = {"targets": {"all": True}, "dryRun": True}
+    wrong = {**step, "contentType": "application/octet-stream", "body": "*" * 2**21}
+    answers = []
+    for steps in ([step], [step, wrong]):
+        request = json.dumps({**task, "steps": steps}).encode()
+        headers = {"Content-Type": "application/json"}
+        answers.append(await server.api("POST", "/tasks", request, headers=headers))
+    tried, refused = answers
+
+    assert 200 == tried.status
+    assert (422, "invalid", "/steps/1/body") == refused.problem
+    assert 0 == (await server.services.store.blobs.unused(1)).count
 
 
 async def test_long_json_that_is_wrong(server: LocalServer) -> None:
