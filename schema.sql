@@ -150,7 +150,8 @@ CREATE TABLE result (
     rejection        TEXT,                     -- why the server refused it
     parsed           TEXT,                     -- what it says, and where in body || mended;
                                                -- NULL: from before schema 8, not read yet
-    mended           BYTEA                     -- what it says, and stands nowhere in body
+    mended           BYTEA                     -- what it says, and stands nowhere in body;
+                                               -- the first MiB
 );
 CREATE INDEX result_device ON result (device_id, id);
 CREATE INDEX result_scope ON result (scope_id, id);
@@ -161,7 +162,8 @@ CREATE INDEX result_unread ON result (id) WHERE parsed IS NULL;
 -- Long bodies, of which a database takes one piece after the other.
 CREATE TABLE piece (
     owner_id BIGINT NOT NULL,                  -- a result's id, or a blob's
-    number   BIGINT NOT NULL,                  -- from 1: a result's first is in its row
+    number   BIGINT NOT NULL,                  -- from 1: a result's first is in its row;
+                                               -- from -1 down: of what was mended
     piece    BYTEA  NOT NULL,
     PRIMARY KEY (owner_id, number)
 );

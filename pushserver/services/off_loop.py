@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pushserver.errors import PushServerError
@@ -84,8 +84,7 @@ async def run_in_child(
         GaveUp: as `run_off_loop`. Besides, what *function* raises.
     """
     async with _children():
-        answer = await _run_in_child((function, args), file)
-    result: T | PushServerError = await run_in_thread(pickle.loads, answer)
+        result: T | PushServerError = await _run_in_child((function, args), file)
     if isinstance(result, PushServerError):
         try:
             raise result
@@ -111,33 +110,40 @@ def _children() -> asyncio.Semaphore:
     return _SEMAPHORES.setdefault(loop, asyncio.Semaphore(_MAX_WORKERS))
 
 
-async def _run_in_child(work: object, file: int | None) -> bytes:
-    """Run what is a function and its arguments; return its pickled result."""
-    # Not by asyncio, which would keep a copy of what is sent, besides the pickled one.
+async def _run_in_child(work: object, file: int | None) -> Any:
+    """Run what is a function and its arguments; return its result."""
+    # Not by asyncio, which would keep copies of what goes both ways, besides the
+    # pickled ones.
     source, target = os.pipe()
+    answer_source, answer_target = os.pipe()
     try:
-        child = await _start_child(source, file)
+        child = await _start_child(source, answer_target, file)
     except BaseException as error:
         os.close(target)
+        os.close(answer_source)
         if isinstance(error, OSError):
             raise GaveUp(str(error)) from None
         raise
     finally:
         os.close(source)
+        os.close(answer_target)
     sending = asyncio.create_task(asyncio.to_thread(_send, work, target))
+    receiving = asyncio.create_task(asyncio.to_thread(_receive, answer_source))
     try:
-        answer = await _answer_of(child)
+        await _await_end(child)
     finally:
         # The process is gone, so that nothing is written any more.
-        await asyncio.wait((sending,))
+        await asyncio.wait((sending, receiving))
     # Raises what cannot be pickled, which is nobody's fault but ours.
     sending.result()
     if child.returncode:
         raise GaveUp(f"Its process ended with {child.returncode}.")
-    return answer
+    return receiving.result()
 
 
-async def _start_child(source: int, file: int | None) -> asyncio.subprocess.Process:
+async def _start_child(
+    source: int, target: int, file: int | None
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
@@ -145,7 +151,7 @@ async def _start_child(source: int, file: int | None) -> asyncio.subprocess.Proc
         _CHILD,
         *sys.path,
         stdin=source,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=target,
         stderr=asyncio.subprocess.DEVNULL,
         pass_fds=() if file is None else (file,),
     )
@@ -156,11 +162,18 @@ def _send(work: object, target: int) -> None:
         pickle.dump(work, pipe)
 
 
-async def _answer_of(child: asyncio.subprocess.Process) -> bytes:
-    """Return what the process writes, and end it."""
+def _receive(source: int) -> object:
+    """Return what the process writes; nothing, if it ends before its end."""
+    with suppress(EOFError, pickle.UnpicklingError), os.fdopen(source, "rb") as pipe:
+        return pickle.load(pipe)  # noqa: S301 - from our own process
+    return None
+
+
+async def _await_end(child: asyncio.subprocess.Process) -> None:
+    """Wait for the process, and end it if it takes too long."""
     try:
         async with asyncio.timeout(CHILD_TIMEOUT):
-            answer, _ = await child.communicate()
+            await child.wait()
     except TimeoutError:
         raise GaveUp(f"It took more than {CHILD_TIMEOUT:g} s.") from None
     finally:
@@ -168,7 +181,6 @@ async def _answer_of(child: asyncio.subprocess.Process) -> bytes:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
-    return answer
 
 
 async def in_pieces(items: Iterable[T]) -> AsyncIterator[T]:

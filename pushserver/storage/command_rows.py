@@ -16,7 +16,6 @@ from pushserver.model.parsed_result import ParsedSpans
 from pushserver.model.state import CommandState
 from pushserver.storage.actor_rows import actor_columns, take_actors
 from pushserver.storage.table import (
-    BLOB,
     FLAG,
     Codec,
     Column,
@@ -26,9 +25,10 @@ from pushserver.storage.table import (
     json_codec,
 )
 
-#: So many bytes of a result's body are in its row; the rest is in pieces of as many.
+#: So many bytes of a result's body, and of what was mended of it, are in its row; the
+#: rest is in pieces of as many.
 PIECE_SIZE = 1024 * 1024
-_FIRST_PIECE = Codec(lambda body: body[:PIECE_SIZE], bytes)
+_FIRST_PIECE = Codec(lambda text: text[:PIECE_SIZE], bytes)
 
 
 def _stored_command(**fields: Any) -> Command:
@@ -99,6 +99,6 @@ RESULTS = Table(
         Column("body", codec=_FIRST_PIECE),
         "scope_id, command_endpoint, rejection",
         Column("parsed", codec=json_codec(ParsedSpans)),
-        Column("mended", codec=BLOB),
+        Column("mended", codec=_FIRST_PIECE),
     ],
 )

@@ -73,7 +73,7 @@ def test_sizes_and_times() -> None:
             f"`BODIES`, {DEFAULTS.bodies} MiB"
         ),
         "of them in memory: pieces, and one whole result or page at a time": (
-            f"{whole}, twice that while it is shown"
+            f"{whole}, twice that while it is read or shown"
         ),
         "open connections": "`CONNECTIONS`, what the open files allow",
         "open connections from one address": "`CONNECTIONS_PER_ADDRESS`, off",

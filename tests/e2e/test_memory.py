@@ -359,3 +359,21 @@ async def read(
         method, url, headers={**headers, **token}, data=body
     ) as answer:
         return await answer.read()
+
+
+async def test_escaped_result(server: Program, session: aiohttp.ClientSession) -> None:
+    """
+    A result whose response is JSON in a string takes its size twice, and is stored.
+    """
+    body = b'{"response":"{\\"a\\":\\"' + b"x" * _LARGE + b'\\"}"}'
+    path = f"/devices/{DEVICE}/commands"
+    headers = {"Content-Type": "application/json"}
+    made = await read(server, session, "POST", path, headers, b'{"endpoint":"x"}')
+    assert await poll(server, session, DEVICE)
+    url = f"{server.url}/result?deviceId={DEVICE}"
+    with at_most(server, BOUND):
+        assert 200 == (await session.post(url, data=BytesIO(body))).status
+
+    command_id = msgspec.json.decode(made)["id"]
+    shown = await read(server, session, "GET", f"/commands/{command_id}")
+    assert b'"response":{"a":"' + b"x" * _LARGE + b'"}' in shown

@@ -14,6 +14,7 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.services.off_loop import MAX_IN_THREAD, MAX_INLINE
 from pushserver.services.result_reading import UnreadResults
+from pushserver.storage.command_rows import PIECE_SIZE
 from pushserver.web.services import Services
 from tests.services.driver import ServiceDriver
 
@@ -71,7 +72,13 @@ async def test_not_read_again(driver: ServiceDriver, services: Services) -> None
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"response":{"a":1}}', b"\xff?", b'{"response":"{\\"a\\":1}"}', REFUSED],
+    [
+        b'{"response":{"a":1}}',
+        b"\xff?",
+        b'{"response":"{\\"a\\":1}"}',
+        b'{"response":"{\\"a\\":\\"%s\\"}"}' % (b"x" * (PIECE_SIZE + 1)),
+        REFUSED,
+    ],
 )
 async def test_of_an_earlier_release(
     driver: ServiceDriver, services: Services, body: bytes

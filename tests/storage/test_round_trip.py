@@ -199,6 +199,12 @@ async def test_withdrawn_delivery_is_shown(store: Store) -> None:
         {"body": bytes(range(256)) * (PIECE_SIZE // 256)},
         {"body": bytes(range(256)) * (PIECE_SIZE // 256) + b"+"},
         {"body": bytes(range(251)) * (5 * PIECE_SIZE // 251)},
+        {"body": b"", "mended": bytes(range(256)) * (PIECE_SIZE // 256)},
+        {"body": b"", "mended": bytes(range(256)) * (PIECE_SIZE // 256) + b"+"},
+        {
+            "body": bytes(range(251)) * (2 * PIECE_SIZE // 251),
+            "mended": bytes(range(250)) * (3 * PIECE_SIZE // 250),
+        },
     ],
 )
 async def test_result(store: Store, fields: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all, fetch_column
 from pushserver.storage.sql.heavy_rows import limit_bytes, read_by_id
 from pushserver.storage.sql.index_range import IndexRange
-from pushserver.storage.sql.results import read_result
+from pushserver.storage.sql.results import read_result, rewrite_mended_pieces
 from pushserver.storage.sql.snapshot import read_snapshot
 from pushserver.storage.table import Row, RowWriter
 
@@ -175,6 +175,7 @@ class SqlHistory(SqlAccess):
         def write(connection: SqlConnection) -> None:
             for result in results:
                 connection.execute(_SAVE_PARSED, tuple(_parsed_row(result)))
+                rewrite_mended_pieces(connection, result)
 
         if results:
             await self.write(write)

@@ -27,7 +27,7 @@ SELECT_OWNERLESS = (
 def write_piece(
     connection: SqlConnection, owner_id: int, number: int, piece: bytes | memoryview
 ) -> None:
-    """Write the piece of a body; the first has the number 1."""
+    """Write the piece of a body."""
     connection.execute(_INSERT, (owner_id, number, piece))
 
 
@@ -37,9 +37,9 @@ def read_piece(connection: SqlConnection, owner_id: int, number: int) -> bytes |
     return None if row is None else bytes(row[0])
 
 
-def read_pieces(connection: SqlConnection, owner_id: int) -> Iterator[bytes]:
-    """Return all pieces of a body, in their order."""
-    for number in count(1):
+def read_pieces(connection: SqlConnection, owner_id: int, step: int) -> Iterator[bytes]:
+    """Return all pieces of a body, whose numbers are *step*, twice that and so on."""
+    for number in count(step, step):
         piece = read_piece(connection, owner_id, number)
         if piece is None:
             return
