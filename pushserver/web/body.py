@@ -68,7 +68,7 @@ async def read_body(request: web.Request, *, waits: bool = False) -> Body:
         Unavailable: there is no room, and it does not wait.
     """
     content = request.content
-    piece = connection_of(request).unannounced
+    piece = connection_of(request).unannounced_body(request)
     if piece:
         return Body(piece, refuse_unannounced(request))
     if content.is_eof():
@@ -95,7 +95,7 @@ async def receive_body(request: web.Request, spool: Spool) -> PushServerError | 
         Unavailable: there is no room.
     """
     error: PushServerError | None
-    if connection_of(request).unannounced:
+    if connection_of(request).unannounced_body(request):
         return refuse_unannounced(request)
     if (request.content_length or 0) > MAX_BODY_SIZE:
         error = _too_large()
@@ -127,7 +127,7 @@ async def read_beginning(request: web.Request) -> Body:
 
     A longer one ends the connection.
     """
-    piece = connection_of(request).unannounced
+    piece = connection_of(request).unannounced_body(request)
     if piece:
         return Body(piece[:MAX_BEGINNING], refuse_unannounced(request))
     content, data, error = request.content, b"", None

@@ -6,6 +6,8 @@ from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
 _BODY_METHODS = ("POST", "PUT", "PATCH")
+#: What ends the head of a request.
+END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
 
 
@@ -24,14 +26,14 @@ def announces_no_body(message: RawRequestMessage) -> bool:
     return is_empty or announces_no_length(message)
 
 
-def end_of_result(data: bytes) -> int:
-    """Return the end of a complete POST, or of a head, that more bytes follow, else 0.
+def end_of_request(data: bytes) -> int:
+    """Return the end of a whole request, or of a head, that more bytes follow, else 0.
 
     The head is parsed alone unless it says how long its body is: when what follows
     turns out to be broken, the request must be known already.
     """
-    head = data.find(b"\r\n\r\n")
-    if head < 0:
+    head = data.find(END_OF_HEAD)
+    if head < 0 or head + 4 == len(data):
         return 0
     length = _LENGTH.search(data, 0, head + 2)
     end = head + 4 + (int(length[1]) if length else 0)

@@ -17,7 +17,11 @@ from aiohttp.web_protocol import _ErrInfo
 
 from pushserver.errors import BrokenBody, PushServerError
 from pushserver.web.body_budget import BodyBudget
-from pushserver.web.body_framing import announces_no_body, end_of_result
+from pushserver.web.body_framing import (
+    END_OF_HEAD,
+    announces_no_body,
+    end_of_request,
+)
 from pushserver.web.half_closing import (
     CANCEL_ON_DISCONNECT,
     HalfClosableConnection,
@@ -34,6 +38,8 @@ FIRST_REQUEST_WAIT = 0.5
 LINGER, LONG_LINGER = 1.0, 10.0
 #: Bytes that are kept of a body that was not announced.
 _MAX_UNANNOUNCED = 65_536
+#: So many requests that came together are parsed one by one.
+_MAX_FED_ALONE = 16
 #: Bytes that are read of the body of whoever was not let in.
 MAX_BEGINNING = 4096
 #: How the next request begins, as far as it has arrived; not how a body does.
@@ -50,7 +56,9 @@ class HttpConnection(HalfClosableConnection):
     """
 
     __slots__ = (
+        "_last_fed",
         "_unannounced",
+        "_unannounced_of",
         "_wakeup",
         "body_budget",
         "counted_address",
@@ -82,6 +90,8 @@ class HttpConnection(HalfClosableConnection):
         self.received_at: float = self._loop.time()
         self.header_awaited_since: float | None = self.received_at
         self._unannounced = bytearray()
+        self._unannounced_of: object = None
+        self._last_fed = b""
         self._wakeup: asyncio.Event | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -102,9 +112,8 @@ class HttpConnection(HalfClosableConnection):
         if self.is_unparsable:
             return
         self.received_at = self._loop.time()
-        end = end_of_result(data) if data[:5] == b"POST " else 0
-        if end:
-            # Bytes beyond the Content-Length would make aiohttp drop the result, too.
+        while len(self._messages) < _MAX_FED_ALONE and (end := end_of_request(data)):
+            # What is broken behind it would make aiohttp drop the request, too.
             self._feed(data[:end])
             data = data[end:]
         self._feed(data)
@@ -115,12 +124,17 @@ class HttpConnection(HalfClosableConnection):
 
     def _feed(self, data: bytes) -> None:
         """Let aiohttp parse *data*, unless it is a body of which no header told."""
+        if self.is_unparsable:
+            return
         if (self._messages or self._current_request) and self._is_unannounced(data):
             # Nobody knows where it ends: no request can follow it.
-            self._close = True
+            if not self._unannounced:
+                self._close_after_last_answer()
+                self._unannounced_of = self._newest_message
             self._unannounced += data[: _MAX_UNANNOUNCED - len(self._unannounced)]
             self._wake()
             return
+        self._last_fed = (self._last_fed + data)[-len(END_OF_HEAD) :]
         super().data_received(data)
         if not self._messages:
             return
@@ -171,25 +185,29 @@ class HttpConnection(HalfClosableConnection):
     def _is_unannounced(self, data: bytes) -> bool:
         if self._unannounced or not data:
             return bool(self._unannounced)
-        message: object = None
-        if self._messages:
-            message = self._messages[-1][0]
-        elif self._current_request is not None:
-            message = self._current_request._message
+        message = self._newest_message
         return (
             isinstance(message, RawRequestMessage)
+            and self._last_fed == END_OF_HEAD
             and announces_no_body(message)
             and _NEXT_REQUEST.match(data) is None
         )
+
+    @property
+    def _newest_message(self) -> object:
+        if self._messages:
+            return self._messages[-1][0]
+        request = self._current_request
+        return None if request is None else request._message
 
     def _wake(self) -> None:
         if self._wakeup is not None:
             self._wakeup.set()
 
-    @property
-    def unannounced(self) -> bytes:
-        """The beginning of a body that the request did not announce, if one came."""
-        return bytes(self._unannounced)
+    def unannounced_body(self, request: web.BaseRequest) -> bytes:
+        """Return the beginning of a body that the request did not announce, if any."""
+        has_one = self._unannounced and self._unannounced_of is request._message
+        return bytes(self._unannounced) if has_one else b""
 
     async def await_unannounced(self, seconds: float) -> None:
         """Wait for a body that the request did not announce, for *seconds*."""
