@@ -124,7 +124,7 @@ async def _flush(services: Services) -> None:
 async def listening(settings: Settings, services: Services) -> AsyncIterator[str]:
     """Serve all faces for the length of the block; yield the address."""
     limits = connection_limits(settings, services.counts)
-    runner = Runner(build_app(services), limits)
+    runner = Runner(build_app(services), limits, fast_lane=settings.fast_lane)
     await runner.setup()
     try:
         yield await listen(runner, settings)

@@ -183,6 +183,10 @@ class Settings(Bounds):
         validator=validate_proxies,
         help="Networks of proxies that say truly whose requests they pass on; or unix.",
     )
+    fast_lane: bool = ts.option(
+        default=False,
+        help="Whether what devices and programs ask all day is answered the fast way.",
+    )
     again: bool = ts.option(
         default=False,
         help="For one start over a SQLite file that was copied into PostgreSQL.",

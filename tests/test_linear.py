@@ -31,6 +31,7 @@ from pushserver.protocols.controlid.json_values import (
 from pushserver.protocols.controlid.sloppy_json import decode_text, read_json
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.result_reading import locate_result
+from pushserver.web import plain_request
 from pushserver.web.api.accept import preferred_media_type
 from pushserver.web.api.command_requests import CommandIn, CommandsQuery
 from pushserver.web.api.device_csv import read_rows
@@ -102,6 +103,21 @@ def find_origin(name: str, text: str) -> object:
     return proxies.find_origin("10.0.0.1", CIMultiDictProxy(headers))
 
 
+def find_plain(raw: bytes) -> object:
+    """Look for a plain request in a long address, long headers and a long body."""
+    requests = (
+        b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /push?deviceId=1 HTTP/1.1\r\nHost: %s\r\n\r\n",
+        b"POST /result?deviceId=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n%s",
+    )
+
+    async def find() -> object:
+        plain_request._read_block.cache_clear()
+        return [plain_request.read_plain_request(each % raw) for each in requests]
+
+    return asyncio.run(find())
+
+
 #: What takes a whole body.
 BODIES: Mapping[str, Parser] = {
     "parse_result": result.parse_result,
@@ -126,6 +142,7 @@ HEADS: Mapping[str, Parser] = {
     "recognise a path": with_text(
         lambda text: request.recognise("GET", f"/{text}/push?deviceId=1", {})
     ),
+    "read_plain_request": find_plain,
     "parse_path": with_text(partial(request.parse_path, "GET")),
     "classify_unknown": with_text(request.classify_unknown),
     "identify": with_text(request.identify),
@@ -239,6 +256,7 @@ ANCHORED = {
     "pushserver.protocols.controlid.sloppy_json._HUGE",
     "pushserver.services.ssrf_guard._AMBIGUOUS_IPV4",
     "pushserver.web.forwarded._PAIR",
+    "pushserver.web.plain_request._BLOCK",
 }
 
 

@@ -64,6 +64,7 @@ class HttpConnection(HalfClosableConnection):
         "counted_address",
         "counts",
         "header_awaited_since",
+        "idle_since",
         "is_from_proxy",
         "is_unparsable",
         "peer_address",
@@ -89,6 +90,7 @@ class HttpConnection(HalfClosableConnection):
         self.is_unparsable = False
         self.received_at: float = self._loop.time()
         self.header_awaited_since: float | None = self.received_at
+        self.idle_since: float = self.received_at
         self._unannounced = bytearray()
         self._unannounced_of: object = None
         self._last_fed = b""
@@ -229,20 +231,11 @@ class HttpConnection(HalfClosableConnection):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Cancel the handler if it only waits, with nothing left to do for its peer."""
-        task, request = self._task_handler, self._current_request
+        request = self._current_request
         super().connection_lost(exc)
         self._wake()
-        if (
-            task is not None
-            and request is not None
-            and request.get(CANCEL_ON_DISCONNECT)
-        ):
-            task.cancel()
-
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether it waits for a request, or for the end of a request's head."""
-        return self._waiter is not None and not self._messages
+        if request is not None and request.get(CANCEL_ON_DISCONNECT):
+            request.task.cancel()
 
     @property
     def is_busy(self) -> bool:
@@ -288,6 +281,13 @@ class HttpConnection(HalfClosableConnection):
         """Close the connection if it has waited for its header since *not_since*."""
         since = self.header_awaited_since
         if since is not None and since < not_since:
+            self.force_close()
+
+    def close_if_idle(self, now: float, timeout: float) -> None:
+        """Close it if it was idle for *timeout* seconds, as frequent looks tell."""
+        if not self.is_idle or self.received_at >= self.idle_since:
+            self.idle_since = now
+        elif now - self.idle_since >= timeout:
             self.force_close()
 
 

@@ -9,8 +9,10 @@ else a device sends.
 from collections.abc import Awaitable, Mapping
 from functools import partial
 
+import attrs
 from aiohttp import web
 
+from pushserver.model.device import Device
 from pushserver.protocols.base import (
     DeviceProtocol,
     DeviceRequest,
@@ -30,6 +32,16 @@ from pushserver.web.middleware import LOG_FIELDS, Handler, with_error_responses
 from pushserver.web.response import idle_poll_response, make_response, whole_response
 from pushserver.web.services import Services
 from pushserver.web.unknown_requests import answer_refused, handle_unknown_request
+
+
+@attrs.frozen
+class Admission:
+    """That the device of a poll was admitted before the handler runs; None: refused."""
+
+    device: Device | None
+
+
+ADMISSION = web.RequestKey("admission", Admission)
 
 
 async def dispatch_any_path(
@@ -87,7 +99,10 @@ async def _poll(
     call: DeviceRequest,
 ) -> web.StreamResponse:
     address, connection = request.remote, connection_of(request)
-    device = services.admission.admit(call.device, call.key, address)
+    if ADMISSION in request:
+        device = request[ADMISSION].device
+    else:
+        device = services.admission.admit(call.device, call.key, address)
     if device is None:
         return answer_refused(services, request, call, NO_BODY)
     device_poll = begin_poll(services, protocol, device, call, address, connection)

@@ -34,8 +34,7 @@ class HalfClosableConnection(DrainingConnection):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
         """Stay open until all that was asked is answered; tell whether anything was."""
-        is_idle = self._waiter is not None and not self._messages
-        is_idle = is_idle or self._is_lingering
+        is_idle = self.is_idle or self._is_lingering
         request = self._current_request
         is_held = request is not None and request.get(CANCEL_ON_DISCONNECT)
         release = request.get(RELEASE_ON_END) if request is not None else None
@@ -47,6 +46,11 @@ class HalfClosableConnection(DrainingConnection):
         if is_held and release is not None:
             release()
         return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether it waits for a request, or for the end of a request's head."""
+        return self._waiter is not None and not self._messages
 
     @property
     def _is_lingering(self) -> bool:

@@ -122,6 +122,11 @@ def whole_response(body: bytes, content_type: str) -> web.StreamResponse:
     return cast("web.StreamResponse", SmallResponse(body, content_type=content_type))
 
 
+def idle_poll_bytes() -> bytes:
+    """Return what that response is on a connection that is kept."""
+    return _cached_head(int(time.time()), HTTPStatus.OK, "", 0)
+
+
 def idle_poll_response() -> web.StreamResponse:
     """Return the empty response to an idle poll."""
     return cast("web.StreamResponse", SmallResponse(is_idle_poll=True))

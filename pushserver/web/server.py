@@ -21,6 +21,7 @@ from pushserver.web.body_budget import BodyBudget
 from pushserver.web.client_limit import with_client_limit
 from pushserver.web.connection import LINGER, HttpConnection
 from pushserver.web.connection_limits import ConnectionLimits
+from pushserver.web.fast_lane import FastLane, FastLaneConnection
 from pushserver.web.proxies import Proxies
 from pushserver.web.request import HttpRequest
 from pushserver.web.services import SERVICES
@@ -41,6 +42,9 @@ SHUTDOWN_BODY_WAIT = 3.0
 _MIN_ANSWER_WAIT = 1.0
 #: Bytes of a body that a connection reads ahead; it stops at twice as many.
 READ_SIZE = 65_536
+#: Seconds that no connection lasts. aiohttp's own timer knows nothing of the fast lane:
+#: the sweep closes what is idle.
+_NEVER = 1e8
 _DRAIN_CHECK_INTERVAL = 0.02
 _SWEEP_INTERVAL = 1.0
 
@@ -55,6 +59,7 @@ class Server(web.Server):
         body_budget: BodyBudget,
         proxies: Proxies,
         limits: ConnectionLimits,
+        fast_lane: FastLane | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -62,18 +67,21 @@ class Server(web.Server):
         self.body_budget = body_budget
         self.proxies = proxies
         self.limits = limits
+        self.fast_lane = fast_lane
         self._open: set[HttpConnection] = set()
 
     def __call__(self) -> RequestHandler:
         """Create the protocol of a new connection."""
-        return HttpConnection(
-            self,
-            self.counts,
-            self.body_budget,
-            self.proxies,
-            loop=self._loop,
+        shared: dict[str, Any] = {
+            "counts": self.counts,
+            "body_budget": self.body_budget,
+            "proxies": self.proxies,
+            "loop": self._loop,
             **self._kwargs,
-        )
+        }
+        if self.fast_lane is None:
+            return HttpConnection(self, **shared)
+        return FastLaneConnection(self, self.fast_lane, **shared)
 
     def connection_made(
         self, handler: RequestHandler, transport: asyncio.Transport
@@ -141,12 +149,13 @@ class Server(web.Server):
         self.pre_shutdown()
 
     def sweep(self) -> None:
-        """Close connections whose header took too long, or that take the last files."""
+        """Close what is idle, or slow with a header, or takes the last files."""
         self.limits.spare_files(self._open)
         now = self._loop.time()
         for connection in list(self.connections):
             if isinstance(connection, HttpConnection):
                 connection.close_if_slow(now - HEADER_TIMEOUT)
+                connection.close_if_idle(now, KEEPALIVE_TIMEOUT)
 
 
 class Runner(web.AppRunner):
@@ -154,13 +163,16 @@ class Runner(web.AppRunner):
 
     _sweeper: asyncio.Task[None] | None = None
 
-    def __init__(self, app: web.Application, limits: ConnectionLimits) -> None:
+    def __init__(
+        self, app: web.Application, limits: ConnectionLimits, *, fast_lane: bool = True
+    ) -> None:
         self._limits = limits
+        self._has_fast_lane = fast_lane
         super().__init__(
             app,
             access_log=None,
             auto_decompress=False,
-            keepalive_timeout=KEEPALIVE_TIMEOUT,
+            keepalive_timeout=_NEVER,
             shutdown_timeout=SHUTDOWN_TIMEOUT,
             lingering_time=LINGER,
             read_bufsize=READ_SIZE,
@@ -178,6 +190,7 @@ class Runner(web.AppRunner):
             body_budget=services.body_budget,
             proxies=services.proxies,
             limits=self._limits,
+            fast_lane=FastLane(services) if self._has_fast_lane else None,
             **base_server._kwargs,
         )
         self._sweeper = asyncio.create_task(_sweep(server), name="sweep")

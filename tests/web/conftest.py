@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pushserver.web.connection import HttpConnection
+from pushserver.web.fast_lane import FastLaneConnection
 from tests.clock import ManualClock
 from tests.web.local_server import LocalServer, running_server
 
@@ -13,13 +13,13 @@ from tests.web.local_server import LocalServer, running_server
 def _received(monkeypatch: pytest.MonkeyPatch) -> bytearray:
     """Return what connections that are opened from now on receive, as it comes."""
     received = bytearray()
-    receive = HttpConnection.data_received
+    receive = FastLaneConnection.data_received
 
-    def record(connection: HttpConnection, data: bytes) -> None:
+    def record(connection: FastLaneConnection, data: bytes) -> None:
         receive(connection, data)
         received.extend(data)
 
-    monkeypatch.setattr(HttpConnection, "data_received", record)
+    monkeypatch.setattr(FastLaneConnection, "data_received", record)
     return received
 
 

@@ -1,14 +1,17 @@
-"""Several requests that come at once."""
+"""Several requests that come at once, with the fast lane and without."""
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.clock import ManualClock
 from tests.web.local_server import (
     DEVICE,
     TOKEN,
     LocalServer,
+    running_server,
 )
 
 QUERY = f"deviceId={DEVICE}"
@@ -20,6 +23,15 @@ ENQUEUE = (
 ).encode()
 UNANNOUNCED = f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n{{}}".encode()
 EMPTY = ENQUEUE.replace(b"27", b"0").partition(b"{")[0]
+
+
+@pytest.fixture(name="server", params=[True, False], ids=["fast", "general"])
+async def _server(
+    request: pytest.FixtureRequest, database: str, clock: ManualClock
+) -> AsyncIterator[LocalServer]:
+    """Return a server with the fast lane, and one without."""
+    async with running_server(database, clock, fast_lane=request.param) as server:
+        yield server
 
 
 def statuses(answer: bytes) -> list[int]:

@@ -1,0 +1,125 @@
+"""Requests in their plainest form, recognised without parsing each of them anew.
+
+The headers of a client repeat from request to request. Each distinct block of them is
+parsed once, by the parser that aiohttp uses for all others, and what it said is
+remembered. Whatever is in the least odd is no plain request.
+"""
+
+import asyncio
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from aiohttp import HttpVersion11, hdrs
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from yarl import URL
+
+from pushserver.web.browser import is_from_browser
+
+#: A longer body, in bytes, is none of a plain request.
+MAX_PLAIN_BODY = 65_536
+#: So many blocks of headers are remembered, if they are no longer than this, in bytes.
+_REMEMBERED_BLOCKS, _MAX_BLOCK = 1024, 2048
+_REQUEST_LINE = re.compile(
+    rb"(GET|POST) ((/[A-Za-z0-9_/-]{1,200})(?:\?([A-Za-z0-9_.~=&-]{1,1000}))?)"
+    rb" HTTP/1\.1\r\n"
+)
+_BLOCK = re.compile(rb"(?:[A-Za-z0-9-]+:[\t -~]*\r\n)+\r\n")
+_END_OF_HEAD = b"\r\n\r\n"
+_LENGTH = re.compile(r"[0-9]{1,6}", re.ASCII)
+#: Headers that change what a request is, or how long it lasts.
+_ODD_HEADERS = re.compile(
+    r"expect|transfer-encoding|content-encoding|upgrade|te|trailer|prefer|forwarded"
+    r"|via|x-forwarded-.*|sec-.*|proxy-.*|http2-settings"
+)
+
+
+class PlainHead(NamedTuple):
+    """What a block of headers says: as a message, and of the length of the body."""
+
+    message: RawRequestMessage
+    body_size: int
+
+
+class PlainRequest(NamedTuple):
+    """
+    A request that is whole, and of which nothing is odd.
+
+    `line` is what the expression found; `end` is where the request ends in the bytes
+    that arrived.
+    """
+
+    line: re.Match[bytes]
+    head: PlainHead
+    body: bytes
+    end: int
+
+    @property
+    def route(self) -> tuple[bytes, bytes]:
+        """Its method and path."""
+        return self.line[1], self.line[3]
+
+    def message(self) -> RawRequestMessage:
+        """Return it as aiohttp's parser would."""
+        method, target, path, query = self.line.groups(b"")
+        url = URL.build(path=path.decode(), query_string=query.decode(), encoded=True)
+        return self.head.message._replace(
+            method=method.decode(), path=target.decode(), url=url
+        )
+
+
+@lru_cache(_REMEMBERED_BLOCKS)
+def _read_block(method: bytes, block: bytes) -> PlainHead | None:
+    """Return what the headers of a request say; None if anything about them is odd."""
+    if not _BLOCK.fullmatch(block):
+        return None
+    message = _parse(method + b" / HTTP/1.1\r\n" + block)
+    if message is None or _is_odd(message):
+        return None
+    length = message.headers.get(hdrs.CONTENT_LENGTH, "0")
+    size = int(length) if _LENGTH.fullmatch(length) else -1
+    is_expected = 0 < size <= MAX_PLAIN_BODY if method == b"POST" else size == 0
+    return PlainHead(message, size) if is_expected else None
+
+
+def _parse(head: bytes) -> RawRequestMessage | None:
+    loop = asyncio.get_running_loop()
+    parser = HttpRequestParser(BaseProtocol(loop), loop, 1, auto_decompress=False)
+    try:
+        messages, _upgraded, _tail = parser.feed_data(head)
+    except HttpProcessingError:
+        return None
+    return messages[0][0] if len(messages) == 1 else None
+
+
+def _is_odd(message: RawRequestMessage) -> bool:
+    names = [name.lower() for name in message.headers]
+    return (
+        message.version != HttpVersion11
+        or bool(message.should_close or message.upgrade or message.chunked)
+        or message.compression is not None
+        or message.headers.get(hdrs.CONNECTION, "keep-alive").lower() != "keep-alive"
+        or len(set(names)) < len(names)
+        or any(map(_ODD_HEADERS.fullmatch, names))
+        or is_from_browser(names)
+    )
+
+
+def read_plain_request(data: bytes) -> PlainRequest | None:
+    """Return the request that *data* begins with; None unless it is plain and whole."""
+    line = _REQUEST_LINE.match(data)
+    if line is None:
+        return None
+    start = line.end()
+    head_end = data.find(_END_OF_HEAD, start, start + _MAX_BLOCK) + 4
+    if head_end < start:
+        return None
+    head = _read_block(line[1], data[start:head_end])
+    if head is None:
+        return None
+    end = head_end + head.body_size
+    if end > len(data):
+        return None
+    return PlainRequest(line, head, data[head_end:end], end)

@@ -1,0 +1,1 @@
+"""The fast lane: that nothing but speed differs, and its bounds."""

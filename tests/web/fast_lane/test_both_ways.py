@@ -1,0 +1,68 @@
+"""The fast lane differs in nothing but speed from what it stands in for."""
+
+import asyncio
+import itertools
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.web.fast_lane.both_ways import ADOPTED, HELD, Talk, both_ways
+from tests.web.fast_lane.requests import talks
+
+
+def _compare(folder: Path, max_examples: int, rows_every: int) -> None:
+    """Talk to both servers; compare what is stored now and then, and at the end."""
+    with asyncio.Runner() as runner, ExitStack() as stack:
+        running = both_ways(folder)
+        ways = runner.run(running.__aenter__())
+        stack.callback(lambda: runner.run(running.__aexit__(None, None, None)))
+        numbers = itertools.count()
+
+        @settings(
+            max_examples=max_examples,
+            deadline=None,
+            database=None,
+            # What came before changes the servers: the same bytes fail no second time.
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(talks())
+        def check(talk: Talk) -> None:
+            number = next(numbers)
+            expected, actual = runner.run(ways.talk(talk, number))
+            assert expected == actual
+            if number % rows_every == 0:
+                assert ways.plain.rows() == ways.fast.rows()
+
+        check()
+        assert ways.plain.rows() == ways.fast.rows()
+
+
+def test_whatever_is_sent(tmp_path: Path) -> None:
+    """
+    Answers, headers, log lines, counts, devices, events and rows are the same.
+    """
+    _compare(tmp_path, max_examples=200, rows_every=50)
+
+
+@pytest.mark.proof
+def test_very_much_is_sent(tmp_path: Path) -> None:
+    """
+    The same holds for fifty thousand.
+    """
+    _compare(tmp_path, max_examples=50_000, rows_every=1000)
+
+
+async def test_end_while_held(tmp_path: Path) -> None:
+    """
+    Whoever ends while its poll is held gets the same to the last answer, which is told.
+    """
+    held = f"GET /push?deviceId={HELD} HTTP/1.1\r\nHost: x\r\n\r\n"
+    plain = f"GET /push?deviceId={ADOPTED} HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with both_ways(tmp_path) as ways:
+        expected, actual = await ways.talk(Talk([f"{held}{plain}GET /pu".encode()]))
+
+    assert expected == actual
+    assert b"Connection: close" in (actual.answer or b"")

@@ -1,0 +1,151 @@
+"""What the lane takes, what it hands over, and the bounds that hold in it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pushserver.web import server as web_server
+from pushserver.web.connection import HttpConnection
+from tests.clock import ManualClock
+from tests.web.local_server import (
+    DEVICE,
+    TOKEN,
+    LocalServer,
+    running_server,
+    wait_until,
+)
+
+POLL = f"GET /push?deviceId={DEVICE}&uuid=u1 HTTP/1.1\r\nHost: x\r\n\r\n"
+KEYED_POLL = POLL.replace("/push", f"/d/{'k' * 32}/push")
+RESULT = (
+    f"POST /result?deviceId={DEVICE}&uuid=u1&endpoint=reboot HTTP/1.1\r\nHost: x\r\n"
+    "content-length: 15\r\nUser-Agent: x y\r\nConnection: keep-alive\r\n\r\n"
+    '{"response":{}}'
+)
+ENQUEUE = (
+    f"POST /api/v1/devices/{DEVICE}/commands HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n"
+    f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
+    'Content-Length: 27\r\n\r\n{"endpoint":"load_objects"}'
+)
+ODD = {
+    "another path": POLL.replace("/push", "/x/push"),
+    "another call": ENQUEUE.replace("commands", "shadow"),
+    "an escape": POLL.replace("u1", "%31"),
+    "old HTTP": POLL.replace("1.1", "1.0"),
+    "a long header": POLL.replace("Host: x", "Host: x\r\nX: " + "y" * 3000),
+    "a browser's": POLL.replace("Host: x", "Host: x\r\nOrigin: http://x"),
+    "a proxy's": POLL.replace("Host: x", "Host: x\r\nX-Forwarded-For: 1.1.1.1"),
+    "the last one": POLL.replace("Host: x", "Host: x\r\nConnection: close"),
+    "an expectation": RESULT.replace("User-Agent: x y", "Expect: 100-continue"),
+    "a preference": ENQUEUE.replace("Accept: */*", "Prefer: wait=1"),
+    "chunks": RESULT.replace("content-length: 15", "Transfer-Encoding: chunked"),
+    "an encoding": RESULT.replace("User-Agent: x y", "Content-Encoding: gzip"),
+    "no length": RESULT.replace("content-length: 15\r\n", ""),
+    "two lengths": RESULT.replace("User-Agent: x y", "Content-Length: 15"),
+    "no host": POLL.replace("Host: x", "Accept: x"),
+    "a body of a poll": POLL.replace("Host: x", "Host: x\r\nContent-Length: 1") + "x",
+    "a part": ENQUEUE[:-1],
+}
+
+
+@pytest.fixture(name="handed_over")
+def _handed_over(monkeypatch: pytest.MonkeyPatch) -> bytearray:
+    """Return what aiohttp's own protocol gets."""
+    handed_over = bytearray()
+    receive = HttpConnection.data_received
+
+    def record(connection: HttpConnection, data: bytes) -> None:
+        handed_over.extend(data)
+        receive(connection, data)
+
+    monkeypatch.setattr(HttpConnection, "data_received", record)
+    return handed_over
+
+
+@pytest.fixture(name="slow_server", params=[True, False], ids=["fast", "plain"])
+async def _slow_server(
+    request: pytest.FixtureRequest, database: str, clock: ManualClock
+) -> AsyncIterator[LocalServer]:
+    """Return a server with the fast lane, and one without."""
+    async with running_server(database, clock, fast_lane=request.param) as server:
+        yield server
+
+
+@pytest.mark.parametrize("plain", [POLL, KEYED_POLL, RESULT, ENQUEUE])
+async def test_plain(server: LocalServer, handed_over: bytearray, plain: str) -> None:
+    """
+    Plain requests never reach aiohttp's own protocol, before and after an odd one.
+    """
+    await server.enqueue()
+    handed_over.clear()
+    odd = f"HEAD /push?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    async with server.connect() as (reader, writer), asyncio.timeout(10):
+        # Before the first request aiohttp has to wait for one.
+        await asyncio.sleep(0)
+        for each in (plain, plain, odd, plain):
+            writer.write(each.encode())
+            await reader.readuntil(b"\r\n\r\n")
+            await wait_until(lambda: True)
+
+    assert odd.encode() == bytes(handed_over)
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+async def test_odd(server: LocalServer, handed_over: bytearray, odd: str) -> None:
+    """
+    Whatever is in the least odd reaches it, untouched.
+    """
+    async with server.connect() as (_, writer), asyncio.timeout(10):
+        writer.write(odd.encode())
+        await wait_until(lambda: len(handed_over) >= len(odd))
+
+    assert odd.encode() == bytes(handed_over)
+
+
+async def test_off(database: str, clock: ManualClock, handed_over: bytearray) -> None:
+    """
+    Without the lane all requests reach it.
+    """
+    async with running_server(database, clock, fast_lane=False) as server:
+        async with server.connect() as (reader, writer), asyncio.timeout(10):
+            writer.write(POLL.encode())
+            await reader.readuntil(b"\r\n\r\n")
+
+        assert POLL.encode() == bytes(handed_over)
+
+
+async def test_idle(slow_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A connection is closed when it has been idle for long, and not while it polls.
+    """
+    monkeypatch.setattr(web_server, "KEEPALIVE_TIMEOUT", 0.5)
+    monkeypatch.setattr(web_server, "_SWEEP_INTERVAL", 0.01)
+    loop = asyncio.get_running_loop()
+    started_at = loop.time()
+
+    async with slow_server.connect() as (reader, writer), asyncio.timeout(30):
+        while loop.time() - started_at < 1:
+            writer.write(POLL.encode())
+            await reader.readuntil(b"\r\n\r\n")
+
+        assert b"" == await reader.read()
+
+
+async def test_nobody_reads(server: LocalServer) -> None:
+    """
+    Of whoever sends polls and reads nothing, no more are taken than answers fit.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    admission = server.services.admission
+    async with server.connect() as (reader, writer), asyncio.timeout(30):
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(POLL.encode() * 200_000)
+        before = -1
+        while before < admission.request_count:
+            before = admission.request_count
+            for _ in range(1000):
+                await asyncio.sleep(0)
+
+        assert admission.request_count < 200_000
