@@ -47,6 +47,7 @@ class ServerSetup:
     workers: int = 1
     uses_both_cores: int = 0
     preload: Path | None = None
+    fast_lane: bool = False
 
     def command(self, port: int) -> list[str]:
         """Return the command line."""
@@ -74,6 +75,7 @@ class ServerSetup:
         }
         environ["PUSHSERVER_ADMIN_TOKEN"] = TOKEN
         environ["PUSHSERVER_HOLD"] = str(self.hold)
+        environ["PUSHSERVER_FAST_LANE"] = str(self.fast_lane)
         environ["PUSHSERVER_WORKERS"] = str(self.workers)
         environ["PUSHSERVER_WEBHOOK_ALLOW_HTTP"] = "true"
         environ["PUSHSERVER_WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8"

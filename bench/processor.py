@@ -1,0 +1,96 @@
+"""What an idle poll and a full cycle cost a server's processor, with the fast lane.
+
+    python -m bench.processor [--rounds 9]
+
+Rates swing by a factor of two from minute to minute; the processor time of the server's
+threads for each operation hardly does. The same operations are sent to each server in
+turn, and the medians of the rounds are printed, in microseconds.
+"""
+
+import argparse
+import statistics
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+
+import attrs
+
+from bench import machine
+from bench.measure import print_progress
+from bench.servers import RunningServer, ServerKind, ServerSetup, running
+from bench.simulate.step_client import StepClient, step_client
+
+_DEVICES, _POLLS_OF_EACH = 500, 20
+_BARE, _OFF, _ON = "bare aiohttp", "fast lane off", "fast lane on"
+_IDLE, _CYCLE = "idle poll", "cycle"
+_STEPS_OF_CYCLE = ("enqueue", "hand_out", "result")
+
+
+@attrs.frozen
+class Target:
+    """A server, and the client that asks it; *serves* tells whether it is ours."""
+
+    server: RunningServer
+    client: StepClient
+    serves: bool
+
+    def cost(self, *steps: str, **options: int) -> float:
+        """Return the seconds of processor that *steps* took the server."""
+        before = machine.processor_seconds(self.server.process_id)
+        for step in steps:
+            self.client.run_step(step, devices=_DEVICES, **options)
+        return machine.processor_seconds(self.server.process_id) - before
+
+    def costs(self, run: int) -> Iterator[tuple[str, float]]:
+        """Yield what each operation costs, in microseconds."""
+        polls = _DEVICES * _POLLS_OF_EACH
+        yield _IDLE, self.cost("poll", times=_POLLS_OF_EACH) / polls * 1e6
+        if self.serves:
+            yield _CYCLE, self.cost(*_STEPS_OF_CYCLE, run=run) / _DEVICES * 1e6
+
+
+def _setups() -> Mapping[str, tuple[ServerKind, bool]]:
+    return {
+        _BARE: (ServerKind.BARE, True),
+        _OFF: (ServerKind.OURS, False),
+        _ON: (ServerKind.OURS, True),
+    }
+
+
+def measure(rounds: int) -> Mapping[tuple[str, str], list[float]]:
+    """Return what each operation cost each server, in each round."""
+    costs: dict[tuple[str, str], list[float]] = {}
+    with machine.folder_on_disk() as folder, ExitStack() as stack:
+        targets = {}
+        for number, (name, (kind, is_on)) in enumerate(_setups().items()):
+            database = folder / f"{number}.db"
+            setup = ServerSetup(kind=kind, database=database, fast_lane=is_on)
+            server = stack.enter_context(running(setup))
+            client = stack.enter_context(step_client(server))
+            targets[name] = Target(server, client, kind is ServerKind.OURS)
+            if kind is ServerKind.OURS:
+                server.import_devices(_DEVICES)
+        # The first round opens connections and fills caches.
+        for run in range(rounds + 1):
+            for name, target in targets.items():
+                for operation, cost in target.costs(run):
+                    if run:
+                        costs.setdefault((operation, name), []).append(cost)
+            print_progress(f"  round {run} of {rounds}")
+    return costs
+
+
+def main() -> None:
+    """Measure, and print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    for (operation, name), costs in measure(parser.parse_args().rounds).items():
+        low, high = min(costs), max(costs)
+        sys.stdout.write(
+            f"{operation:10} {name:14} {statistics.median(costs):6.1f} µs"
+            f" ({low:.1f} to {high:.1f})\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
