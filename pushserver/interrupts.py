@@ -1,9 +1,19 @@
-"""Ctrl-C ends the program with 130 and without a traceback, at whatever instant."""
+"""Ctrl-C ends the program with 130 and without a traceback, at whatever instant.
+
+It imports only what the interpreter has already: `signal` alone loads so much that an
+impatient Ctrl-C falls into it, and nobody catches that.
+"""
 
 import os
-import signal
 import sys
-from types import FrameType, TracebackType
+
+# That of `typing`, which would load a dozen modules.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType, TracebackType
+else:
+    import _signal as signal
 
 EXIT_INTERRUPTED = 130
 
@@ -31,12 +41,12 @@ def raise_on_interrupt() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _end_process(_number: int, _frame: FrameType | None) -> None:
+def _end_process(_number: int, _frame: "FrameType | None") -> None:
     os._exit(EXIT_INTERRUPTED)
 
 
 def _end_if_interrupted(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    kind: type[BaseException], error: BaseException, trace: "TracebackType | None"
 ) -> None:
     """End for an interrupt that nobody caught; show any other error."""
     cause: BaseException | None = error

@@ -103,6 +103,27 @@ def test_at_many_instants(argv: list[str]) -> None:
     assert_interrupted_well(argv, 200)
 
 
+def test_first_of_all() -> None:
+    """
+    What catches Ctrl-C loads no module that the interpreter has not loaded already:
+    an interrupt amid its imports would print a traceback.
+    """
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; there = set(sys.modules); import pushserver.interrupts\n"
+            "print(sorted(set(sys.modules) - there))",
+        ],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "['pushserver', 'pushserver.interrupts']\n" == ran.stdout
+
+
 def test_in_the_background() -> None:
     """
     Where SIGINT was ignored from the start, as in the background of a script, it stays
