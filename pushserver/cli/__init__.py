@@ -233,7 +233,14 @@ def _report_failure(failure: Exception) -> int:
         # The reader has had enough; nor may the interpreter flush into the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILURE
-    return _print_error(str(failure), EXIT_FAILURE)
+    return _print_error(_describe_failure(failure), EXIT_FAILURE)
+
+
+def _describe_failure(failure: Exception) -> str:
+    if isinstance(failure, OSError) and failure.filename is not None:
+        # Python's own text begins with `[Errno 2]`.
+        return f"{failure.filename}: {failure.strerror}."
+    return str(failure)
 
 
 def _print_error(text: str, code: int) -> int:

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from pushserver.cli.choices import choose
 from pushserver.cli.pairs import tag_filter
 from pushserver.model.device import DeviceState
+from pushserver.model.device_filter import DeviceSort
 
 
 @Parameter(name="*")
@@ -43,8 +44,14 @@ class DeviceListOptions(DeviceFilters):
 
     def query_params(self) -> dict[str, Any]:
         """Return the filters and the order as the API names them."""
-        own = {"online": self.online, "sort": self.sort}
+        own = {"online": self.online, "sort": self.sort and _choose_order(self.sort)}
         return super().query_params() | own
+
+
+def _choose_order(sort: str) -> str:
+    name = sort.removeprefix("-")
+    minus = sort.removesuffix(name)
+    return minus + choose(name, DeviceSort, "order")
 
 
 DeviceFiltersArg = Annotated[DeviceFilters, Parameter(name="*")]

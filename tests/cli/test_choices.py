@@ -28,6 +28,10 @@ from tests.cli.conftest import Run
             "'adopt' is no state; there are adopted, quarantined.",
         ),
         (
+            ["devices", "--sort=-lastSeen"],
+            "'lastSeen' is no order; there are lastSeenAt, ",
+        ),
+        (
             ["events", "--event", "device.onlin"],
             "'device.onlin' is no event; there are device.online, ",
         ),

@@ -108,7 +108,8 @@ def test_missing_file_is_one(nowhere: str, capsys: pytest.CaptureFixture[str]) -
     code = main(["--server", nowhere, "devices", "import", "/no/such.csv"], {})
 
     assert 1 == code
-    assert "/no/such.csv" in capsys.readouterr().err
+    expected = "pushserver: /no/such.csv: No such file or directory.\n"
+    assert expected == capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["enqueue", "--help"], ["--version"]])
