@@ -39,6 +39,8 @@ from pushserver.web.spool import Spool
 T = TypeVar("T")
 
 JSON_MEDIA_TYPE = "application/json"
+#: What a field with an instant must be, as errors say it.
+INSTANT = "an instant with its offset from UTC, such as 2026-01-31T00:00:00Z"
 
 
 async def read_whole_body(request: web.Request) -> bytes:
@@ -225,6 +227,8 @@ def invalid_from_msgspec(error: msgspec.ValidationError) -> Invalid:
     pointer = plain.replace("[", "/").replace("]", "").replace(".", "/")
     unknown = text.partition("unknown field `")[2].rstrip("`")
     missing = text.partition("missing required field `")[2].rstrip("`")
+    if "RFC3339" in text or "`datetime" in text:
+        text = f"This must be {INSTANT}."
     name = unknown or missing
     return Invalid(
         text.replace("Object contains", "There is an")

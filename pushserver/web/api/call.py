@@ -13,6 +13,7 @@ from pushserver.model.ids import parse_int64
 from pushserver.model.token import Token
 from pushserver.services.blobs import ByteSource
 from pushserver.services.idempotency import IdempotentRequest
+from pushserver.web.api.path_names import camel
 from pushserver.web.api.reach import require_reach
 from pushserver.web.api.token_life import while_valid
 from pushserver.web.authentication import request_actor
@@ -90,7 +91,7 @@ class ApiCall(Generic[Q, B]):
         Raises:
             Invalid: it is not a number, or does not fit into 64 bits.
         """
-        return parse_int64(self.path_params[name], field_name=name)
+        return parse_int64(self.path_params[name], field_name=camel(name))
 
     def path_device(self) -> DeviceIdentity:
         """

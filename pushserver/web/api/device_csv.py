@@ -131,7 +131,11 @@ def _header_error(header: Sequence[str]) -> Invalid | None:
     seen = set()
     for name in filter(None, header):
         if name not in COLUMNS and not name.startswith(TAG_PREFIX):
-            return Invalid("There is an unknown column.", pointer=f"/{name}")
+            return Invalid(
+                f"There is no such column; there are {', '.join(COLUMNS)}, and one"
+                f" for each tag, such as {TAG_PREFIX}site.",
+                pointer=f"/{name}",
+            )
         if name in seen:
             return Invalid("This column is there twice.", pointer=f"/{name}")
         seen.add(name)

@@ -20,7 +20,7 @@ from pushserver.errors import Invalid
 from pushserver.model.ids import parse_int64
 from pushserver.web.api.types import In
 from pushserver.web.device_url import mask_keys, storable_text
-from pushserver.web.json_body import invalid_from_msgspec
+from pushserver.web.json_body import INSTANT, invalid_from_msgspec
 
 MAX_PAGE_SIZE = 1000
 #: Seconds that a call may wait for an outcome.
@@ -132,11 +132,7 @@ def _decode_instant(name: str, text: str) -> datetime:
         instant: datetime = msgspec.convert(text, Annotated[datetime, Meta(tz=True)])
     except msgspec.ValidationError:
         hint = " A + is written %2B in a query." if " " in text else ""
-        raise Invalid(
-            f"{name} must be an instant with its offset from UTC, such as"
-            f" 2026-01-31T00:00:00Z.{hint}",
-            pointer=f"/{name}",
-        ) from None
+        raise Invalid(f"{name} must be {INSTANT}.{hint}", pointer=f"/{name}") from None
     return instant
 
 

@@ -71,14 +71,14 @@ async def _reaches_device(call: _Call, text: str) -> bool:
 
 
 async def _reaches_command(call: _Call, text: str) -> bool:
-    command_id = parse_int64(text, field_name="command_id")
+    command_id = parse_int64(text, field_name="commandId")
     find = call.services.store.devices_of_commands
     devices = await find(call.token.scope_id, [command_id])
     return call.services.token_reach.reaches(call.token, devices.get(command_id))
 
 
 async def _reaches_operation(call: _Call, text: str) -> bool:
-    operation_id = parse_int64(text, field_name="operation_id")
+    operation_id = parse_int64(text, field_name="operationId")
     find = call.services.store.operations.find_operation
     operation = await find(call.token.scope_id, operation_id)
     device_id = None if operation is None else operation.device_id
@@ -87,13 +87,13 @@ async def _reaches_operation(call: _Call, text: str) -> bool:
 
 async def _reaches_task(call: _Call, text: str) -> bool:
     """Tell whether it made the task: of others, it would see foreign devices."""
-    task_id = parse_int64(text, field_name="task_id")
+    task_id = parse_int64(text, field_name="taskId")
     task = await call.services.store.tasks.find_task(call.token.scope_id, task_id)
     return task is not None and is_own_task(call.token, task)
 
 
 async def _reaches_subscription(call: _Call, text: str) -> bool:
-    subscription_id = parse_int64(text, field_name="subscription_id")
+    subscription_id = parse_int64(text, field_name="subscriptionId")
     registry = call.services.subscription_registry
     subscription = registry.get(call.token.scope_id, subscription_id)
     return reaches_subscription(call.token, subscription)

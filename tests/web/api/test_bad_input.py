@@ -331,6 +331,17 @@ async def test_broken_off(server: LocalServer) -> None:
     assert [] == (await server.api("GET", "/commands")).json()["items"]
 
 
+@pytest.mark.parametrize("instant", ["tomorrow", "2026-01-01T00:00:00", 1767225600])
+async def test_what_an_instant_looks_like(server: LocalServer, instant: Any) -> None:
+    """
+    Who writes an instant in another way is told how it is written.
+    """
+    answer = await server.api("POST", PATH, {"endpoint": "x", "notBefore": instant})
+
+    expected = "This must be an instant with its offset from UTC, such as"
+    assert f"{expected} 2026-01-31T00:00:00Z." == answer.json()["detail"]
+
+
 BAD_IDS = ("x", "-1", "1_2", "%EF%BC%91", "9223372036854775808", "%00", "1%20", "1.0")
 
 
@@ -351,7 +362,7 @@ BAD_IDS = ("x", "-1", "1_2", "%EF%BC%91", "9223372036854775808", "%00", "1%20", 
 )
 async def test_bad_ids(server: LocalServer, method: str, path: str, wrong: str) -> None:
     """
-    An id that is no int64 is a wrong field.
+    An id that is no int64 is a wrong field, named as the description names it.
     """
     body = {"endpoint": "x"} if path.endswith("commands") else {}
     answer = await server.api(
@@ -359,3 +370,6 @@ async def test_bad_ids(server: LocalServer, method: str, path: str, wrong: str) 
     )
 
     assert (422, "invalid", None) == answer.problem
+    name = path.split("/")[1].removesuffix("s") + "Id"
+    expected = f"{name} must be a decimal number from 0 to 9223372036854775807."
+    assert expected == answer.json()["detail"]

@@ -65,6 +65,18 @@ async def test_whole_fleet_as_csv(server: LocalServer) -> None:
     )
 
 
+async def test_columns_that_there_are(server: LocalServer) -> None:
+    """
+    A column that there is not is refused with those that there are.
+    """
+    answer = await send(server, b"deviceId,tags\n1,site=north\n", CSV)
+
+    [line] = answer.json()["errors"]
+    assert "/tags" == line["pointer"]
+    expected = "There is no such column; there are deviceId, name, hold, and one for"
+    assert f"{expected} each tag, such as tag:site." == line["detail"]
+
+
 async def test_what_is_left_out_stays(server: LocalServer) -> None:
     """
     An import changes what it names; a device that only polled so far is created.

@@ -7,7 +7,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from pushserver.web.api import ROUTES
-from pushserver.web.api.openapi.operations import camel
+from pushserver.web.api.path_names import camel
 from pushserver.web.api.route import ApiRoute
 from tests.web.api.tenant import Tenant, first_tenant, populated_tenant
 from tests.web.api.test_openapi import CALLS, DOCUMENT

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from pushserver import __version__
-from pushserver.web.api.openapi.operations import Operations, camel
+from pushserver.web.api.openapi.operations import Operations
 from pushserver.web.api.openapi.schemas import JsonObject
 from pushserver.web.api.openapi.webhooks import webhooks
+from pushserver.web.api.path_names import camel
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.api.route import ApiRoute
 from pushserver.web.api.tags import Tag

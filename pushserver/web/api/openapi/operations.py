@@ -11,6 +11,7 @@ import msgspec
 from pushserver.model.order import OCTET_STREAM
 from pushserver.web.api.openapi.headers import request_header, response_headers
 from pushserver.web.api.openapi.schemas import BYTES_SCHEMA, JsonObject, Schemas
+from pushserver.web.api.path_names import camel
 from pushserver.web.api.route import ApiRoute
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.problems import (
@@ -162,8 +163,3 @@ def _file_schema(media_type: str) -> JsonObject:
     if media_type == JSON_MEDIA_TYPE:
         return {"type": "object", "additionalProperties": {}}
     return {"type": "string"}
-
-
-def camel(path: str) -> str:
-    """Return a path with its names in camel case, as programs see them."""
-    return re.sub(r"_(\w)", lambda match: match[1].upper(), path)
