@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Protocol
 
@@ -49,13 +50,11 @@ class Blobs:
     ids: IdGenerator
     bounds: StockBounds
 
-    async def keep(
-        self, scope_id: int, source: ByteSource, actor: Actor, *, in_stock: bool
-    ) -> Blob:
+    async def keep(self, scope_id: int, source: ByteSource, actor: Actor) -> Blob:
         """
         Keep bytes in the scope, if it has not the same already.
 
-        *in_stock*: nothing refers to it yet, and how much of that there is is bounded.
+        Nothing refers to them yet, and how much of that there is is bounded.
 
         Raises:
             Invalid: there are none.
@@ -68,8 +67,31 @@ class Blobs:
         blob = await self.store.blobs.use(scope_id, sha256, self.clock.now())
         if blob is not None:
             return blob
-        if in_stock:
-            await self._require_room(scope_id, source.size)
+        async with self._room(scope_id, source.size):
+            return await self._add(scope_id, sha256, source, actor)
+
+    @asynccontextmanager
+    async def _room(self, scope_id: int, size: int) -> AsyncIterator[None]:
+        """
+        Require room for a blob of so many bytes, which the block adds.
+
+        Raises:
+            LimitReached: there is none.
+        """
+        adding, require = self.bounds.adding, self.bounds.require_room
+        mebibytes = -(-size // MEBIBYTE)
+        with (
+            adding("scope_blobs", scope_id) as count,
+            adding("scope_blob_size", scope_id, mebibytes) as total,
+        ):
+            stock = await self.store.blobs.unused(scope_id)
+            require("scope_blobs", stock.count + count)
+            require("scope_blob_size", -(-stock.size // MEBIBYTE) + total, mebibytes)
+            yield
+
+    async def _add(
+        self, scope_id: int, sha256: str, source: ByteSource, actor: Actor
+    ) -> Blob:
         now = self.clock.now()
         blob = Blob(
             id=self.ids(),
@@ -89,11 +111,15 @@ class Blobs:
         await self.store.blobs.add(blob, _entry(blob, actor))
         return blob
 
-    async def _require_room(self, scope_id: int, size: int) -> None:
-        stock = await self.store.blobs.unused(scope_id)
-        self.bounds.require_room("scope_blobs", stock.count)
-        mebibytes = -(-stock.size // MEBIBYTE)
-        self.bounds.require_room("scope_blob_size", mebibytes, -(-size // MEBIBYTE))
+    async def discard(self, blob: Blob) -> None:
+        """
+        Delete what `keep` has just added, unless somebody has named it since.
+
+        What was there before stays. If the store is away, it stays for a day.
+        """
+        if blob.used_at == blob.created_at:
+            with suppress(Unavailable):
+                await self.store.blobs.discard(blob)
 
     async def require(self, scope_id: int, orders: Iterable[Order]) -> None:
         """

@@ -1,6 +1,5 @@
 """Bounds what runs until somebody ends it: operations without steps, and tasks."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -41,7 +40,6 @@ class OpenBounds:
 
     store: Store
     bounds: StockBounds
-    _adding: Counter[tuple[str, int]] = attrs.field(factory=Counter, init=False)
 
     def adding_operation(self, scope_id: int) -> AbstractAsyncContextManager[Room]:
         """Yield the room for an operation without steps; the block may add one."""
@@ -58,13 +56,5 @@ class OpenBounds:
     async def _counted(
         self, setting: str, scope_id: int, count: Callable[[], Awaitable[int]]
     ) -> AsyncIterator[Room]:
-        """Count also what is being added: *count* may not include it yet."""
-        key = setting, scope_id
-        others = self._adding[key]
-        self._adding[key] += 1
-        try:
+        with self.bounds.adding(setting, scope_id) as others:
             yield Room(self.bounds, setting, await count() + others)
-        finally:
-            self._adding[key] -= 1
-            if not self._adding[key]:
-                del self._adding[key]

@@ -146,12 +146,14 @@ class Tokens:
         if excess:
             raise Forbidden(f"Your own token may not do this: {', '.join(excess)}.")
         refuse_longer_life(caller, limits)
-        self.bounds.require_room("scope_tokens", len(self.in_scope(scope_id)))
         token, secret = self.generate(scope_id, name, requested, actor)
         token = attrs.evolve(token, **attrs.asdict(limits, recurse=False))
         entry = token_entry(token, actor, AuditAction.TOKEN_CREATE)
-        await self.store.add_token(token, in_both_scopes(entry, caller))
-        self.activate(token)
+        with self.bounds.adding("scope_tokens", scope_id) as others:
+            present = len(self.in_scope(scope_id)) + others
+            self.bounds.require_room("scope_tokens", present)
+            await self.store.add_token(token, in_both_scopes(entry, caller))
+            self.activate(token)
         return token, secret
 
     def _check_name_and_expiry(self, name: str, limits: TokenLimits) -> None:

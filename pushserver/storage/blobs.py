@@ -28,7 +28,11 @@ class BlobStore(Protocol):
         """Return a blob of the scope."""
 
     async def use(self, scope_id: int, sha256: str, now: int) -> Blob | None:
-        """Return a blob of the scope, which is kept for a time from *now* on."""
+        """
+        Return a blob of the scope, which is kept for a time from *now* on.
+
+        Its `used_at` grows in any case.
+        """
 
     async def unused(self, scope_id: int) -> BlobStock:
         """Count what no command and no step of an operation or task refers to."""
@@ -38,6 +42,9 @@ class BlobStore(Protocol):
 
     async def add(self, blob: Blob, audit: AuditEntry) -> None:
         """Add a blob whose pieces are written, unless the scope has the same bytes."""
+
+    async def discard(self, blob: Blob) -> None:
+        """Delete a blob, if it was not used since and nothing refers to it."""
 
     async def read_piece(self, blob_id: int, number: int) -> bytes | None:
         """Return a piece; None after the last one."""

@@ -22,7 +22,10 @@ from pushserver.storage.sql.write_jobs import SqlWriter
 
 _IS_NAMED = "scope_id = ? AND sha256 = ?"
 _SELECT = f"SELECT {BLOBS.column_list} FROM blob WHERE {_IS_NAMED}"
-_USE = f"UPDATE blob SET used_at = ? WHERE {_IS_NAMED} AND used_at < ?"
+_USE = (
+    "UPDATE blob SET used_at = CASE WHEN used_at < ? THEN ? ELSE used_at + 1 END"
+    f" WHERE {_IS_NAMED}"
+)
 _INSERT = (
     f"INSERT INTO blob ({BLOBS.column_list}) VALUES (?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (scope_id, sha256) DO NOTHING"
@@ -61,7 +64,7 @@ class SqlBlobs:
 
     async def use(self, scope_id: int, sha256: str, now: int) -> Blob | None:
         def work(connection: SqlConnection) -> Blob | None:
-            connection.execute(_USE, (now, scope_id, sha256, now))
+            connection.execute(_USE, (now, now, scope_id, sha256))
             row = connection.execute(_SELECT, (scope_id, sha256)).fetchone()
             return BLOBS.find(row)
 
@@ -85,6 +88,10 @@ class SqlBlobs:
                 write_audit(connection, [audit])
 
         await self.write(work, [audit])
+
+    async def discard(self, blob: Blob) -> None:
+        used_before = blob.used_at + 1
+        await self.write(lambda c: _delete_blobs(c, [blob.id], used_before))
 
     async def read_piece(self, blob_id: int, number: int) -> bytes | None:
         return await self.reader.run(lambda c: read_piece(c, blob_id, number))

@@ -37,9 +37,7 @@ async def keep(call: ApiCall[None, None]) -> web.StreamResponse:
     """
     if call.spool is None:
         raise unsupported_media_type(call.request, OCTET_STREAM)
-    blob = await call.services.blobs.keep(
-        call.scope_id, call.spool, call.actor, in_stock=True
-    )
+    blob = await call.services.blobs.keep(call.scope_id, call.spool, call.actor)
     call.log_fields.update(blob_id=blob.id, size=blob.size)
     headers = location(call.request, f"/blobs/{blob.sha256}")
     out = render(BlobOut, blob, id=blob.sha256)

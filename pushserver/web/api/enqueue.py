@@ -33,7 +33,7 @@ from pushserver.web.api.command_views import (
     command_record_out,
     without_order,
 )
-from pushserver.web.api.long_bodies import ParsedCommands, keep_bodies
+from pushserver.web.api.long_bodies import ParsedCommands, kept_bodies
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.prefer import (
     PREFER_HEADER,
@@ -158,11 +158,12 @@ async def enqueue_commands(
     device = await get_or_adopt_device(
         services.fleet, services.cluster_sync, token, identity, actor
     )
-    requests = await keep_bodies(services.blobs, token.scope_id, parsed, actor)
     render = partial(render_created, device, services, parsed.is_array)
-    return await services.queue.enqueue(
-        token.scope_id, identity.device_id, requests, render, idempotency, actor
-    )
+    scope_id = token.scope_id
+    async with kept_bodies(services.blobs, scope_id, parsed, actor) as requests:
+        return await services.queue.enqueue(
+            scope_id, identity.device_id, requests, render, idempotency, actor
+        )
 
 
 _order_of = attrgetter("order")

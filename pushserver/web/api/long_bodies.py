@@ -1,13 +1,14 @@
 """Long bodies of commands: from the file of a call into the store, in pieces."""
 
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import IO
 
 import attrs
 import msgspec
 
-from pushserver.errors import Unavailable
+from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.actor import Actor
 from pushserver.model.blob import MAX_INLINE_BODY
 from pushserver.model.command_request import CommandRequest
@@ -69,20 +70,34 @@ def bytes_of(order: Order) -> bytes:
     return order.body.encode()
 
 
-async def keep_bodies(
+@asynccontextmanager
+async def kept_bodies(
     blobs: Blobs, scope_id: int, parsed: ParsedCommands, actor: Actor
-) -> Sequence[CommandRequest]:
+) -> AsyncIterator[Sequence[CommandRequest]]:
     """
-    Return the requests, with blobs for their long bodies; require those that they name.
+    Yield the requests, with blobs for their long bodies; require those that they name.
+
+    If the block, which enqueues them, is refused, they are not kept.
 
     Raises:
         Invalid: there is no such blob.
+        LimitReached: there is too much to which nothing refers.
         Unavailable: the store is away.
     """
     requests = list(parsed.requests)
     await blobs.require(scope_id, [each.order for each in requests])
-    for index, body in parsed.long_bodies.items():
-        blob = await blobs.keep(scope_id, body, actor, in_stock=False)
-        order = attrs.evolve(requests[index].order, blob=blob.sha256)
-        requests[index] = attrs.evolve(requests[index], order=order)
-    return requests
+    kept = []
+    try:
+        for index, body in parsed.long_bodies.items():
+            blob = await blobs.keep(scope_id, body, actor)
+            kept.append(blob)
+            order = attrs.evolve(requests[index].order, blob=blob.sha256)
+            requests[index] = attrs.evolve(requests[index], order=order)
+        yield requests
+    except Unavailable:
+        # Perhaps it was done all the same.
+        raise
+    except PushServerError:
+        for blob in kept:
+            await blobs.discard(blob)
+        raise

@@ -110,4 +110,4 @@ async def keep_step_bodies(
     named = [order for order in orders if order.blob not in long_bodies]
     await blobs.require(scope_id, named)
     for body in () if dry_run else long_bodies.values():
-        await blobs.keep(scope_id, body, actor, in_stock=False)
+        await blobs.keep(scope_id, body, actor)

@@ -8,7 +8,9 @@ from base64 import b64decode, b64encode
 import pytest
 
 from pushserver.model.blob import BLOB_PIECE_SIZE, MAX_INLINE_BODY
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.blobs import UNUSED_TTL
+from pushserver.storage.blobs import BlobStock
 from tests.clock import ManualClock
 from tests.web.local_server import DEVICE, LocalServer, Response, running_server
 
@@ -95,6 +97,28 @@ async def test_long_body(server: LocalServer, more: int) -> None:
     sha256 = hashlib.sha256(content).hexdigest()
     assert (sha256 if more else None) == shown.get("bodyBlob")
     assert bool(more) != ("body" in shown)
+
+
+async def test_refused_bytes(database: str, clock: ManualClock) -> None:
+    """
+    Bytes of a call that is refused are not kept, unless they were there before.
+    """
+    content, there = b"x" * (MAX_INLINE_BODY + 1), b"y" * (MAX_INLINE_BODY + 1)
+    path = f"{COMMANDS}/bytes?endpoint=firmware_part"
+    async with running_server(database, clock, device_queue=1) as server:
+        await server.enqueue()
+        uploaded = await upload(server, there)
+        refused = [
+            await server.api("POST", path, each, headers=OCTETS)
+            for each in (content, there)
+        ]
+        stock = await server.services.store.blobs.unused(DEFAULT_SCOPE_ID)
+        await server.services.blobs.purge_unused()
+        found = await server.api("GET", f"/blobs/{uploaded.json()['id']}")
+
+    assert [429, 429] == [each.status for each in refused]
+    assert BlobStock(1, len(there)) == stock
+    assert there == found.body
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])

@@ -1,5 +1,6 @@
 """What stays until somebody deletes it is bounded."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,7 +15,7 @@ REFUSED = (409, "limit-reached", None)
 @pytest.fixture(name="server")
 async def _server(database: str, clock: ManualClock) -> AsyncIterator[LocalServer]:
     """Return a server with small bounds."""
-    names = ("devices", "scope_tokens", "scope_subscriptions", "scopes")
+    names = ("devices", "scope_tokens", "scope_subscriptions", "scopes", "scope_blobs")
     bounds = dict.fromkeys(names, BOUND)
     target = {"webhook_allow_http": True, "webhook_allow_networks": "192.0.2.0/24"}
     async with running_server(database, clock, **target, **bounds) as server:
@@ -53,6 +54,32 @@ async def test_scopes(server: LocalServer) -> None:
     assert is_refused(refused)
     assert 201 == (await server.api("POST", path, request)).status
     assert is_refused(await server.api("POST", path, request))
+
+
+@pytest.mark.parametrize("path", ["/tokens", "/scopes"])
+async def test_at_once(server: LocalServer, path: str) -> None:
+    """
+    Calls that come at the same time fill the room that there is, and no more.
+    """
+    body = {"permissions": ["events:read"]} if path == "/tokens" else {}
+    answers = await asyncio.gather(
+        *(server.api("POST", path, {"name": f"x{n}", **body}) for n in range(10))
+    )
+
+    # The token of the settings, and the first scope, have been there before.
+    assert [201] + [409] * 9 == sorted(each.status for each in answers)
+
+
+async def test_blobs_at_once(server: LocalServer) -> None:
+    """
+    So it is with uploads.
+    """
+    headers = {"Content-Type": "application/octet-stream"}
+    answers = await asyncio.gather(
+        *(server.api("POST", "/blobs", b"%d" % n, headers=headers) for n in range(10))
+    )
+
+    assert [201] * 2 + [409] * 8 == sorted(each.status for each in answers)
 
 
 async def test_subscriptions(server: LocalServer) -> None:
