@@ -125,6 +125,31 @@ async def test_export(program: Program) -> None:
     assert MAX_LAG > min(lags)
 
 
+def large_fleet() -> bytes:
+    """Return an import of very many devices."""
+    return "\n".join(f'{{"deviceId":{n}}}' for n in range(100_000)).encode()
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("kind", ["text/csv", "application/json"])
+async def test_keys(program: Program, kind: str) -> None:
+    """Nor while very many devices get keys in one call."""
+    program.start()
+    path, lines = "/api/v1/devices/import", {"Content-Type": "application/x-ndjson"}
+    headers = {"Content-Type": "application/json", "Accept": kind}
+    body = b'{"targets":{"all":true}}'
+    keys = Hostile("POST", "/api/v1/devices/keys", lambda: body, headers)
+    lags: list[float] = []
+    async with aiohttp.ClientSession() as session:
+        many = Hostile("POST", path, large_fleet, lines)
+        assert 200 == await send(session, program, many)
+        with watching(program) as watch:
+            while not lags or (min(lags) >= MAX_LAG and len(lags) < TRIES):
+                lags.append(await worst_lag(watch, session, program, keys))
+
+    assert MAX_LAG > min(lags)
+
+
 async def send_tiny_chunks(program: Program) -> bytes:
     """Send a result in very many chunks; return the status line."""
     head = b"POST /result?deviceId=77 HTTP/1.1\r\nHost: x\r\n"

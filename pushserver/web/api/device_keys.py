@@ -1,13 +1,13 @@
 """Keys of devices over the API: made, and shown once."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
 from pushserver.model.device import Device
 from pushserver.model.token import Permission
-from pushserver.services.off_loop import in_pieces, run_in_thread
+from pushserver.services.off_loop import in_pieces
 from pushserver.web.api.accept import preferred_media_type
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_csv import with_apostrophe, write_rows
@@ -22,7 +22,7 @@ from pushserver.web.api.device_key_types import (
 from pushserver.web.api.device_views import keyless_out
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector
-from pushserver.web.api.responses import json_response
+from pushserver.web.api.responses import encode_json, json_response
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE
@@ -81,13 +81,12 @@ async def create_keys(call: ApiCall[None, DeviceKeysIn]) -> web.StreamResponse:
         call.scope_id, ids, call.actor, enforce=body.enforce
     )
     call.log_fields["devices"] = len(made)
-    rows = [_key_row(call, *each) async for each in in_pieces(made)]
+    rows = in_pieces(_key_row(call, *each) for each in made)
     accept = call.request.headers.get("Accept", "")
-    if preferred_media_type(accept, (JSON_MEDIA_TYPE, CSV)) == CSV:
-        return make_response(
-            await run_in_thread(_csv, rows), status=201, content_type=CSV
-        )
-    return json_response(DeviceKeysOut(rows), status=201)
+    media_type = preferred_media_type(accept, (JSON_MEDIA_TYPE, CSV))
+    pieces = _csv_pieces(rows) if media_type == CSV else _json_pieces(rows)
+    answer = b"".join([piece async for piece in pieces])
+    return make_response(answer, status=201, content_type=media_type)
 
 
 def _address(call: ApiCall[Any, Any], key: str) -> tuple[str, str | None]:
@@ -108,17 +107,30 @@ def _key_row(call: ApiCall[Any, Any], key: str, device: Device) -> DeviceKeyRowO
     )
 
 
-def _csv(rows: Iterable[DeviceKeyRowOut]) -> bytes:
-    """Return the rows as a spreadsheet takes them; a key may begin like a formula."""
-    cells = (
-        [
-            with_apostrophe(row.device_id),
-            "" if row.name is None else with_apostrophe(row.name),
-            with_apostrophe(row.key),
-            row.path,
-            row.url or "",
-            str(row.enforced).lower(),
-        ]
-        for row in rows
-    )
-    return write_rows([_COLUMNS, *cells])
+async def _json_pieces(rows: AsyncIterator[DeviceKeyRowOut]) -> AsyncIterator[bytes]:
+    """Yield the JSON of `DeviceKeysOut`; of a whole fleet it is not made at once."""
+    before = b'{"items":['
+    async for row in rows:
+        yield before
+        yield encode_json(row)
+        before = b","
+    yield b"]}"
+
+
+async def _csv_pieces(rows: AsyncIterator[DeviceKeyRowOut]) -> AsyncIterator[bytes]:
+    yield write_rows([_COLUMNS])
+    async for row in rows:
+        yield _csv_line(row)
+
+
+def _csv_line(row: DeviceKeyRowOut) -> bytes:
+    """Return a row as a spreadsheet takes it; a key may begin like a formula."""
+    cells = [
+        with_apostrophe(row.device_id),
+        "" if row.name is None else with_apostrophe(row.name),
+        with_apostrophe(row.key),
+        row.path,
+        row.url or "",
+        str(row.enforced).lower(),
+    ]
+    return write_rows([cells])
