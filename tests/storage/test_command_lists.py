@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import attrs
 import pytest
 
 from pushserver.clock import SECOND
@@ -192,10 +193,12 @@ async def test_nothing_found(store: Store, history: list[Command]) -> None:
     assert [] == await command_ids(store, CommandFilter(), before=history[0].id)
 
 
-async def test_heavy_commands(store: Store) -> None:
+@pytest.mark.parametrize("field", ["body", "metadata"])
+async def test_heavy_commands(store: Store, field: str) -> None:
     """A page of commands ends early when it grows heavy; the rest follows."""
-    body = '"' + "x" * 3 * MEGABYTE + '"'
-    commands = [command(order=order(body=body)) for _ in range(6)]
+    text = '"' + "x" * 3 * MEGABYTE + '"'
+    one_order = attrs.evolve(order(), **{field: text})
+    commands = [command(order=one_order) for _ in range(6)]
     for one in commands:
         await enqueue_commands(store, one)
     expected = [c.id for c in reversed(commands)]

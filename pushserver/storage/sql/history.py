@@ -291,9 +291,10 @@ def _read_record(connection: SqlConnection, row: Row) -> CommandRecord:
 
 
 def _body_size(record: CommandRecord) -> int:
-    body = record.command.order.body if record.command.order else None
+    order = record.command.order
+    texts = () if order is None else (order.body, order.metadata)
     result_size = 0 if record.result is None else _result_size(record.result)
-    return len(body or "") + result_size
+    return sum(len(text or "") for text in texts) + result_size
 
 
 def _result_size(result: Result) -> int:

@@ -36,6 +36,8 @@ from pushserver.web.spool import Spool, SpoolPart
 
 #: What the call for one command takes: it is older than the calls for many.
 COMMAND_OR_LIST = CommandIn | CommandBatchIn
+#: The most bytes of a command's metadata.
+MAX_METADATA = 16_384
 #: What stands for the bytes of a blob while its order is checked.
 NO_BYTES = b'""'
 #: What stands for a body of which the command has the hash: no JSON is empty.
@@ -169,7 +171,7 @@ def _parse_command(command: CommandSpecIn, protocol: DeviceProtocol) -> CommandR
         body=body if blob is None else NO_BYTES,
         content_type=content_type,
         query_string=command.query_string,
-        metadata=_json_or_none(command.metadata),
+        metadata=_short(_json_or_none(command.metadata)),
     )
     if blob is not None:
         order = attrs.evolve(order, body=None, blob=blob)
@@ -207,11 +209,25 @@ def _parse_raw_command(
     return _command_request(order, query)
 
 
-def _json_text(text: str) -> bytes:
+def _json_text(text: str) -> bytes | None:
     try:
-        return bytes(decode_json(text.encode(), msgspec.Raw))
+        return _short(bytes(decode_json(text.encode(), msgspec.Raw)))
     except Malformed:
         raise Invalid("metadata must be JSON.", pointer="/metadata") from None
+
+
+def _short(metadata: bytes | None) -> bytes | None:
+    """
+    Return metadata; it is in each item of a page of 1000, and in every event.
+
+    Raises:
+        Invalid: it is too long.
+    """
+    if len(metadata or b"") > MAX_METADATA:
+        raise Invalid(
+            f"metadata has at most {MAX_METADATA} bytes.", pointer="/metadata"
+        )
+    return metadata
 
 
 def _command_request(order: Order, options: CommandOptions) -> CommandRequest:

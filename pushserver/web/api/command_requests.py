@@ -77,7 +77,8 @@ class CommandSpecIn(CommandOptions, kw_only=True):
     """The body's type; with `application/octet-stream` it is base64."""
     metadata: Raw | UnsetType = UNSET
     """
-    Any JSON of yours: it comes back with the command, and never reaches the device.
+    Any JSON of yours, of 16 KiB at most: it comes back with the command, and never
+    reaches the device.
     """
 
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec import inspect
 
 from pushserver.web.api import ROUTES
-from pushserver.web.api.command_parsing import COMMAND_OR_LIST
+from pushserver.web.api.command_parsing import COMMAND_OR_LIST, MAX_METADATA
 from pushserver.web.api.label_size import MAX_LABEL_SIZE
 from pushserver.web.api.types import MAX_ITEMS
 from tests.web.local_server import LocalServer
@@ -83,6 +83,22 @@ async def test_tags(server: LocalServer, name: str) -> None:
 
     assert taken.status in (200, 201)
     assert (422, "invalid", "/tags") == refused.problem
+
+
+async def test_metadata(server: LocalServer) -> None:
+    """
+    Metadata of 16 KiB are taken, and a byte more is too long; also of a step.
+    """
+    command = {"endpoint": "reboot", "metadata": "x" * (MAX_METADATA - 2)}
+    longer = {**command, "metadata": "x" * (MAX_METADATA - 1)}
+    await server.api("PUT", "/devices/1", {})
+    taken = await server.api("POST", "/devices/1/commands", command)
+    refused = await server.api("POST", "/devices/1/commands", longer)
+    step = await server.api("POST", "/operations", {"deviceId": "1", "steps": [longer]})
+
+    assert 201 == taken.status
+    assert (422, "invalid", "/metadata") == refused.problem
+    assert (422, "invalid", "/steps/0/metadata") == step.problem
 
 
 async def test_tags_of_targets(server: LocalServer) -> None:
