@@ -57,7 +57,11 @@ WebhookHeaders = Annotated[
     Meta(max_length=20),
 ]
 Text = Annotated[str, Meta(max_length=200)]
-DeviceIdFilter = Annotated[list[DeviceIdIn], Meta(min_length=1, max_length=10_000)]
+#: The most devices of a filter: those of all tokens and subscriptions are in memory.
+MAX_DEVICE_IDS = 1000
+DeviceIdFilter = Annotated[
+    list[DeviceIdIn], Meta(min_length=1, max_length=MAX_DEVICE_IDS)
+]
 #: One value may be given without its list, too.
 TagValues = Annotated[
     TagValue | Annotated[list[TagValue], Meta(min_length=1, max_length=MAX_ITEMS)],

@@ -10,6 +10,7 @@ from msgspec import inspect
 from pushserver.web.api import ROUTES
 from pushserver.web.api.command_parsing import COMMAND_OR_LIST, MAX_METADATA
 from pushserver.web.api.label_size import MAX_LABEL_SIZE
+from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
 from tests.web.local_server import LocalServer
 
@@ -83,6 +84,20 @@ async def test_tags(server: LocalServer, name: str) -> None:
 
     assert taken.status in (200, 201)
     assert (422, "invalid", "/tags") == refused.problem
+
+
+@pytest.mark.parametrize("name", ["token", "subscription"])
+async def test_device_ids(server: LocalServer, name: str) -> None:
+    """
+    A token and a subscription name a thousand devices, and one more is too many.
+    """
+    method, path, body = CALLS[name]
+    ids = [str(number) for number in range(MAX_DEVICE_IDS + 1)]
+    taken = await server.api(method, path, {**body, "deviceIds": ids[1:]})
+    refused = await server.api(method, path, {**body, "deviceIds": ids})
+
+    assert 201 == taken.status
+    assert (422, "invalid", "/deviceIds") == refused.problem
 
 
 async def test_metadata(server: LocalServer) -> None:
