@@ -176,7 +176,10 @@ class FastLaneConnection(HttpConnection):
         """Answer a request: an idle poll at once, any other in a task."""
         self.received_at = self._loop.time()
         self.header_awaited_since = None
-        is_idle, admission = self._lane.begin_poll(plain, self)
+        try:
+            is_idle, admission = self._lane.begin_poll(plain, self)
+        except Exception:  # noqa: BLE001 - the handler meets it again, and tells of it
+            is_idle, admission = _NO_POLL
         if is_idle:
             assert self.transport is not None  # noqa: S101 - bytes came just now
             self.transport.write(idle_poll_bytes())

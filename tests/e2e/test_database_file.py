@@ -99,14 +99,14 @@ async def test_it_is_cut_off(program: Program, suffix: str, size: int) -> None:
     into what is left: what was in the file before is still there.
     """
     program.start()
-    async with Client(program.url, program.token) as api:
+    async with Client(program.url, program.token, retry_for=0) as api:
         kept = await api.commands.enqueue(ME, LOAD_USERS)
     # A stop copies all that there is into the file.
     program.stop()
     copy = program.file.with_name("copy")
     shutil.copyfile(program.file, copy)
     program.start()
-    async with Client(program.url, program.token) as api:
+    async with Client(program.url, program.token, retry_for=0) as api:
         await api.commands.enqueue(ME, LOAD_USERS)
         os.truncate(beside(program.file, suffix), size)
         assert [503] * 3 == await refusals(api, 3)
@@ -118,7 +118,7 @@ async def test_it_is_cut_off(program: Program, suffix: str, size: int) -> None:
         copy.rename(program.file)
         beside(program.file, "-wal").unlink(missing_ok=True)
     program.start()
-    async with Client(program.url, program.token) as api:
+    async with Client(program.url, program.token, retry_for=0) as api:
         assert "PENDING" == (await api.commands.get(kept["id"]))["state"]
     program.stop()
 
@@ -129,7 +129,7 @@ async def test_its_index_is_cut_off(program: Program) -> None:
     """
     program.wrapper = ("env",)
     program.start()
-    async with Client(program.url, program.token) as api:
+    async with Client(program.url, program.token, retry_for=0) as api:
         kept = await api.commands.enqueue(ME, LOAD_USERS)
         os.truncate(beside(program.file, "-shm"), 4096)
         with suppress(ApiError, Unreachable):
@@ -143,7 +143,7 @@ async def test_its_index_is_cut_off(program: Program) -> None:
     program.log.unlink()
     program.wrapper = ()
     program.start()
-    async with Client(program.url, program.token) as api:
+    async with Client(program.url, program.token, retry_for=0) as api:
         assert "PENDING" == (await api.commands.get(kept["id"]))["state"]
     assert 0 == await asyncio.to_thread(program.stop)
 
@@ -242,7 +242,7 @@ async def test_for_its_owner_alone(program: Program, umask: str) -> None:
     program.wrapper = ("sh", "-c", f'umask {umask}; exec "$@"', "sh")
     program.database_url = f"sqlite:///{program.folder / 'new.db'}"
     program.start()
-    async with Client(program.url, program.token) as api:
+    async with Client(program.url, program.token, retry_for=0) as api:
         await api.commands.enqueue(ME, LOAD_USERS)
     paths = [beside(program.file, suffix) for suffix in ("", "-wal", "-shm")]
 
@@ -254,7 +254,7 @@ async def test_cut_to_nothing(program: Program) -> None:
     An empty file beside which latest writes lie is not taken for a new one.
     """
     program.start()
-    async with Client(program.url, program.token) as api:
+    async with Client(program.url, program.token, retry_for=0) as api:
         await api.commands.enqueue(ME, LOAD_USERS)
         await asyncio.to_thread(program.kill)
     program.log.unlink()
@@ -312,7 +312,7 @@ async def test_full_disk(program: Program) -> None:
     disk = on_a_small_disk(program)
     program.start()
     filler = Path(f"/proc/{program.pid}/root") / disk.relative_to("/") / "filler"
-    async with Client(program.url, program.token) as api:
+    async with Client(program.url, program.token, retry_for=0) as api:
         first = await api.commands.enqueue(ME, LOAD_USERS)
         fill(filler)
 

@@ -217,7 +217,8 @@ async def test_followed_on_another_server(pair: ServerPair) -> None:
                 )
             )
 
-    async with asyncio.timeout(30):
+    # An entry waits for older transactions, also for those of other tests' databases.
+    async with asyncio.timeout(90):
         await asyncio.gather(follow(), *map(write, range(written)))
 
     assert written == len({each.id for each in follower})
