@@ -84,6 +84,7 @@ STORE_INDEPENDENT = (
     "tests/web/",
     "tests/workers/",
 )
+_LONGEST = ("tests/e2e/", "tests/docs/examples/")
 
 
 @pytest.hookimpl(trylast=True)
@@ -97,7 +98,7 @@ def pytest_collection_modifyitems(
     """
     left_out = _left_out(config, items)
     items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
     config.hook.pytest_deselected(items=list(left_out))
 
 
