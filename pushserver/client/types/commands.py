@@ -42,7 +42,8 @@ class CommandInput(TypedDict):
     """
     metadata: NotRequired[Any]
     """
-    Any JSON of yours: it comes back with the command, and never reaches the device.
+    Any JSON of yours, of 16 KiB at most: it comes back with the command, and never
+    reaches the device.
     """
     supersede: NotRequired[str]
     """A key of yours: waiting commands with the same key make room for this one."""

@@ -41,7 +41,8 @@ class StepInput(TypedDict):
     """
     metadata: NotRequired[Any]
     """
-    Any JSON of yours: it comes back with the command, and never reaches the device.
+    Any JSON of yours, of 16 KiB at most: it comes back with the command, and never
+    reaches the device.
     """
     resource: NotRequired[str]
     """What the step is called in notifications."""

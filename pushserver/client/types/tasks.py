@@ -42,7 +42,7 @@ class TaskOptions(TypedDict):
 class TaskInput(TaskOptions):
     """The same operation on many devices; with `dryRun` only which ones."""
 
-    steps: NotRequired[Sequence[StepInput]]
+    steps: Sequence[StepInput]
     """What is to be done, one after the other."""
     targets: TargetsInput
     """The devices."""

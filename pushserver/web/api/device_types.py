@@ -21,7 +21,10 @@ from pushserver.web.api.types import (
 
 DisplayName = Annotated[str, Meta(max_length=200)]
 #: Tags of which a device has one of each key; a value may contain commas.
-TagFilters = Annotated[tuple[str, ...], Meta(max_length=MAX_ITEMS)]
+TagFilters = Annotated[
+    tuple[Annotated[str, Meta(extra_json_schema={"pattern": ":"})], ...],
+    Meta(max_length=MAX_ITEMS),
+]
 SearchText = Annotated[str, Meta(max_length=200)]
 SortText = Annotated[str, Meta(pattern=f"^-?({'|'.join(DeviceSort)})$")]
 CursorText = Annotated[

@@ -1,13 +1,11 @@
 """Request bodies of operations, tasks and upgrades as the services take them."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from pushserver.clock import micros
 from pushserver.errors import Invalid
 from pushserver.model.command_request import CommandRequest, OperationRequest
-from pushserver.model.operation import MAX_STEPS, OperationDescriptor
+from pushserver.model.operation import OperationDescriptor
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import FailureLimit
 from pushserver.model.upgrade import DEFAULT_APPLY_TIMEOUT, is_json_pointer
@@ -23,10 +21,15 @@ from pushserver.web.api.command_parsing import (
     parse_steps,
 )
 from pushserver.web.api.label_size import refuse_long_labels
-from pushserver.web.api.operation_types import OperationIn, StepIn
+from pushserver.web.api.operation_types import OperationIn
 from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.task_types import TargetsIn, TaskIn
-from pushserver.web.api.upgrade_types import PhasesIn, PolicyIn, UpgradeIn
+from pushserver.web.api.upgrade_types import (
+    MAX_PHASE_STEPS,
+    PhasesIn,
+    PolicyIn,
+    UpgradeIn,
+)
 
 
 def parse_operation_request(
@@ -144,9 +147,9 @@ def parse_upgrade(body: UpgradeIn, protocol: DeviceProtocol) -> UpgradeRequest:
 
 
 def _parse_phases(phases: PhasesIn, protocol: DeviceProtocol) -> UpgradeCommands:
-    if len(phases.download) + len(phases.apply) + 2 > MAX_STEPS:
+    if len(phases.download) + len(phases.apply) > MAX_PHASE_STEPS:
         raise Invalid(
-            f"Download and apply may have {MAX_STEPS - 2} commands in all.",
+            f"Download and apply may have {MAX_PHASE_STEPS} commands in all.",
             pointer="/phases",
         )
     pointer = phases.verify.version_pointer
@@ -156,18 +159,8 @@ def _parse_phases(phases: PhasesIn, protocol: DeviceProtocol) -> UpgradeCommands
             pointer="/phases/verify/versionPointer",
         )
     return UpgradeCommands(
-        download=_phase("download", phases.download, protocol),
-        apply=_phase("apply", phases.apply, protocol),
+        download=parse_steps(phases.download, protocol, "/phases/download"),
+        apply=parse_steps(phases.apply, protocol, "/phases/apply"),
         verify=parse_step(phases.verify.command, "/phases/verify/command", protocol),
         version_pointer=pointer,
     )
-
-
-def _phase(
-    name: str, steps: Sequence[StepIn], protocol: DeviceProtocol
-) -> Sequence[CommandRequest]:
-    if not steps:
-        raise Invalid(
-            f"The phase {name} needs at least one command.", pointer=f"/phases/{name}"
-        )
-    return parse_steps(steps, protocol, f"/phases/{name}")

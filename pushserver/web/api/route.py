@@ -123,7 +123,9 @@ class ApiRoute:
         once = () if self.idempotency is None else REPLAYED_HEADER
         types = (self.response_type, self.created_type)
         is_page = any(isinstance(t, type) and issubclass(t, PageOut) for t in types)
-        return sorted({*once, *self.response_headers, *(["Link"] if is_page else [])})
+        # What is made by one call is listed in its answer to the last one.
+        link = ["Link"] if is_page and self.method == "GET" else []
+        return sorted({*once, *self.response_headers, *link})
 
     @property
     def error_statuses(self) -> list[int]:

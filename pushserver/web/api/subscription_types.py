@@ -31,7 +31,15 @@ from pushserver.web.api.types import (
     TagValue,
 )
 
-Url = Annotated[str, Meta(min_length=1, max_length=2000)]
+Url = Annotated[
+    str,
+    # Not checked as a pattern: whoever gets it wrong is told what is missing.
+    Meta(
+        min_length=1,
+        max_length=2000,
+        extra_json_schema={"pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"},
+    ),
+]
 EventName = Annotated[
     str,
     Meta(

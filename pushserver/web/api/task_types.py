@@ -6,13 +6,14 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pushserver.model.operation import (
+    MAX_STEPS,
     OnFailure,
     OperationAction,
     OperationStatus,
 )
 from pushserver.model.task import TaskState
 from pushserver.web.api.device_types import DisplayName
-from pushserver.web.api.operation_types import OperationSpecIn, PageQuery
+from pushserver.web.api.operation_types import OperationSpecIn, PageQuery, StepIn
 from pushserver.web.api.types import (
     ActorOut,
     CreatedBy,
@@ -29,7 +30,11 @@ from pushserver.web.api.types import (
 ShownTaskState = Literal["RUNNING", "PAUSED", "CANCELED", "COMPLETED"]
 #: Targets may be as many as the devices of a large installation.
 MAX_DEVICES = 1_000_000
-_FAILURE_LIMIT = r"^([0-9]{1,7}%?|[0-9]{1,3}\.[0-9]{1,3}%)$"
+#: A number from 1, or a percentage above 0 and up to 100.
+_FAILURE_LIMIT = (
+    "^([1-9][0-9]{0,6}"
+    r"|([1-9][0-9]?(\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]|100)%)$"
+)
 FailureLimit = Annotated[
     int | str,
     Meta(extra_json_schema={"type": "string", "pattern": _FAILURE_LIMIT}),
@@ -60,6 +65,8 @@ class TargetsIn(In, kw_only=True):
 class TaskIn(OperationSpecIn, kw_only=True):
     """The same operation on many devices; with `dryRun` only which ones."""
 
+    steps: Annotated[list[StepIn], Meta(min_length=1, max_length=MAX_STEPS)]
+    """What is to be done, one after the other."""
     targets: TargetsIn
     """The devices."""
     name: DisplayName | None = None

@@ -5,7 +5,6 @@ from typing import Any
 
 from aiohttp import web
 
-from pushserver.errors import Invalid
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.operation import FAILED_STATUSES
 from pushserver.model.target import TargetSelector
@@ -85,8 +84,6 @@ _TASK = "/tasks/{task_id}"
 )
 async def create(call: ApiCall[None, TaskIn]) -> web.StreamResponse:
     """Begin the same operation on many devices; or tell which ones they would be."""
-    if not call.body.steps:
-        raise Invalid("A task needs at least one step.", pointer="/steps")
     targets = await parse_target_selector(call.body.targets, call.services.protocols)
     protocol = await call.services.task_creator.protocol_of(call.scope_id, targets)
     plan = parse_operation_request(call.body, protocol)

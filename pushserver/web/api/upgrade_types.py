@@ -30,8 +30,20 @@ from pushserver.web.api.types import (
 )
 
 Version = Annotated[str, Meta(min_length=1, max_length=200)]
-JsonPointer = Annotated[str, Meta(max_length=1000, description="A JSON Pointer.")]
-PhaseSteps = Annotated[list[StepIn], Meta(max_length=MAX_STEPS)]
+_JSON_POINTER = "^(/([^~/]|~[01])*)*$"
+JsonPointer = Annotated[
+    str,
+    Meta(
+        max_length=1000,
+        description="A JSON Pointer.",
+        # Not checked as a pattern: whoever gets it wrong is told what it is.
+        extra_json_schema={"pattern": _JSON_POINTER},
+    ),
+]
+#: What reads the version, before and after, are two of the steps.
+MAX_PHASE_STEPS = MAX_STEPS - 2
+#: The other phase has at least one command, too.
+PhaseSteps = Annotated[list[StepIn], Meta(min_length=1, max_length=MAX_PHASE_STEPS - 1)]
 DeviceUpgradeStateName = Annotated[
     Literal["waiting", "idle", "downloading", "downloaded", "updating"],
     Meta(

@@ -143,6 +143,21 @@ def test_maps_say_what_they_hold() -> None:
     assert objects == [each for each in objects if says & set(each)]
 
 
+def test_pages_have_links() -> None:
+    """
+    The header `Link` is described of the calls that take a cursor, and of no others.
+    """
+    linked, paged = set(), set()
+    for name, call in CALLS.items():
+        answers = call["responses"].values()
+        if any("Link" in answer.get("headers", ()) for answer in answers):
+            linked.add(name)
+        if any("cursor" == each["name"] for each in call["parameters"]):
+            paged.add(name)
+
+    assert paged == linked
+
+
 def test_names_are_ours() -> None:
     """
     Schemas are called what programs call them, not what the modules inside do.
