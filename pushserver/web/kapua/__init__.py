@@ -109,8 +109,11 @@ def _add_resource(
     expect_handler: ExpectHandler,
 ) -> None:
     resource = router.add_resource(path.replace("{scopeId}", _SCOPE_ID))
-    method_not_allowed = partial(_not_allowed, tuple(handlers))
-    all_handlers: Mapping[str, Handler] = {**handlers, "*": method_not_allowed}
+    # What is got can be asked for its head, too: HTTP asks for it, and Kapua does so.
+    head = {"HEAD": handlers["GET"]} if "GET" in handlers else {}
+    served = {**handlers, **head}
+    method_not_allowed = partial(_not_allowed, tuple(served))
+    all_handlers: Mapping[str, Handler] = {**served, "*": method_not_allowed}
     for method, handler in all_handlers.items():
         resource.add_route(
             method,
