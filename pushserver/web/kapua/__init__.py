@@ -15,7 +15,7 @@ from pushserver.web.kapua import devices, notifications, operations, sessions
 from pushserver.web.kapua.devices import DEVICE_PARAMETERS, FETCH_PARAMETER
 from pushserver.web.kapua.list_query import LIST_PARAMETERS
 from pushserver.web.kapua.problems import render_error
-from pushserver.web.kapua.route import KapuaRoute
+from pushserver.web.kapua.route import OWN_SCOPE, KapuaRoute
 from pushserver.web.middleware import (
     ExpectHandler,
     Handler,
@@ -70,7 +70,7 @@ SESSION_ROUTES: Mapping[str, tuple[str, Handler]] = {
 _NO_SCOPES = "|".join(sorted(PROGRAM_ROOTS))
 _SCOPE_ID = rf"{{scopeId:(?!(?i:{_NO_SCOPES})/)[^/]+}}"
 #: Where else programs look for calls of Kapua's that are not served.
-_UNKNOWN_PATHS = ("/v1", "/authentication", _DEVICES)
+_UNKNOWN_PATHS = ("/v1", "/authentication", f"/{OWN_SCOPE}", _DEVICES)
 _REST = "{rest:(?s:(?:/.*)?)}"
 #: Our ids never equal `push` or `result`; paths that end so belong to devices.
 _LAST_ID_PATTERN = r"Id:(?!(?:push|result)\Z)[^/]+}"

@@ -19,7 +19,7 @@ from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES, Services
 
 #: Stands for the caller's own scope.
-_OWN_SCOPE = "_"
+OWN_SCOPE = "_"
 
 
 @attrs.frozen
@@ -138,7 +138,7 @@ def check_parameters(
 
 
 def _decode_id(name: str, text: str, token: Token) -> int:
-    if name == "scopeId" and text == _OWN_SCOPE:
+    if name == "scopeId" and text == OWN_SCOPE:
         return token.scope_id
     try:
         return decode_id(text)

@@ -157,6 +157,8 @@ async def test_not_there(
         "/_/devices/AQ/snapshots",
         "/_/devices/AQ/operations/AQ/steps",
         "/_/devices/",
+        "/_/users",
+        "/_",
         "/authentication/mfa",
         "/authentication",
     ],
