@@ -32,6 +32,7 @@ from pushserver.web.body import (
     refuse_unannounced,
 )
 from pushserver.web.body_framing import announces_no_length
+from pushserver.web.choices import choices_at
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.device_url import storable_text
 from pushserver.web.spool import Spool
@@ -139,7 +140,7 @@ def decode_json(data: bytes, target_type: Any) -> Any:
     try:
         return _decoder(target_type).decode(without_bom(data))
     except msgspec.ValidationError as error:
-        raise invalid_from_msgspec(error) from None
+        raise invalid_from_msgspec(error, target_type) from None
     except RecursionError:
         raise Malformed("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -217,8 +218,12 @@ def _decoder(target_type: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(target_type)
 
 
-def invalid_from_msgspec(error: msgspec.ValidationError) -> Invalid:
-    """Return msgspec's validation error as ours, its path as a JSON pointer."""
+def invalid_from_msgspec(error: msgspec.ValidationError, target_type: Any) -> Invalid:
+    """
+    Return msgspec's validation error as ours, its path as a JSON pointer.
+
+    *target_type* is what was decoded: it knows the choices that a field has.
+    """
     # For a bad key of a mapping, msgspec tells where the mapping is.
     message = str(error).replace(" - at `key` in `$", " (a key) - at `$")
     text, _, path = message.partition(" - at `$")
@@ -229,6 +234,10 @@ def invalid_from_msgspec(error: msgspec.ValidationError) -> Invalid:
     missing = text.partition("missing required field `")[2].rstrip("`")
     if "RFC3339" in text or "`datetime" in text:
         text = f"This must be {INSTANT}."
+    given = text.partition("Invalid enum value ")[2]
+    if given:
+        choices = choices_at(target_type, pointer.split("/")[1:])
+        text = f"This must be one of these, not {given}: {', '.join(choices)}."
     name = unknown or missing
     return Invalid(
         text.replace("Object contains", "There is an")

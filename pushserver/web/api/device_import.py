@@ -87,7 +87,7 @@ def _parse_line(line: Line) -> DeviceImportRow:
     try:
         return _decode(line) if isinstance(line, bytes) else _from_cells(line)
     except msgspec.ValidationError as error:
-        raise invalid_from_msgspec(error) from None
+        raise invalid_from_msgspec(error, DeviceImportRow) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Malformed(f"This is not valid JSON: {error}.") from None
 

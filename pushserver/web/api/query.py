@@ -75,14 +75,14 @@ def decode_query(query: MultiMapping[str], query_type: Any, hint: str = "") -> A
     try:
         return msgspec.convert(given, query_type)
     except msgspec.ValidationError as error:
-        raise invalid_from_msgspec(error) from None
+        raise invalid_from_msgspec(error, query_type) from None
 
 
 def _decode(name: str, text: Any, given_type: Any) -> Any:
     try:
         return msgspec.convert(text, given_type, strict=False)
     except msgspec.ValidationError as error:
-        invalid = invalid_from_msgspec(error)
+        invalid = invalid_from_msgspec(error, given_type)
         pointer = f"/{name}{invalid.pointer or ''}"
         raise Invalid(invalid.detail, pointer=pointer) from None
 
