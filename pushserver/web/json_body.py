@@ -32,6 +32,7 @@ from pushserver.web.body import (
     refuse_unannounced,
 )
 from pushserver.web.body_framing import announces_no_length
+from pushserver.web.bounds import in_plain_words
 from pushserver.web.choices import choices_at
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.device_url import storable_text
@@ -226,7 +227,8 @@ def invalid_from_msgspec(error: msgspec.ValidationError, target_type: Any) -> In
     """
     # For a bad key of a mapping, msgspec tells where the mapping is.
     message = str(error).replace(" - at `key` in `$", " (a key) - at `$")
-    text, _, path = message.partition(" - at `$")
+    said, _, path = message.partition(" - at `$")
+    text = in_plain_words(said)
     # msgspec writes `[...]` for a value of a mapping and does not tell its key.
     plain = path.rstrip("`").replace("[...]", "")
     pointer = plain.replace("[", "/").replace("]", "").replace(".", "/")

@@ -1,4 +1,4 @@
-"""What is refused since it is none of a few choices: the error names them."""
+"""What is refused for its choices or its bounds: the error says which there are."""
 
 from typing import Any
 
@@ -27,6 +27,28 @@ CASES: list[tuple[str, Any, str, str]] = [
     ("/upgrades", UPGRADE, "/phases/verify/command/delivery", GUARANTEES),
 ]
 
+TASK = {"targets": {"all": True}, "steps": [STEP]}
+LONG = "x" * 101
+BOUNDS: list[tuple[str, Any, str, str]] = [
+    ("/tasks", TASK | {"steps": []}, "/steps", "This must have at least 1 item."),
+    ("/commands?limit=0", None, "/limit", "This must be at least 1."),
+    (COMMANDS, STEP | {"priority": 101}, "/priority", "This must be at most 100."),
+    (COMMANDS, STEP | {"expiresIn": 0}, "/expiresIn", "This must be more than 0."),
+    (
+        COMMANDS,
+        STEP | {"supersede": LONG},
+        "/supersede",
+        "This must have at most 100 characters.",
+    ),
+    (COMMANDS, [], "", "This must have at least 1 item."),
+    (
+        "/tasks",
+        TASK | {"targets": {"tags": {LONG: ""}}},
+        "/targets/tags",
+        "A key must have at most 100 characters.",
+    ),
+]
+
 
 @pytest.mark.parametrize(("path", "body", "pointer", "detail"), CASES)
 async def test_named(
@@ -35,7 +57,24 @@ async def test_named(
     """
     The error says what the field may be, wherever it is: in a query, an array, a body.
     """
+    await check(server, path, body, pointer, detail)
+
+
+@pytest.mark.parametrize(("path", "body", "pointer", "detail"), BOUNDS)
+async def test_bounds(
+    server: LocalServer, path: str, body: Any, pointer: str, detail: str
+) -> None:
+    """
+    The error says in plain words how much, how long or how many there may be.
+    """
+    await check(server, path, body, pointer, detail)
+
+
+async def check(
+    server: LocalServer, path: str, body: Any, pointer: str, detail: str
+) -> None:
+    """Compare the error with what is expected."""
     answer = await server.api("GET" if body is None else "POST", path, body)
 
-    assert (422, "invalid", pointer) == answer.problem
+    assert (422, "invalid", pointer or None) == answer.problem
     assert detail == answer.json()["detail"]
