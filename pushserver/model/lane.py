@@ -32,7 +32,8 @@ class Lane:
     could be taken for theirs: (the command whose late result may come, until when).
     `owner` is the scope that has adopted the device, and `keys` are its keys, both read
     under the lane's lock: memory may not know yet that they changed. None where there
-    is no other server to change them.
+    is no other server to change them. `may_have_services`: a command may follow a
+    service, which it has only while decisions run.
     """
 
     device_id: int
@@ -42,6 +43,7 @@ class Lane:
     wake_at: int = NEVER
     owner: int | None = None
     keys: StoredKeys | None = None
+    may_have_services: bool = False
     _quiet_until: int | None = attrs.field(default=None, init=False)
     _depths: Counter[int] | None = attrs.field(default=None, init=False)
 
@@ -133,10 +135,24 @@ class Lane:
     def insert(self, command: Command) -> None:
         """Insert a PENDING command by priority and age."""
         self.forget_derived()
+        self.may_have_services |= command.service_id is not None
         if self.waiting and self.waiting[-1].queue_key > command.queue_key:
             insort(self.waiting, command, key=_queue_key)
         else:
             self.waiting.append(command)
+
+    def add_in_flight(self, in_flight: InFlight) -> None:
+        """Add a command that is in the same answer as the others in flight."""
+        self.in_flights.append(in_flight)
+        self.may_have_services |= in_flight.command.service_id is not None
+
+    def forget_services(self) -> None:
+        """Forget the services of all commands: they are long, and lanes are many."""
+        if self.may_have_services:
+            followers = [c for c in self.commands if c.service_id is not None]
+            for command in followers:
+                command.service = None
+            self.may_have_services = bool(followers)
 
     def remove_waiting(self, commands: Iterable[Command]) -> None:
         """Remove waiting commands in one pass over the part of the lane they are in."""

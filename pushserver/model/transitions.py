@@ -75,7 +75,7 @@ def hand_out(
         lane.waiting.remove(command)
         apply_event(command, CommandEvent.HAND_OUT, now, changes)
         delivery = new_delivery(command, changes.new_id(), now)
-        lane.in_flights.append(InFlight(command, delivery))
+        lane.add_in_flight(InFlight(command, delivery))
         changes.new_deliveries.append(delivery)
     return tuple(lane.in_flights)
 

@@ -160,11 +160,17 @@ async def test_follows_after_a_restart(
         await write(store, "a", "b")
         await poll_command(store)
     async with open_store(location, clock) as store:
-        lane = await get_lane(store)
-        assert lane.in_flight is not None
-        shadows = [one.service for one in lane.commands]
+
+        def decide(
+            lane: Lane, _changes: Changes, _prior: PriorState
+        ) -> list[Service | None]:
+            return [one.service for one in lane.commands]
+
+        shadows = await store.change_lane(DEVICE, decide)
         assert ["a", "a", "b", "b"] == [s.service_id for s in shadows if s]
         assert shadows[0] is shadows[1]
+        lane = await get_lane(store)
+        assert lane.in_flight is not None
         await post_result(store, lane.in_flight)
 
         written, waiting = await get_services(store)
@@ -238,8 +244,10 @@ async def test_store_away(location: StoreLocation, clock: ManualClock) -> None:
         async with location.failing_writer(store):
             with pytest.raises(Unavailable):
                 await post_result(store, in_flight)
-        lane = store.cached_lane(DEVICE)
-        assert lane is not None
-        (shadow, _) = [one.service for one in lane.commands]
-        assert shadow is not None
-        assert shadow.is_writing
+
+        def decide(lane: Lane, _changes: Changes, _prior: PriorState) -> list[bool]:
+            return [
+                c.service is not None and c.service.is_writing for c in lane.commands
+            ]
+
+        assert [True, True] == await store.change_lane(DEVICE, decide)

@@ -17,7 +17,8 @@ from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.conditions import IS_WAITING
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all
-from pushserver.storage.sql.lookups import run_lookups
+from pushserver.storage.sql.lookups import run_lookup
+from pushserver.storage.sql.shadows import RoundServices
 from pushserver.storage.sql.write_jobs import WriteJob
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ class SqlCommands(SqlAccess):
 
     async def look_up(self, device_id: int, lookup: Lookup) -> PriorState:
         return await self.hot_reader.run(
-            lambda c: run_lookups(c, {0: (device_id, lookup)}, {})[0]
+            lambda c: run_lookup(RoundServices(c), device_id, lookup)
         )
 
     async def read_order(self, command_id: int) -> Order:

@@ -23,7 +23,6 @@ from pushserver.storage.sql.conditions import (
 )
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.operations import find_device_upgrade
-from pushserver.storage.sql.shadows import ServiceCache, find_service
 from pushserver.storage.table import Join
 
 # A command in flight has one open delivery, a waiting one has none.
@@ -115,20 +114,17 @@ def _read_live(
     """Add live commands to *lanes*."""
     if condition is None:
         return
-    services: ServiceCache = {}
     sql = _SELECT_LIVE + condition[0].format("command")
     found = map(_LIVE_COLUMNS.read, connection.execute(sql, condition[1]))
     for command, delivery, operation in sorted(found, key=lambda row: row[0].queue_key):
         if operation is not None:
             command.operation = operation
             operation.device_upgrade = find_device_upgrade(connection, operation)
-        if command.service_id is not None:
-            command.service = find_service(connection, command, services)
         lane = _get_or_create(lanes, command.device_id)
         if command.state is CommandState.PENDING:
             lane.insert(command)
         else:
-            lane.in_flights.append(_in_flight(command, delivery))
+            lane.add_in_flight(_in_flight(command, delivery))
 
 
 def _read_blocked(

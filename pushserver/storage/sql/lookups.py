@@ -11,7 +11,7 @@ from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.device_end import find_device
 from pushserver.storage.sql.idempotency import find_idempotency_key
 from pushserver.storage.sql.operations import find_operation, find_running_operations
-from pushserver.storage.sql.shadows import find_service, find_services
+from pushserver.storage.sql.shadows import RoundServices, TooManyServices
 
 _SELECT_DELIVERY = (
     f"SELECT {COMMANDS_WITH_DELIVERIES.column_list}"
@@ -30,26 +30,39 @@ def run_lookups(
     connection: SqlConnection,
     lookups: Mapping[int, tuple[int, Lookup]],
     lanes: Mapping[int, Lane],
-) -> dict[int, PriorState]:
+) -> dict[int, PriorState] | None:
     """
     Run the lookups of a round, given as (device id, lookup) by the job's index.
 
-    Commands in flight are taken from *lanes*.
+    Commands in flight are taken from *lanes*, whose commands get their services. None:
+    several devices have more of those than there is room for.
     """
-    return {
-        place: _run_lookup(connection, device_id, lookup, lanes.get(device_id))
-        for place, (device_id, lookup) in lookups.items()
-    }
+    services = RoundServices(connection)
+    try:
+        for lane in lanes.values():
+            services.attach(lane)
+        return {
+            place: run_lookup(services, device_id, lookup, lanes.get(device_id))
+            for place, (device_id, lookup) in lookups.items()
+        }
+    except TooManyServices:
+        # Not passed on: its frames, which hold what was read, would live for long.
+        return None
 
 
-def _run_lookup(
-    connection: SqlConnection, device_id: int, lookup: Lookup, lane: Lane | None
+def run_lookup(
+    services: RoundServices,
+    device_id: int,
+    lookup: Lookup,
+    lane: Lane | None = None,
 ) -> PriorState:
+    """Run the lookup of one device, whose *lane* has what is in flight."""
+    connection = services.connection
     by_uuid = last_given_up = key_use = operation = None
     if lookup.delivery_uuid is not None:
-        by_uuid = _find_by_uuid(connection, device_id, lookup.delivery_uuid, lane)
+        by_uuid = _find_by_uuid(services, device_id, lookup.delivery_uuid, lane)
     if lookup.last_given_up and by_uuid is None:
-        last_given_up = _find_last_given_up(connection, device_id)
+        last_given_up = _find_last_given_up(services, device_id)
     if lookup.idempotency_key is not None:
         key_use = find_idempotency_key(connection, lookup.idempotency_key)
     if lookup.operation_id is not None:
@@ -59,7 +72,9 @@ def _run_lookup(
         by_uuid=by_uuid,
         last_given_up=last_given_up,
         operation=operation,
-        services=find_services(connection, device_id) if lookup.services else (),
+        services=tuple(services.of_device(device_id).values())
+        if lookup.services
+        else (),
         device=find_device(connection, device_id) if lookup.device else None,
         running_operations=find_running_operations(connection, device_id)
         if lookup.device
@@ -68,35 +83,35 @@ def _run_lookup(
 
 
 def _find_by_uuid(
-    connection: SqlConnection, device_id: int, uuid: str, lane: Lane | None
+    services: RoundServices, device_id: int, uuid: str, lane: Lane | None
 ) -> PriorDelivery | None:
     """Return the newest delivery with the uuid; one in flight is the newest."""
     for in_flight in () if lane is None else lane.in_flights:
         if in_flight.delivery.uuid == uuid:
             return PriorDelivery(in_flight.delivery, in_flight.command)
-    return _find_prior_delivery(connection, _SELECT_BY_UUID, (device_id, uuid))
+    return _find_prior_delivery(services, _SELECT_BY_UUID, (device_id, uuid))
 
 
 def _find_last_given_up(
-    connection: SqlConnection, device_id: int
+    services: RoundServices, device_id: int
 ) -> PriorDelivery | None:
-    last = _find_prior_delivery(connection, _SELECT_LAST_GIVEN_UP, (device_id,))
+    last = _find_prior_delivery(services, _SELECT_LAST_GIVEN_UP, (device_id,))
     if last is None:
         return None
     values = (device_id, last.delivery.id)
-    row = connection.execute(_SELECT_LATER_ANSWERED, values).fetchone()
+    row = services.connection.execute(_SELECT_LATER_ANSWERED, values).fetchone()
     return PriorDelivery(last.delivery, last.command, later_answered=row is not None)
 
 
 def _find_prior_delivery(
-    connection: SqlConnection, sql: str, values: Sequence[Any]
+    services: RoundServices, sql: str, values: Sequence[Any]
 ) -> PriorDelivery | None:
+    connection = services.connection
     row = connection.execute(sql, values).fetchone()
     if row is None:
         return None
     command, delivery = COMMANDS_WITH_DELIVERIES.read(row)
     if command.operation_id is not None:
         command.operation = find_operation(connection, command.operation_id)
-    if command.service_id is not None:
-        command.service = find_service(connection, command, {})
+    command.service = services.of_command(command)
     return PriorDelivery(delivery, command)

@@ -102,23 +102,33 @@ class GroupCommit:
         return jobs
 
     async def _run_round(self, jobs: list[WriteJob]) -> None:
-        """Run one round; whatever it raises, callers are told and others follow."""
-        if not jobs:
-            return
+        """Run one round, or two halves; whatever it raises, callers are told."""
+        if jobs and not await self._try_round(jobs):
+            half = len(jobs) // 2
+            await self._run_round(jobs[:half])
+            await self._run_round(jobs[half:])
+
+    async def _try_round(self, jobs: Sequence[WriteJob]) -> bool:
+        """Run one round; False if it needs too many services, and did nothing."""
         try:
-            await self._commit_round(jobs)
+            return await self._commit_round(jobs)
         except Exception:
             log.exception("commit.round_failed")
             for job in jobs:
                 job.settle(error=Unavailable("The server failed to write this."))
+        finally:
+            for lane in self._lanes_of(jobs).values():
+                lane.forget_services()
+        return True
 
-    async def _commit_round(self, jobs: list[WriteJob]) -> None:
+    async def _commit_round(self, jobs: Sequence[WriteJob]) -> bool:
         decided: list[WriteJob] = []
         lanes: dict[int, Lane] = {}
         try:
-            if self._stale_devices:
-                await self._reload_stale_lanes()
+            await self._reload_stale_lanes()
             prior_states = await self._run_lookups(jobs)
+            if prior_states is None:
+                return False
             now = self.now()
             changes = Changes(partial(self.new_id, now), now, self.interest)
             decided = self._decide(jobs, prior_states, lanes, changes)
@@ -139,8 +149,9 @@ class GroupCommit:
             await self._reload_lanes(jobs)
             for job in decided or jobs:
                 job.settle(error=error)
-            return
+            return True
         self._publish_commit(decided, lanes, changes)
+        return True
 
     def _write(
         self,
@@ -154,15 +165,23 @@ class GroupCommit:
         self.open_files.check()
         self.checkpoint_watch.check(connection)
 
-    async def _run_lookups(self, jobs: Sequence[WriteJob]) -> dict[int, PriorState]:
+    async def _run_lookups(
+        self, jobs: Sequence[WriteJob]
+    ) -> dict[int, PriorState] | None:
         lookups = {
             i: (job.device_id, job.lookup)
             for i, job in enumerate(jobs)
             if job.lookup is not None
         }
-        if not lookups:
+        lanes = {i: e for i, e in self._lanes_of(jobs).items() if e.may_have_services}
+        if not lookups and not lanes:
             return {}
-        return await self.connection.run(lambda c: run_lookups(c, lookups, {}))
+        return await self.connection.run(lambda c: run_lookups(c, lookups, lanes))
+
+    def _lanes_of(self, jobs: Sequence[WriteJob]) -> dict[int, Lane]:
+        """Return the lanes that decisions may change, but the empty ones."""
+        lanes, devices = self.lanes.by_device, {j.device_id for j in jobs if j.decide}
+        return {i: lanes[i] for i in devices if i in lanes}
 
     async def _reload_lanes(self, jobs: Sequence[WriteJob]) -> None:
         """Reload the lanes of *jobs* from the file, now if possible, else later."""

@@ -51,23 +51,34 @@ class DecisionRunner:
     publish: Callable[[ChangeNotice], None]
     waiting_by_scope: Counter[int]
 
-    async def run(
-        self, writer: ConnectionThread, jobs: list[WriteJob], devices: set[int]
-    ) -> None:
-        """Run decisions on locked lanes, and commit."""
-        device_ids = sorted(devices)
+    async def run(self, writer: ConnectionThread, jobs: list[WriteJob]) -> None:
+        """
+        Run decisions on locked lanes, and commit.
+
+        They run in halves if together they need too many services.
+        """
+        if not await self._try_round(writer, jobs):
+            half = len(jobs) // 2
+            await self.run(writer, jobs[:half])
+            await self.run(writer, jobs[half:])
+
+    async def _try_round(self, writer: ConnectionThread, jobs: list[WriteJob]) -> bool:
+        """Run decisions; False if they need too many services, and did nothing."""
+        device_ids = sorted({job.device_id for job in jobs} - {NO_DEVICE})
         cached = self.lane_cache.start_read(device_ids)
         in_flights_before = {
             i: tuple(cached[i].lane.in_flights) if i in cached else ()
             for i in device_ids
         }
         try:
-            await self._decide_and_commit(writer, jobs, device_ids, cached)
+            return await self._decide_and_commit(writer, jobs, device_ids, cached)
         except BaseException as error:
             self.lane_cache.roll_back(in_flights_before)
             if not isinstance(error, (Unavailable, asyncio.CancelledError)):
                 await writer.run(Connection.rollback_or_close)
             raise
+        finally:
+            self.lane_cache.forget_services(device_ids)
 
     async def _decide_and_commit(
         self,
@@ -75,7 +86,7 @@ class DecisionRunner:
         jobs: list[WriteJob],
         device_ids: Sequence[int],
         cached: Mapping[int, CachedLane],
-    ) -> None:
+    ) -> bool:
         clock_jumps = self.lane_cache.clock_jumps
         lookups = {
             i: (job.device_id, job.lookup)
@@ -91,6 +102,9 @@ class DecisionRunner:
             interest=dict(self.interest),
         )
         lanes, prior_states, start = await writer.run(lock_and_read)
+        if prior_states is None:
+            await writer.run(Connection.rollback_or_close)
+            return False
         # No id made from now on is older than the transaction.
         self.database_clock.record_offset(start.clock_offset)
         for device_id in (*device_ids, NO_DEVICE):
@@ -118,6 +132,7 @@ class DecisionRunner:
         if clock_jumps != self.lane_cache.clock_jumps:
             versions.clear()  # deadlines were moved meanwhile, here or in the database
         self._after_commit(jobs, changes, lanes, versions)
+        return True
 
     def _lock_and_read(
         self,
@@ -127,7 +142,7 @@ class DecisionRunner:
         now: int,
         lookups: Mapping[int, tuple[int, Lookup]],
         interest: EventTypesByScope,
-    ) -> tuple[dict[int, Lane], PriorStates, RoundStart]:
+    ) -> tuple[dict[int, Lane], PriorStates | None, RoundStart]:
         """Lock the devices, and read their lanes."""
         # After the lock, so a device's ids grow whichever server makes them.
         start = start_round(connection, self.database_clock, interest, device_ids)

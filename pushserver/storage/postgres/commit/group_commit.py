@@ -14,7 +14,6 @@ import attrs
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.ids import MAX_INT64
-from pushserver.storage.commands import NO_DEVICE
 from pushserver.storage.postgres.commit.decisions import DecisionRunner
 from pushserver.storage.postgres.commit.transaction import (
     begin,
@@ -135,7 +134,7 @@ class GroupCommit:
         slow_timer = loop.call_later(_SLOW_ROUND_AFTER, self._stop_counting, writer)
         try:
             if jobs[0].work is None:
-                await self.decisions.run(writer, jobs, devices - {NO_DEVICE})
+                await self.decisions.run(writer, jobs)
             else:
                 await self._run_work_jobs(writer, jobs)
             self.last_write.record(jobs, failed=False)

@@ -113,6 +113,13 @@ class LaneCache:
         self._lanes[lane.device_id] = CachedLane(lane, version, read_at)
         self.live_devices.add(lane.device_id)
 
+    def forget_services(self, device_ids: Iterable[int]) -> None:
+        """Forget the services of these lanes' commands, which a round has read."""
+        for device_id in device_ids:
+            cached = self._lanes.get(device_id)
+            if cached is not None:
+                cached.lane.forget_services()
+
     def move_schedules(self, jump: int, now: int) -> None:
         """Move what is scheduled after *now*: the wall clock made a *jump*."""
         self.clock_jumps += 1
