@@ -32,17 +32,14 @@ from pushserver.web.body import (
     refuse_unannounced,
 )
 from pushserver.web.body_framing import announces_no_length
-from pushserver.web.bounds import in_plain_words
-from pushserver.web.choices import choices_at
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.device_url import storable_text
+from pushserver.web.field_errors import invalid_from_msgspec
 from pushserver.web.spool import Spool
 
 T = TypeVar("T")
 
 JSON_MEDIA_TYPE = "application/json"
-#: What a field with an instant must be, as errors say it.
-INSTANT = "an instant with its offset from UTC, such as 2026-01-31T00:00:00Z"
 
 
 async def read_whole_body(request: web.Request) -> bytes:
@@ -217,33 +214,3 @@ copyreg.pickle(msgspec.Meta, _reduce_meta)
 def _decoder(target_type: Any) -> msgspec.json.Decoder[Any]:
     """Return the decoder of *target_type*; building one takes longer than decoding."""
     return msgspec.json.Decoder(target_type)
-
-
-def invalid_from_msgspec(error: msgspec.ValidationError, target_type: Any) -> Invalid:
-    """
-    Return msgspec's validation error as ours, its path as a JSON pointer.
-
-    *target_type* is what was decoded: it knows the choices that a field has.
-    """
-    # For a bad key of a mapping, msgspec tells where the mapping is.
-    message = str(error).replace(" - at `key` in `$", " (a key) - at `$")
-    said, _, path = message.partition(" - at `$")
-    text = in_plain_words(said)
-    # msgspec writes `[...]` for a value of a mapping and does not tell its key.
-    plain = path.rstrip("`").replace("[...]", "")
-    pointer = plain.replace("[", "/").replace("]", "").replace(".", "/")
-    unknown = text.partition("unknown field `")[2].rstrip("`")
-    missing = text.partition("missing required field `")[2].rstrip("`")
-    if "RFC3339" in text or "`datetime" in text:
-        text = f"This must be {INSTANT}."
-    given = text.partition("Invalid enum value ")[2]
-    if given:
-        choices = choices_at(target_type, pointer.split("/")[1:])
-        text = f"This must be one of these, not {given}: {', '.join(choices)}."
-    name = unknown or missing
-    return Invalid(
-        text.replace("Object contains", "There is an")
-        if unknown
-        else text.replace("Object missing", "There is no"),
-        pointer=(f"{pointer}/{name}" if name else pointer) or None,
-    )

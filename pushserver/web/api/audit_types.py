@@ -16,6 +16,15 @@ from pushserver.web.api.types import (
     Out,
     PageOut,
 )
+from pushserver.web.field_types import PATTERN_WORDS
+
+ActorText = Annotated[
+    str,
+    Meta(
+        pattern="^([0-9]{1,19}|server)$",
+        extra={PATTERN_WORDS: "the digits of a token's id, or server"},
+    ),
+]
 
 
 class AuditQuery(In, kw_only=True):
@@ -25,7 +34,7 @@ class AuditQuery(In, kw_only=True):
     `after` lists those above an entry's id, oldest first, for who follows the audit.
     """
 
-    actor: Annotated[str, Meta(pattern="^([0-9]{1,19}|server)$")] | None = None
+    actor: ActorText | None = None
     """What this token did; `server`: what the server did by itself."""
     action: AuditAction | None = None
     """Only this."""

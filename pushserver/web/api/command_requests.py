@@ -19,6 +19,7 @@ from pushserver.web.api.types import (
     Limit,
     Seconds,
 )
+from pushserver.web.field_types import PATTERN_WORDS
 
 Priority = Annotated[int, Meta(ge=-100, le=100)]
 
@@ -39,7 +40,12 @@ QueryString = Annotated[
 
 
 BlobId = Annotated[
-    str, Meta(pattern="^[0-9a-f]{64}$", description="The SHA-256 of the bytes.")
+    str,
+    Meta(
+        pattern="^[0-9a-f]{64}$",
+        description="The SHA-256 of the bytes.",
+        extra={PATTERN_WORDS: "a SHA-256: 64 digits from 0 to 9 and a to f"},
+    ),
 ]
 
 

@@ -13,7 +13,8 @@ from pushserver.services.off_loop import in_pieces
 from pushserver.web.api.device_csv import COLUMNS, MAX_LINE, TAG_PREFIX, read_rows
 from pushserver.web.api.device_fields import device_settings
 from pushserver.web.api.device_types import DeviceImportRow
-from pushserver.web.json_body import invalid_from_msgspec, without_bom
+from pushserver.web.field_errors import invalid_from_msgspec
+from pushserver.web.json_body import without_bom
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"

@@ -18,6 +18,7 @@ from pushserver.web.api.types import (
     PageOut,
     Tags,
 )
+from pushserver.web.field_types import PATTERN_WORDS
 
 DisplayName = Annotated[str, Meta(max_length=200)]
 #: Tags of which a device has one of each key; a value may contain commas.
@@ -26,7 +27,13 @@ TagFilters = Annotated[
     Meta(max_length=MAX_ITEMS),
 ]
 SearchText = Annotated[str, Meta(max_length=200)]
-SortText = Annotated[str, Meta(pattern=f"^-?({'|'.join(DeviceSort)})$")]
+SortText = Annotated[
+    str,
+    Meta(
+        pattern=f"^-?({'|'.join(DeviceSort)})$",
+        extra={PATTERN_WORDS: f"one of {', '.join(DeviceSort)}, or one after a -"},
+    ),
+]
 CursorText = Annotated[
     str,
     Meta(max_length=2000, description="The `nextCursor` of the page before this one."),

@@ -20,7 +20,7 @@ from pushserver.errors import Invalid
 from pushserver.model.ids import parse_int64
 from pushserver.web.api.types import In
 from pushserver.web.device_url import mask_keys, storable_text
-from pushserver.web.json_body import INSTANT, invalid_from_msgspec
+from pushserver.web.field_errors import INSTANT, invalid_from_msgspec
 
 MAX_PAGE_SIZE = 1000
 #: Seconds that a call may wait for an outcome.

@@ -30,6 +30,7 @@ from pushserver.web.api.types import (
     TagKey,
     TagValue,
 )
+from pushserver.web.field_types import PATTERN_WORDS
 
 Url = Annotated[
     str,
@@ -59,8 +60,21 @@ EventSelector = Annotated[
 EventNames = Annotated[list[EventSelector], Meta(min_length=1, max_length=MAX_ITEMS)]
 WebhookHeaders = Annotated[
     dict[
-        Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}(?![\s\S])")],
-        Annotated[str, Meta(max_length=1000, pattern=r"^[ -~]*(?![\s\S])")],
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[A-Za-z0-9-]{1,64}(?![\s\S])",
+                extra={PATTERN_WORDS: "1 to 64 letters, digits and hyphens"},
+            ),
+        ],
+        Annotated[
+            str,
+            Meta(
+                max_length=1000,
+                pattern=r"^[ -~]*(?![\s\S])",
+                extra={PATTERN_WORDS: "text in ASCII without control characters"},
+            ),
+        ],
     ],
     Meta(max_length=20),
 ]

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from pushserver.dialects.wire_types import InstantText
+from pushserver.web.field_types import PATTERN_WORDS
 
 T = TypeVar("T")
 
@@ -30,7 +31,10 @@ DeviceIdIn = Annotated[
     int | str,
     Meta(extra_json_schema={"type": "string", "minLength": 1, "maxLength": 250}),
 ]
-Int64Text = Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
+Int64Text = Annotated[
+    str,
+    Meta(pattern="^[0-9]{1,19}$", extra={PATTERN_WORDS: "1 to 19 digits"}),
+]
 Cursor = Annotated[
     Int64Text, Meta(description="The `nextCursor` of the page before this one.")
 ]

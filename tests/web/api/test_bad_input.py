@@ -135,11 +135,12 @@ WRONG: tuple[tuple[Any, str | None], ...] = (
 @pytest.mark.parametrize(("body", "pointer"), WRONG)
 async def test_wrong_field(server: LocalServer, body: Any, pointer: str | None) -> None:
     """
-    A field that is wrong is 422, and the pointer names it.
+    A field that is wrong is 422, and the pointer names it; words say what it must be.
     """
     answer = await server.api("POST", PATH, json.dumps(body).encode())
 
     assert (422, "invalid", pointer) == answer.problem
+    assert "`" not in answer.json()["detail"]
     assert [] == (await server.api("GET", "/commands")).json()["items"]
 
 
