@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,11 +11,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from rich.text import Text
 
 from pushserver.cli import events
 from pushserver.cli.context import CliContext
 from pushserver.client import ApiError, Client, StreamMessage, backoff
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, RunInTerminal
 from tests.cli.tcp_proxy import TcpProxy
 from tests.program import Program
 
@@ -81,6 +83,22 @@ def test_for_people(run: Run, device_id: str, commands: list[str]) -> None:
 
     assert 3 == len(lines)
     assert f"command.status\t{device_id}\tPENDING\tcommandId={commands[0]}" in lines[0]
+
+
+@pytest.mark.parametrize("columns", [72, 80, 95])
+def test_no_id_is_cut(
+    run_in_terminal: RunInTerminal, device_id: str, commands: list[str], columns: int
+) -> None:
+    """
+    In a terminal an event is one line, in which each id is whole or not there.
+    """
+    ran = run_in_terminal("events", "--device", device_id, columns=columns)
+    lines = [Text.from_ansi(line).plain for line in ran.out.splitlines()]
+    ids = {word for line in lines for word in re.findall(r"[0-9]{7,}", line)}
+
+    assert 3 == len(lines)
+    assert columns >= max(map(len, lines))
+    assert {device_id} == ids - {*commands}
 
 
 def test_wrong_type(run: Run) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.text import Text
 
 from pushserver.cli.printing.instants import format_distance
-from pushserver.cli.printing.table import Column, fit, heading, lines
+from pushserver.cli.printing.table import Column, fit, heading, lines, shorten
 from pushserver.cli.printing.values import Reader, format_exact, pretty_json
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -127,3 +127,26 @@ def test_exact() -> None:
 def test_json_cannot_steer_the_terminal() -> None:
     """What a device sends is the same JSON, without a control character."""
     assert '{\n  "a": "\\u009b2J\\u202e"\n}' == pretty_json({"a": "\x9b2J\u202e"}).plain
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        (
+            "SENT  commandId=385558189103382528",
+            34,
+            "SENT  commandId=385558189103382528",
+        ),
+        ("SENT  commandId=385558189103382528", 33, "SENT …"),
+        ("SENT  commandId=385558189103382528", 17, "SENT …"),
+        ("SENT  commandId=385558189103382528", 12, "SENT  comma…"),
+        ("commandId=7  endpoint=reboot", 15, "commandId=7  e…"),
+        ("478435, 478436, 478437", 12, "478435, …"),
+        ("478435, 478436, 478437", 15, "478435, 478436…"),
+        ("478435", 3, "…"),
+        ("倉庫の入口の扉です", 7, "倉庫の…"),
+    ],
+)
+def test_no_number_is_cut(text: str, width: int, expected: str) -> None:
+    """Of a text that is too long no number is cut: it is there whole, or is not."""
+    assert expected == shorten(Text(text), width).plain

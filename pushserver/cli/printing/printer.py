@@ -148,7 +148,7 @@ class Printer:
             cells = [each.cells[0] for each in printer._build([item], chosen)]
             line = Text("  ").join(cell for cell in cells if cell)
             if not self.wide:
-                line.truncate(terminal_width(self.environ), overflow="ellipsis")
+                line = table.shorten(line, terminal_width(self.environ))
             self._print_text(line)
         else:
             self._write_exact(item, chosen)

@@ -95,8 +95,28 @@ def lines(columns: Sequence[tuple[Column, int]]) -> Iterable[Text]:
 def _line(cells: Sequence[Text], widths: Sequence[int]) -> Text:
     line = Text()
     for text, width in zip(cells, widths, strict=True):
-        cell = text.copy()
-        cell.truncate(width, overflow="ellipsis", pad=True)
+        cell = shorten(text, width)
+        cell.pad_right(width - cell.cell_len)
         line.append_text(cell).append(" " * _GAP)
     line.rstrip()
     return line
+
+
+def shorten(text: Text, width: int) -> Text:
+    """
+    Return as much of *text* as fits, with an ellipsis if that is not all.
+
+    A number in it is there whole or not at all, with its name (`commandId=7`): a part
+    of an id would be taken for one.
+    """
+    if text.cell_len <= width:
+        return text.copy()
+    cut = text.copy()
+    cut.truncate(width, overflow="ellipsis")
+    kept = cut.plain.removesuffix("…")
+    if text.plain[len(kept) : len(kept) + 1].isdigit():
+        whole = kept.rstrip("0123456789")
+        if whole.endswith("="):
+            whole = whole.rpartition(" ")[0]
+        cut = text[: len(whole)].append("…")
+    return cut
