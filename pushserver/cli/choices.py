@@ -17,8 +17,8 @@ def choose(text: str, choices: Iterable[str], noun: str) -> str:
     by_lower_case = {word.lower(): word for word in words}
     found = by_lower_case.get(text.lower())
     if found is None:
-        nearest_first = ", ".join(sorted(words, key=lambda w: -_likeness(text, w)))
-        raise UsageError(f"{text!r} is no {noun}; there are {nearest_first}.")
+        there_are = ", ".join(nearest_first(text, words))
+        raise UsageError(f"{text!r} is no {noun}; there are {there_are}.")
     return found
 
 
@@ -31,6 +31,11 @@ def choose_each(texts: Iterable[str], choices: Iterable[str], noun: str) -> list
     """
     words = list(choices)
     return [choose(text, words, noun) for text in texts]
+
+
+def nearest_first(text: str, words: Iterable[str]) -> list[str]:
+    """Return *words*, those that are most like *text* first."""
+    return sorted(words, key=lambda word: -_likeness(text, word))
 
 
 def _likeness(text: str, word: str) -> float:

@@ -12,7 +12,7 @@ from pushserver.cli.context import InjectedContext, UsageError
 from pushserver.cli.id_commands import add_id_commands
 from pushserver.cli.paging import ONE_PAGE, PageOptionsArg, print_list
 from pushserver.cli.watching import WatchedList
-from pushserver.client import Client, Json, iter_items
+from pushserver.client import Json, iter_items
 from pushserver.model.state import CommandState
 
 if TYPE_CHECKING:
@@ -174,17 +174,16 @@ async def cancel(
             chosen = cast(
                 "CancelInput", {"ids": [*command_ids]} if command_ids else fields
             )
-            if fields and not dry_run and not yes:
-                await _confirm_cancel(client, chosen)
-            answer = await client.commands.cancel_many(chosen, dry_run=dry_run)
+            ask = bool(fields) and not yes
+            answer = await client.commands.cancel_many(chosen, dry_run=dry_run or ask)
+            number = sum(answer["states"].values())
+            if ask and not dry_run and number:
+                confirm(f"Take back {number} commands?")
+                answer = await client.commands.cancel_many(chosen)
+            elif not number:
+                context.print_note("No such command can be taken back.")
     context.print_fields(answer)
     return 0
-
-
-async def _confirm_cancel(client: Client, chosen: "CancelInput") -> None:
-    """Ask whether that many commands are meant."""
-    counts = await client.commands.cancel_many(chosen, dry_run=True)
-    confirm(f"Take back {sum(counts['states'].values())} commands?")
 
 
 @app.command
@@ -211,6 +210,9 @@ async def release(
         if all_:
             held = iter_items(client.commands.list, held=True)
             ids = [command["id"] async for command in held]
+            if not ids:
+                context.print_note("No command is held.")
+                return 0
             if not yes:
                 confirm(f"Let {len(ids)} commands be handed out?")
         context.print_table(

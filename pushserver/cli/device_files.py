@@ -9,12 +9,14 @@ from typing import Annotated, BinaryIO, Literal
 
 from cyclopts import Parameter
 
-from pushserver.cli.context import InjectedContext
+from pushserver.cli.context import CliError, InjectedContext
 from pushserver.cli.device_filters import ANY_DEVICE, DeviceFiltersArg
 from pushserver.cli.json_files import STDIN
 from pushserver.client import CSV, NDJSON, ApiError
 
 STDOUT = "-"
+#: The server names no more wrong lines of a file.
+MAX_LINE_ERRORS = 100
 _CONTENT_TYPES = {"csv": CSV, "ndjson": NDJSON}
 
 Switch = Annotated[bool, Parameter(negative=())]
@@ -63,7 +65,9 @@ async def import_(
             for each in error.lines:
                 pointer = f" ({each['pointer']})" if "pointer" in each else ""
                 context.print_note(f"{file}:{each['line']}: {each['detail']}{pointer}")
-            raise
+            if not error.lines:
+                raise
+            raise CliError(_how_many(len(error.lines))) from None
     context.print_fields(imported)
     return 0
 
@@ -99,6 +103,13 @@ async def export(
 
 def _read(file: str) -> bytes:
     return sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+
+
+def _how_many(wrong: int) -> str:
+    """Return the summary of a refused file, whose wrong lines were told before."""
+    lines = "1 line is" if wrong == 1 else f"{wrong} lines are"
+    at_least = " at least" if wrong == MAX_LINE_ERRORS else ""
+    return f"{lines} wrong{at_least}; nothing was imported."
 
 
 def _content_type(file: str, format_: Format) -> str:

@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING
 import attrs
 
 from pushserver.cli.asking import confirm
+from pushserver.cli.choices import nearest_first
 from pushserver.cli.context import CliContext, CliError, UsageError
 from pushserver.cli.pairs import parse_tags
 from pushserver.cli.resource_kind import TASK_KIND
 from pushserver.cli.task_commands import report_created
-from pushserver.client import Client, Json
+from pushserver.client import ApiError, Client, Json
 
 if TYPE_CHECKING:
     from pushserver.client.types import StepInput, TargetsInput
 
 ALL = "all"
 _TAG_PREFIX = "tag:"
+#: What `--to` takes, as it is explained.
+_FORMS = ("tag:key=value", ALL, "478435,478436 (ids)")
+_IDS_POINTER = "/targets/deviceIds/"
 #: How many failures are shown at the end of `--wait`.
 FAILURE_LIMIT = 50
 
@@ -35,8 +39,20 @@ class CommandForMany:
         return parse_targets(self.to)
 
     async def preview(self, client: Client) -> Json:
-        """Return who would get it; the server checks the command."""
-        return await client.tasks.preview(self.targets, [self.step])
+        """
+        Return who would get it; the server checks the command.
+
+        Raises:
+            UsageError: what should be a device's id is none.
+        """
+        try:
+            return await client.tasks.preview(self.targets, [self.step])
+        except ApiError as error:
+            pointer = error.pointer or ""
+            if not pointer.startswith(_IDS_POINTER):
+                raise
+            index = int(pointer.removeprefix(_IDS_POINTER))
+            raise _no_devices(self.targets["deviceIds"][index]) from None
 
     async def create(self, client: Client) -> Json:
         """Enqueue it: each device gets it when it polls."""
@@ -58,8 +74,13 @@ def parse_targets(to: str) -> "TargetsInput":
     if names and len(tags) == len(names):
         return {"tags": parse_tags(name.removeprefix(_TAG_PREFIX) for name in tags)}
     if tags or not names or ALL in names:
-        raise UsageError(f"{to!r} means no devices: all, tag:key=value, or ids.")
+        raise _no_devices(to)
     return {"deviceIds": names}
+
+
+def _no_devices(text: str) -> UsageError:
+    forms = ", ".join(nearest_first(text, _FORMS))
+    return UsageError(f"{text!r} means no devices; --to takes {forms}.")
 
 
 async def preview(context: CliContext, many: CommandForMany) -> int:

@@ -9,7 +9,6 @@ from tests.cli.test_access import answered
 DESTRUCTIVE = (
     ("devices", "remove", "{device}"),
     ("commands", "cancel", "--device", "{device}"),
-    ("commands", "release", "--all"),
     ("tokens", "revoke", "{token}"),
     ("scopes", "delete", "1"),
     ("subscriptions", "delete", "1"),
@@ -48,3 +47,20 @@ def test_asked(
 
     assert "Take back 1 commands?" in question
     assert (left, left) == (code, len(waiting.lines))
+
+
+@pytest.mark.parametrize(
+    ("argv", "note"),
+    [
+        (("release", "--all"), "No command is held.\n"),
+        (("cancel", "--device", "{device}"), "No such command can be taken back.\n"),
+    ],
+)
+def test_nothing_to_ask_about(
+    run: Run, device_id: str, argv: tuple[str, ...], note: str
+) -> None:
+    """Where there is nothing to be done, that is said, and nobody is asked."""
+    run("devices", "add", device_id)
+    ran = run("commands", *(each.format(device=device_id) for each in argv))
+
+    assert (0, note) == (ran.code, ran.err)

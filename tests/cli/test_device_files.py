@@ -54,7 +54,31 @@ def test_import_wrong_lines(run: Run, device_id: str, tmp_path: Path) -> None:
     assert first.startswith(f"{file}:2: ")
     assert first.endswith("(/hold)")
     assert second.startswith(f"{file}:3: ")
-    assert summary.startswith("pushserver: 2 lines are wrong. Line 2: ")
+    assert "pushserver: 2 lines are wrong; nothing was imported." == summary
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        (1, "1 line is wrong; nothing was imported."),
+        (99, "99 lines are wrong; nothing was imported."),
+        (200, "100 lines are wrong at least; nothing was imported."),
+    ],
+)
+def test_import_is_told_once(
+    run: Run, tmp_path: Path, wrong: int, expected: str
+) -> None:
+    """
+    A wrong line is told once, however many there are, and below it how many those are.
+    """
+    file = tmp_path / "fleet.csv"
+    file.write_text("deviceId\n" + "y\n" * wrong)
+    lines = run("devices", "import", str(file)).err.splitlines()
+
+    assert f"pushserver: {expected}" == lines[-1]
+    assert [*range(2, min(wrong, 100) + 2)] == [
+        int(line.removeprefix(f"{file}:").partition(":")[0]) for line in lines[:-1]
+    ]
 
 
 def test_import_from_stdin(

@@ -126,6 +126,30 @@ def test_targets() -> None:
             parse_targets(wrong)
 
 
+@pytest.mark.parametrize(
+    ("to", "expected"),
+    [
+        (
+            "tags:site=north",
+            "'tags:site=north' means no devices; --to takes tag:key=value, ",
+        ),
+        ("1,site=north", "'site=north' means no devices; --to takes tag:key=value, "),
+        ("47843x", "'47843x' means no devices; --to takes 478435,478436 (ids), "),
+        ("al", "'al' means no devices; --to takes all, "),
+        ("1,all", "'1,all' means no devices; --to takes "),
+    ],
+)
+@pytest.mark.parametrize("option", ["--yes", "--dry-run"])
+def test_no_devices(run: Run, to: str, expected: str, option: str) -> None:
+    """
+    What `--to` does not take is refused with all that it takes, the nearest first.
+    """
+    ran = run("enqueue", "--to", to, "reboot", option)
+
+    assert 2 == ran.code
+    assert ran.err.startswith(f"pushserver: {expected}")
+
+
 def test_body_from_a_file(
     run: Run, device_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

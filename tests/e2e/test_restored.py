@@ -43,12 +43,14 @@ async def test_restored(
         await asyncio.to_thread(main, ["commands", *words, "--json"], environ)
         for words in (
             ["--held"],
+            ["release", "--all"],
             ["release", "--all", "--yes"],
             ["--held"],
             ["release"],
         )
     ]
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
     opened = await device.poll_command()
     program.stop()
 
@@ -56,7 +58,8 @@ async def test_restored(
     assert [door["id"]] == [each["id"] for each in held["items"]]
     assert [1] == [ln["commands"] for ln in program.log_lines("restore.commands_held")]
     assert "Remove RESTORED" in program.log.read_text()
-    assert [0, 0, 0, 2] == codes
+    assert [0, 2, 0, 0, 2] == codes
+    assert "Let 1 commands be handed out? If that is meant, give --yes." in printed.err
     assert [door["id"]] * 2 == [json.loads(line)["id"] for line in lines]
     assert "execute_actions" == opened.endpoint
     assert later["id"] not in [each["id"] for each in held["items"]]
