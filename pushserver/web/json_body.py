@@ -2,7 +2,7 @@
 
 import codecs
 import copyreg
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -117,14 +117,29 @@ def refuse_body(request: web.Request) -> None:
         raise Invalid("This call takes no body: its parameters are in the query.")
 
 
-def unsupported_media_type(
-    request: web.Request, *accepted: str
-) -> UnsupportedMediaType:
-    """Return the error for a body of another type than those accepted."""
-    given = storable_text(request.headers.get("Content-Type", "none")[:100])
-    return UnsupportedMediaType(
-        f"Content-Type must be {' or '.join(accepted)}, not {given}."
-    )
+async def refuse_other_type(
+    request: web.Request, accepted: Collection[str], *, body_required: bool
+) -> None:
+    """
+    Refuse a body of another type than those *accepted* without reading all of it.
+
+    Raises:
+        LengthRequired: it was not announced.
+        UnsupportedMediaType: there is one, or there must be.
+    """
+    _refuse_unreadable(request)
+    if body_required or await _has_body(request):
+        given = storable_text(request.headers.get("Content-Type", "none")[:100])
+        raise UnsupportedMediaType(
+            f"Content-Type must be {' or '.join(accepted)}, not {given}."
+        )
+
+
+async def _has_body(request: web.Request) -> bool:
+    if request.content_length is not None:
+        return request.content_length > 0
+    # Of chunks it is seen only then.
+    return request.body_exists and bool((await read_beginning(request)).content)
 
 
 def decode_json(data: bytes, target_type: Any) -> Any:

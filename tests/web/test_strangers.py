@@ -1,4 +1,4 @@
-"""Whoever was not let in: the beginning of the body is read, and no more."""
+"""Whoever or what was not let in: the beginning of the body is read, and no more."""
 
 import asyncio
 
@@ -8,12 +8,20 @@ from tests.web.local_server import DEVICE, TOKEN, LocalServer
 
 LIMIT = 4096
 RESULT = f"POST /result?deviceId={DEVICE} HTTP/1.1\r\n"
+WITH_TOKEN = f"HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n"
+COMMANDS = f"/api/v1/devices/{DEVICE}/commands {WITH_TOKEN}"
+KEY = f"/api/v1/devices/{DEVICE}/key {WITH_TOKEN}"
 REQUESTS = {
     "unknown path": f"POST /anything?deviceId={DEVICE} HTTP/1.1\r\n",
     "unknown device": RESULT,
     "no token": "POST /api/v1/devices/1/commands HTTP/1.1\r\n",
     "bad token": "PUT /api/v1/devices/1 HTTP/1.1\r\nAuthorization: Bearer x\r\n",
     "no such call": "DELETE /api/v1/commands HTTP/1.1\r\n",
+    "other type": f"POST {COMMANDS}Content-Type: text/plain\r\n",
+    "no type": f"POST {COMMANDS}",
+    "other type of an optional body": f"POST {KEY}Content-Type: text/plain\r\n",
+    "compressed": f"POST {COMMANDS}Content-Type: application/json\r\n"
+    "Content-Encoding: gzip\r\n",
     "login": "POST /v1/authentication/user HTTP/1.1\r\nContent-Type: x\r\n",
 }
 NEXT = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

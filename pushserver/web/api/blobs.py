@@ -13,7 +13,6 @@ from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.blob_parts import BlobPart
 from pushserver.web.blob_response import BlobResponse
-from pushserver.web.json_body import unsupported_media_type
 
 routes = Routes(Tag.BLOBS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 
@@ -35,8 +34,7 @@ async def keep(call: ApiCall[None, None]) -> web.StreamResponse:
 
     The same bytes are kept once.
     """
-    if call.spool is None:
-        raise unsupported_media_type(call.request, OCTET_STREAM)
+    assert call.spool is not None  # noqa: S101 - bytes always are in one
     blob = await call.services.blobs.keep(call.scope_id, call.spool, call.actor)
     call.log_fields.update(blob_id=blob.id, size=blob.size)
     headers = location(call.request, f"/blobs/{blob.sha256}")

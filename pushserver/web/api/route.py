@@ -31,8 +31,8 @@ from pushserver.web.json_body import (
     decode_body,
     read_whole_body,
     refuse_body,
+    refuse_other_type,
     spool_whole_body,
-    unsupported_media_type,
 )
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.services import SERVICES, Services
@@ -189,7 +189,7 @@ class ApiRoute:
             installed = services.protocols.installed
             body, long_bodies = await decode_spooled(spool, self.body_type, installed)
         elif self.media_types and spool is None:
-            body = await self._decode_body(request, media_type, raw_body)
+            body = await self._decode_body(raw_body)
         return ApiCall(
             request=request,
             path_params=path_params,
@@ -254,6 +254,11 @@ class ApiRoute:
         if not self.media_types:
             refuse_body(request)
             return b"", None
+        if content_type not in self.media_types:
+            await refuse_other_type(
+                request, self.media_types, body_required=self.body_required
+            )
+            return b"", None
         if content_type not in self._spooled_types:
             return await read_whole_body(request), None
         spool = Spool(services.body_budget.folder)
@@ -263,11 +268,7 @@ class ApiRoute:
             return b"", spool
         return await spool.take(), None
 
-    async def _decode_body(
-        self, request: web.Request, content_type: str, raw_body: bytes
-    ) -> Any:
+    async def _decode_body(self, raw_body: bytes) -> Any:
         if not (raw_body or self.body_required):
             return self.body_type()
-        if content_type not in self.media_types:
-            raise unsupported_media_type(request, *self.media_types)
         return self.body_type and await decode_body(raw_body, self.body_type)

@@ -221,6 +221,27 @@ async def test_other_types(server: LocalServer, kind: str) -> None:
     assert (415, "unsupported-media-type", None) == answer.problem
 
 
+@pytest.mark.parametrize(
+    ("chunks", "status"),
+    [(b"0\r\n\r\n", b"201"), (b"2\r\n{}\r\n0\r\n\r\n", b"415")],
+)
+async def test_other_type_of_chunks(
+    server: LocalServer, chunks: bytes, status: bytes
+) -> None:
+    """
+    Where a body may be left out, no chunks are none, whatever their type.
+    """
+    head = (
+        f"POST /api/v1/devices/{DEVICE}/key HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {TOKEN}\r\nConnection: close\r\n"
+        "Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    answer = await server.send_raw(head.encode() + chunks)
+
+    assert status == answer.split()[1]
+
+
 async def test_no_type(server: LocalServer) -> None:
     """
     So is one without a type.
