@@ -1,7 +1,16 @@
 """What the help of a command ends with: examples, and the values that it takes."""
 
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 
+#: What options of a command take: what it is, and where its words are.
+_VALUES = {
+    "commands": ("States", "state", "CommandState"),
+    "operations": ("Statuses", "operation", "OperationStatus"),
+    "tokens": ("Permissions", "token", "Permission"),
+    "events": ("Events", "event", "EventType"),
+    "subscriptions": ("Events", "event", "EventType"),
+}
 #: Of each command, how it is used; every line is one that the program understands.
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "serve": (
@@ -87,17 +96,8 @@ def help_epilogue(name: str) -> str:
 
 def known_values(name: str) -> Mapping[str, Iterable[str]]:
     """Return what a command's options take, by what it is."""
-    # Only the help of these commands needs the model.
-    from pushserver.model.event import EventType  # noqa: PLC0415
-    from pushserver.model.operation import OperationStatus  # noqa: PLC0415
-    from pushserver.model.state import CommandState  # noqa: PLC0415
-    from pushserver.model.token import Permission  # noqa: PLC0415
-
-    values: Mapping[str, Mapping[str, Iterable[str]]] = {
-        "commands": {"States": CommandState},
-        "operations": {"Statuses": OperationStatus},
-        "tokens": {"Permissions": Permission},
-        "events": {"Events": EventType},
-        "subscriptions": {"Events": EventType},
-    }
-    return values.get(name, {})
+    if name not in _VALUES:
+        return {}
+    # Only the help of these commands needs the model, and of each a part of it.
+    noun, module, enumeration = _VALUES[name]
+    return {noun: getattr(import_module(f"pushserver.model.{module}"), enumeration)}
