@@ -5,20 +5,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import attrs
-from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column
-from rich.text import Text
+from rich.console import Console
 
 from pushserver.cli.context import CliContext
 from pushserver.cli.device_names import fetch_names
@@ -31,8 +20,6 @@ from pushserver.model.task import TaskState
 POLL_INTERVAL = 0.5
 #: Seconds between two lines where there is no terminal for a progress bar.
 LINE_INTERVAL = 5.0
-#: The colours of counts that call for attention.
-COUNT_COLOURS = {"completed": "green", "failed": "red", "stale": "yellow"}
 #: Takes the task as it is now.
 OnUpdate = Callable[[Json], None]
 
@@ -111,7 +98,10 @@ def _progress_display(context: CliContext, kind: ResourceKind) -> Iterator[OnUpd
     elif not console.is_terminal:
         yield _LineDisplay(context, kind)
     else:
-        with _BarDisplay(kind, console=console) as bar:
+        # Help, and what is read by programs, is there without loading it.
+        from pushserver.cli.progress_bar import ProgressBar  # noqa: PLC0415
+
+        with ProgressBar(kind, console=console) as bar:
             yield bar.show
 
 
@@ -147,48 +137,3 @@ class _LineDisplay:
 def _format_line(task: Json, kind: ResourceKind) -> str:
     counts = ", ".join(f"{n} {word}" for word, n in kind.counts_by_label(task).items())
     return f"{task['done']:4.0%}  {counts}"
-
-
-class _BarDisplay(Progress):
-    """A bar on a terminal, and the counts below it."""
-
-    def __init__(self, kind: ResourceKind, console: Console) -> None:
-        self._kind, self._counts = kind, Text()
-        name = Column(max_width=30, no_wrap=True, overflow="ellipsis")
-        super().__init__(
-            TextColumn("{task.description}", markup=False, table_column=name),
-            BarColumn(bar_width=None),
-            TaskProgressColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            auto_refresh=False,
-            expand=True,
-        )
-
-    def show(self, task: Json) -> None:
-        """Show how far the task is."""
-        done = task["devices"] - task["counts"]["RUNNING"]
-        self._counts = _format_counts(task["state"], self._kind.counts_by_label(task))
-        bar_ids: Any = self.task_ids
-        bar = (
-            bar_ids[0]
-            if bar_ids
-            else self.add_task(self._kind.title(task), total=task["devices"])
-        )
-        self.update(bar, completed=done, total=task["devices"], refresh=True)
-
-    def get_renderables(self) -> Iterator[RenderableType]:
-        """Yield the bar, then the counts."""
-        yield from super().get_renderables()
-        yield self._counts
-
-
-def _format_counts(state: str, counts: dict[str, int]) -> Text:
-    parts: list[str | tuple[str, str]] = [(state, "bold")]
-    for word, number in counts.items():
-        parts += [
-            "  ",
-            (f"{number} {word}", COUNT_COLOURS.get(word, "") if number else "dim"),
-        ]
-    return Text.assemble(*parts)

@@ -172,6 +172,8 @@ def test_examples_are_understood(line: str) -> None:
     )
 
 
+#: These are short, and show a bar themselves.
+WITH_BARS = {"purge", "migrate-store"}
 #: The help of these names the events that there are.
 WITH_EVENTS = {"events", "subscriptions"}
 #: Prints the help of each command in a process of its own, and what that has loaded.
@@ -207,6 +209,7 @@ def test_help_loads_little() -> None:
     for name, loaded in by_name.items():
         assert "pushserver.cli.context" in loaded, name
         assert not loaded & {"aiohttp", "psycopg", "sqlite3", "structlog", "uvloop"}
+        assert ("rich.progress" in loaded) == (name in WITH_BARS), name
         assert len(loaded) < MAX_MODULES, name
         assert ("pushserver.model.event" in loaded) == (name in WITH_EVENTS), name
     assert "asyncio" not in by_name[""]
