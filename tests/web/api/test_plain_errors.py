@@ -13,15 +13,16 @@ UPGRADE = {
     "targetVersion": "2",
     "phases": {"download": [STEP], "apply": [STEP], "verify": VERIFY},
 }
-NOT = "This must be one of these, not"
-GUARANTEES = f"{NOT} 'once': atLeastOnce, atMostOnce."
-SHOWN_STATES = f"{NOT} 'DONE': CANCELED, COMPLETED, PAUSED, RUNNING."
+GUARANTEES = "This must be one of atLeastOnce, atMostOnce, not 'once'."
+SHOWN_STATES = "This must be one of CANCELED, COMPLETED, PAUSED, RUNNING, not 'DONE'."
+DEVICE_STATES = "This must be one of adopted, quarantined, not 'new'."
+BODIES = "This must be one of body, not 'all'."
 COMMANDS = f"/devices/{DEVICE}/commands"
 #: A call, its body, the field, and what is said of it.
 CASES: list[tuple[str, Any, str, str]] = [
     ("/tasks?state=RUNNING,DONE", None, "/state/1", SHOWN_STATES),
-    ("/devices?state=new", None, "/state", f"{NOT} 'new': adopted, quarantined."),
-    ("/commands?include=all", None, "/include/0", f"{NOT} 'all': body."),
+    ("/devices?state=new", None, "/state", DEVICE_STATES),
+    ("/commands?include=all", None, "/include/0", BODIES),
     (COMMANDS, {**STEP, "delivery": "once"}, "/delivery", GUARANTEES),
     (COMMANDS, [STEP, {**STEP, "delivery": "once"}], "/1/delivery", GUARANTEES),
     ("/upgrades", UPGRADE, "/phases/verify/command/delivery", GUARANTEES),
@@ -30,22 +31,32 @@ CASES: list[tuple[str, Any, str, str]] = [
 TASK = {"targets": {"all": True}, "steps": [STEP]}
 LONG = "x" * 101
 BOUNDS: list[tuple[str, Any, str, str]] = [
-    ("/tasks", TASK | {"steps": []}, "/steps", "This must have at least 1 item."),
-    ("/commands?limit=0", None, "/limit", "This must be at least 1."),
-    (COMMANDS, STEP | {"priority": 101}, "/priority", "This must be at most 100."),
-    (COMMANDS, STEP | {"expiresIn": 0}, "/expiresIn", "This must be more than 0."),
+    (
+        "/tasks",
+        TASK | {"steps": []},
+        "/steps",
+        "This must be an array of at least 1 item.",
+    ),
+    ("/commands?limit=0", None, "/limit", "This must be a whole number of at least 1."),
+    (
+        COMMANDS,
+        STEP | {"priority": 101},
+        "/priority",
+        "This must be a whole number of at most 100.",
+    ),
+    (COMMANDS, STEP | {"expiresIn": 0}, "/expiresIn", "This must be a number above 0."),
     (
         COMMANDS,
         STEP | {"supersede": LONG},
         "/supersede",
-        "This must have at most 100 characters.",
+        "This must be text of at most 100 characters.",
     ),
-    (COMMANDS, [], "", "This must have at least 1 item."),
+    (COMMANDS, [], "", "This must be an array of at least 1 item."),
     (
         "/tasks",
         TASK | {"targets": {"tags": {LONG: ""}}},
         "/targets/tags",
-        "A key must have at most 100 characters.",
+        "A key must be text of at most 100 characters.",
     ),
 ]
 
