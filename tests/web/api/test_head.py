@@ -52,9 +52,9 @@ async def test_large(server: LocalServer) -> None:
     """
     So it is with an answer of more than is kept in memory.
     """
-    body = encode_json({"endpoint": "x", "metadata": "y" * 3_000_000})
-    path = f"/devices/{DEVICE}/commands"
-    command = (await server.api("POST", path, body)).json()
+    command = await server.enqueue()
+    await server.poll()
+    await server.post_result(encode_json({"response": "y" * 3_000_000}))
 
     got = await raw_answer(server, "GET", f"/commands/{command['id']}")
     head = await raw_answer(server, "HEAD", f"/commands/{command['id']}")
