@@ -16,8 +16,11 @@ PHOTO = bytes(9_000_000)
 
 async def read_slowly(device: SlowReader) -> None:
     """Poll, and read a third of the answer in three seconds, then the rest."""
-    await device.send(f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    _, length = await device.read_answer()
+    length = 0
+    # Another server than the one that took the command may not have heard of it yet.
+    while length == 0:
+        await device.send(f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        _, length = await device.read_answer()
     for _ in range(30):
         length -= len(await device.read(100_000))
         await asyncio.sleep(0.1)
