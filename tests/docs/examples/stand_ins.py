@@ -179,21 +179,11 @@ def _paused_task(server: Server) -> str:
 
 
 def _failed_task(server: Server) -> str:
-    device = _device(server)
-    server.poll(device)
-    task = _task(server, device)
-    _until_waiting(server, device)
-    server.answer(device, error="no")
-    return task
+    return _answered(server, _task, error="no")
 
 
 def _ended_task(server: Server) -> str:
-    device = _device(server)
-    server.poll(device)
-    task = _task(server, device)
-    _until_waiting(server, device)
-    server.answer(device, response={})
-    return task
+    return _answered(server, _task, response={})
 
 
 def _upgrade(server: Server, device: str = "") -> str:
@@ -208,17 +198,24 @@ def _paused_upgrade(server: Server) -> str:
 
 
 def _failed_upgrade(server: Server) -> str:
-    device = _device(server)
-    server.poll(device)
-    upgrade = _upgrade(server, device)
-    _until_waiting(server, device)
-    server.answer(device, error="no")
-    return upgrade
+    return _answered(server, _upgrade, error="no")
 
 
 def _newest_upgrade(server: Server) -> str:
     there = server.call("GET", "/upgrades?state=COMPLETED")["items"]
     return _id(there[0]) if there else _failed_upgrade(server)
+
+
+def _answered(
+    server: Server, make: Callable[[Server, str], str], **outcome: object
+) -> str:
+    """Return what is made for a device that has answered its first command so."""
+    device = _device(server)
+    server.poll(device)
+    made = make(server, device)
+    _until_waiting(server, device)
+    server.answer(device, **outcome)
+    return made
 
 
 def _until_waiting(server: Server, device: str) -> None:
