@@ -12,7 +12,7 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
 from pushserver.model.token import Permission, Token
 from pushserver.services.stock_bounds import StockBounds
-from pushserver.services.token_limits import NO_LIMITS, TokenLimits
+from pushserver.services.token_limits import NO_LIMITS, TokenLimits, refuse_longer_life
 from pushserver.services.tokens import FIRST_TOKEN, Tokens
 from pushserver.storage.scopes import ScopeStore
 
@@ -39,12 +39,14 @@ class Scopes:
         Create a scope; return it with the secret of its first token, an administrator.
 
         Raises:
-            Forbidden: *caller* is not an administrator of the first scope.
+            Forbidden: *caller* is not an administrator of the first scope, or it
+                expires: what it makes here does not.
             Invalid: people could not read its name.
             Conflict: there is a scope with this name.
             LimitReached: there are enough scopes.
         """
         _require_root_admin(caller)
+        refuse_longer_life(caller, NO_LIMITS)
         if not name.strip() or not name.isprintable():
             raise Invalid("A scope needs a name that people can read.", pointer="/name")
         with self.bounds.adding("scopes", caller.scope_id) as others:

@@ -1,13 +1,13 @@
-"""Until when a token is valid, and which devices it concerns."""
+"""What bounds a token: until when, which devices, and what who makes it may do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from pushserver.clock import rfc3339
 from pushserver.errors import Forbidden
 from pushserver.model.ids import MAX_INT64
-from pushserver.model.token import Token
+from pushserver.model.token import Permission, Token
 
 
 @attrs.frozen(kw_only=True)
@@ -25,6 +25,20 @@ class TokenLimits:
 
 
 NO_LIMITS = TokenLimits()
+
+
+def refuse_more(caller: Token | None, permissions: Iterable[Permission]) -> None:
+    """
+    Check that *caller* may do all that a token may that it makes or revokes.
+
+    Raises:
+        Forbidden: it may do less.
+    """
+    if caller is None:
+        return
+    excess = sorted(p for p in permissions if not caller.has_permission(p))
+    if excess:
+        raise Forbidden(f"Your own token may not do this: {', '.join(excess)}.")
 
 
 def refuse_longer_life(caller: Token | None, limits: TokenLimits) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from pushserver.clock import SECOND, Clock
-from pushserver.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from pushserver.errors import Conflict, Invalid, NotFound, Unauthorized
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction
 from pushserver.model.ids import IdGenerator
@@ -19,7 +19,12 @@ from pushserver.services.token_audit import (
     revocation_entry,
     token_entry,
 )
-from pushserver.services.token_limits import NO_LIMITS, TokenLimits, refuse_longer_life
+from pushserver.services.token_limits import (
+    NO_LIMITS,
+    TokenLimits,
+    refuse_longer_life,
+    refuse_more,
+)
 from pushserver.storage.scopes import Revocation, TokenStore
 
 #: The name of a scope's first token.
@@ -140,11 +145,7 @@ class Tokens:
         """
         self._check_name_and_expiry(name, limits)
         requested = list(permissions)
-        excess = [
-            p for p in requested if caller is not None and not caller.has_permission(p)
-        ]
-        if excess:
-            raise Forbidden(f"Your own token may not do this: {', '.join(excess)}.")
+        refuse_more(caller, requested)
         refuse_longer_life(caller, limits)
         token, secret = self.generate(scope_id, name, requested, actor)
         token = attrs.evolve(token, **attrs.asdict(limits, recurse=False))
@@ -199,6 +200,7 @@ class Tokens:
         self,
         scope_id: int,
         token_id: int,
+        caller: Token | None = None,
         actor: Actor = SERVER,
         *,
         force: bool = False,
@@ -208,8 +210,10 @@ class Tokens:
 
         Raises:
             NotFound: there is none.
+            Forbidden: it may do more than *caller*.
             Conflict: nobody else could administer the scope, and it is not forced.
         """
+        refuse_more(caller, self._permissions_of(scope_id, token_id))
         # The settings' token is not stored, but it can administer the first scope.
         has_setting = scope_id == DEFAULT_SCOPE_ID and any(
             token.id == 0 for token in self._by_hash.values()
@@ -232,6 +236,12 @@ class Tokens:
         for token in self.in_scope(scope_id):
             if token.id == token_id:
                 del self._by_hash[token.hash]
+
+    def _permissions_of(self, scope_id: int, token_id: int) -> frozenset[Permission]:
+        for token in self.in_scope(scope_id):
+            if token.id == token_id:
+                return token.permissions
+        raise NotFound(f"There is no token {token_id}.")
 
     def _build_token(
         self,

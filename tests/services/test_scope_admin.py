@@ -2,10 +2,12 @@
 
 import pytest
 
+from pushserver.clock import SECOND
 from pushserver.errors import Forbidden, NotFound, Unavailable
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission
 from pushserver.services.scopes import Scopes
+from pushserver.services.token_limits import TokenLimits
 from pushserver.services.tokens import Tokens
 from pushserver.web.services import Services
 from tests.services.driver import ServiceDriver
@@ -54,6 +56,19 @@ async def test_only_the_first_makes_others(scopes: Scopes, tokens: Tokens) -> No
     assert ["default"] == [s.name for s in await scopes.visible_to(clerk)]
     assert 2 == len(await scopes.visible_to(admin))
     assert 1 == len(tokens.in_scope(acme.id))
+
+
+async def test_by_who_expires(
+    driver: ServiceDriver, scopes: Scopes, tokens: Tokens
+) -> None:
+    """A token that expires makes no scope: that one's token would outlive it."""
+    limits = TokenLimits(expires_at=driver.clock.now() + SECOND)
+    guest, _ = await tokens.create(
+        DEFAULT_SCOPE_ID, "guest", [Permission.ADMIN], limits=limits
+    )
+
+    with pytest.raises(Forbidden):
+        await scopes.create("acme", guest)
 
 
 async def test_token_for_who_lost_theirs(scopes: Scopes, tokens: Tokens) -> None:

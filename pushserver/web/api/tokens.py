@@ -49,10 +49,10 @@ async def list_tokens(call: ApiCall[None, None]) -> web.StreamResponse:
 
 @routes("DELETE", "/tokens/{token_id}", "revokeToken", status=204, errors=(409,))
 async def revoke(call: ApiCall[RevokeQuery, None]) -> web.StreamResponse:
-    """Make a token invalid at once."""
+    """Make a token invalid at once, if it may do no more than one's own."""
     token_id = call.path_int64("token_id")
     await call.services.tokens.revoke(
-        call.scope_id, token_id, call.actor, force=call.query.force
+        call.scope_id, token_id, call.token, call.actor, force=call.query.force
     )
     call.services.event_interest.wake_streams()
     return make_response(status=204)
