@@ -40,7 +40,12 @@ from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
 from pushserver.web.api.device_query import read_cursor
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.query import decode_query
-from pushserver.web.device_url import mask_keys, mask_keys_in_body, storable_text
+from pushserver.web.device_url import (
+    mask_keys,
+    mask_keys_in_body,
+    mask_keys_in_text,
+    storable_text,
+)
 from pushserver.web.forwarded import (
     parse_address,
     parse_forwarded,
@@ -148,6 +153,7 @@ HEADS: Mapping[str, Parser] = {
     "identify": with_text(request.identify),
     "protocols.identify": with_text(protocols.identify),
     "mask_keys": with_text(mask_keys),
+    "mask_keys_in_text": with_text(mask_keys_in_text),
     "parse_forwarded": with_text(parse_forwarded),
     "parse_forwarded_for": with_text(parse_forwarded_for),
     "parse_node": with_text(parse_node),

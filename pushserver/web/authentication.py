@@ -10,6 +10,7 @@ from pushserver.errors import Unauthorized
 from pushserver.model.actor import Actor
 from pushserver.model.session import Session
 from pushserver.model.token import Token
+from pushserver.web.device_url import mask_keys_in_text
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.services import Services
 
@@ -144,8 +145,13 @@ def request_id_of(given: str | None) -> str:
     Return the id of a request: that of its header `X-Request-ID`, or a new one.
 
     A proxy may set it. It tells requests apart, so nobody must be unable to guess it.
+    It is logged and kept: a device's key, which was typed there, is none.
     """
-    if given is not None and _REQUEST_ID.fullmatch(given):
+    if (
+        given is not None
+        and _REQUEST_ID.fullmatch(given)
+        and given == mask_keys_in_text(given)
+    ):
         return given
     return f"{getrandbits(64):016x}"
 

@@ -22,6 +22,11 @@ _PLAIN_PART = re.compile(r"[a-z_.-]*+|[0-9]*+|.{1,7}", re.DOTALL)
 _SEPARATORS = re.compile(r"(/|%(?:25)*+2[fF])")
 #: Paths without any of these have nothing to hide.
 _MAY_HIDE_KEY = re.compile(r"%|(?:^|/)[dD]/|[A-Za-z0-9_+~=-]{20}")
+#: What is as long as a key, among words for people and ids of programs.
+_AS_LONG_AS_KEY = re.compile(r"[A-Za-z0-9_+~-]{32,}+")
+#: What else is so long there: hexadecimal digits, names in one case.
+_NO_KEY_IN_TEXT = re.compile(r"[0-9a-f_-]*+|[0-9A-F_-]*+|[a-z_-]*+|[A-Z_-]*+")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _MAX_ESCAPES = 5
 MASK = "…"
 
@@ -43,6 +48,17 @@ def mask_keys_in_body(body: bytes) -> bytes:
     """Return a body without what looks like a device's key."""
     text = body.decode("utf-8", "surrogateescape")
     return _RUN.sub(_mask_run, text).encode("utf-8", "surrogateescape")
+
+
+def mask_keys_in_text(text: str) -> str:
+    """Return a text of a program's, or for one, without a whole key of a device."""
+    return _AS_LONG_AS_KEY.sub(_mask_whole_key, text)
+
+
+def _mask_whole_key(run: re.Match[str]) -> str:
+    rest = _UUID.sub("", run[0])
+    is_none = _AS_LONG_AS_KEY.fullmatch(rest) is None or _NO_KEY_IN_TEXT.fullmatch(rest)
+    return run[0] if is_none else MASK
 
 
 def _mask_after_d(path: str) -> str:

@@ -26,6 +26,7 @@ from pushserver.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from pushserver.web.device_url import mask_keys_in_text
 
 #: The status of each error; one that is not listed has its nearest ancestor's.
 STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
@@ -129,11 +130,16 @@ def render_error(error: Exception) -> web.Response:
         URN_PREFIX + error.code,
         error.title,
         status_of(error),
-        error.detail,
-        error.pointer,
-        [LineProblem(*line) for line in error.lines],
+        mask_keys_in_text(error.detail),
+        error.pointer and mask_keys_in_text(error.pointer),
+        [_line_problem(*line) for line in error.lines],
     )
     return _response(problem, headers_of(error))
+
+
+def _line_problem(line: int, detail: str, pointer: str | None = None) -> LineProblem:
+    shown_pointer = pointer and mask_keys_in_text(pointer)
+    return LineProblem(line, mask_keys_in_text(detail), shown_pointer)
 
 
 def _http_error_response(error: web.HTTPException) -> web.Response:

@@ -16,10 +16,12 @@ from pushserver.errors import (
     Unavailable,
 )
 from pushserver.model.idempotency import IdempotencyKey, seal, unseal
+from pushserver.model.secret import hash_secret
 from pushserver.model.token import Token
 from pushserver.services.idempotency import IdempotencyKeys, IdempotentRequest
 from pushserver.services.off_loop import MAX_IN_THREAD, MAX_INLINE, run_in_thread
 from pushserver.web.authentication import bearer_secret
+from pushserver.web.device_url import mask_keys_in_text
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
 from pushserver.web.spool import Spool
@@ -77,6 +79,8 @@ async def parse_idempotent_request(
         digest.update(raw_body)
     else:
         await run_in_thread(digest.update, raw_body)
+    if value != mask_keys_in_text(value):
+        value = hash_secret(value)  # a device's key, typed here: none is stored
     fingerprint = digest.hexdigest()
     return IdempotentRequest(IdempotencyKey(token.id, request.path, value), fingerprint)
 

@@ -15,7 +15,7 @@ from pushserver.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from pushserver.web.device_url import mask_keys, storable_text
+from pushserver.web.device_url import mask_keys, mask_keys_in_text, storable_text
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.problems import INTERNAL_ERROR, headers_of, status_of
 
@@ -69,12 +69,13 @@ def _error_body(error: PushServerError, status: int) -> bytes:
 
 
 def _illegal_argument_response(error: Malformed | Invalid) -> web.Response:
+    detail = mask_keys_in_text(error.detail)
     if isinstance(error, UnsupportedMediaType):
-        body = errors.render_error(415, error.detail, "UNSUPPORTED_MEDIA_TYPE")
+        body = errors.render_error(415, detail, "UNSUPPORTED_MEDIA_TYPE")
         return _response(415, body, {})
     argument = (error.name, error.value) if isinstance(error, IllegalArgument) else None
     name, value = argument or ("body", "")
-    return _response(400, errors.render_illegal_argument(error.detail, name, value), {})
+    return _response(400, errors.render_illegal_argument(detail, name, value), {})
 
 
 def _http_error_response(error: web.HTTPException) -> web.Response:

@@ -6,8 +6,14 @@ import pytest
 import structlog
 
 from pushserver.model.secret import new_device_key
-from pushserver.web.device_url import MASK, mask_keys, mask_keys_in_body
+from pushserver.web.device_url import (
+    MASK,
+    mask_keys,
+    mask_keys_in_body,
+    mask_keys_in_text,
+)
 from tests.clock import ManualClock
+from tests.database_rows import every_row
 from tests.web.local_server import DEVICE, LocalServer
 
 #: As the server makes them; the last one is all letters.
@@ -201,3 +207,56 @@ def test_body() -> None:
     key = new_device_key().encode()
 
     assert body % MASK.encode() == mask_keys_in_body(body % key)
+
+
+@pytest.mark.parametrize("text", [*KEYS[::2], OTHER_ALPHABETS[0], "pst_" + "aB3" * 14])
+def test_text(text: str) -> None:
+    """
+    Nor is one in an error for people.
+    """
+    assert f"not '{MASK}'." == mask_keys_in_text(f"not '{text}'.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "Root=1-67891233-abcdef012345678912345678",
+        "req-5b0e7f2a-90c4-4d33-8b0e-7f2a90c41d33",
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "remote_user_authorization_of_somebody",
+        "PUSHSERVER_DEVICE_REQUESTS_AND_MORE",
+        "9" * 64,
+    ],
+)
+def test_text_shown(text: str) -> None:
+    """
+    What proxies call requests, and names, are shown.
+    """
+    assert text == mask_keys_in_text(text)
+
+
+@pytest.mark.only_on("sqlite")
+async def test_headers(server: LocalServer, database: str) -> None:
+    """
+    A key that is sent as a header, or as a field, is neither logged, kept nor answered.
+    """
+    key, path = KEYS[0], f"/devices/{DEVICE}"
+    await server.api("PUT", path, {})
+    names = ("X-Request-ID", "Idempotency-Key", "User-Agent", "Referer", "Accept")
+    with structlog.testing.capture_logs() as logs:
+        answers = [
+            await server.api("POST", f"{path}/commands", body, headers={name: key})
+            for body in ({"endpoint": "x"}, {key: 1}, {"endpoint": "x", "verb": key})
+            for name in (*names, "Content-Type")
+        ]
+        answers += [
+            await server.api("GET", f"/commands?state={key}"),
+            await server.api("POST", "/devices/import", [{"deviceId": "6", key: 1}]),
+        ]
+    entries = await server.api("GET", "/audit")
+
+    for text in (logs, entries.body, *(answer.body for answer in answers)):
+        assert key not in str(text)
+    assert [] == [table for table, row in every_row(database) if key in str(row)]
