@@ -33,6 +33,10 @@ from pushserver.workers.worker import run_workers
 log = structlog.get_logger(__name__)
 
 
+class _Unwritten(Unavailable):
+    """The server stopped, and could not write everything."""
+
+
 @asynccontextmanager
 async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
     """Open the store and run all services and workers for the length of the block."""
@@ -112,7 +116,22 @@ async def _hold_commands(services: Services) -> None:
 
 
 async def _flush(services: Services) -> None:
-    """Write what is not on disk yet."""
+    """
+    Write what is not on disk yet.
+
+    Raises:
+        _Unwritten: the store refused it, or is away; the log says so.
+    """
+    try:
+        await _flush_all(services)
+    except Unavailable as error:
+        # Whatever was answered is written; of the rest it is not known how much.
+        what = "last polls of devices, last uses of tokens, commands that were sent"
+        log.error("server.unwritten", what=what, reason=error.detail)
+        raise _Unwritten(error.detail) from error
+
+
+async def _flush_all(services: Services) -> None:
     await services.lanes.background_tasks.wait_all()
     await services.polling.record_written()
     await services.tokens.save_uses()
@@ -142,6 +161,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
     Raises:
         Outdated: it stopped because the schema has become too new for this release.
+        _Unwritten: it stopped, and could not write everything.
     """
     clock = SystemClock()
     # What is loaded at the start lives long: collecting garbage would find none.
@@ -160,6 +180,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             )
             await _first_of(stop, services.store.outdated)
             log.info("server.stopping", held_polls=len(services.holds))
+            services.store.prepare_to_close()
     log.info("server.stopped")
     if services.store.outdated.is_set():
         raise Outdated("The database has a newer schema; start a newer release.")
@@ -199,6 +220,8 @@ def serve(settings: Settings) -> int:
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             code = runner.run(_run_until_signaled(settings))
+    except* _Unwritten:
+        code = 1
     except* Misconfigured as errors:
         error = _first_leaf_error(errors)
         logger.error(str(error))

@@ -191,5 +191,8 @@ class Store(
     async def purge_idempotency_keys(self, *, before: int) -> int:
         """Delete idempotency keys used before *before*; return how many."""
 
+    def prepare_to_close(self) -> None:
+        """Wait only briefly, from now on, for what another process keeps locked."""
+
     async def close(self) -> None:
         """Commit the waiting writes, then close."""

@@ -1,12 +1,14 @@
 """SIGTERM: held polls answered empty, running requests ended, all written, exit 0."""
 
 import asyncio
+import sqlite3
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 
+import aiohttp
 import pytest
 
-from pushserver.client import Client, iter_items
+from pushserver.client import ApiError, Client, Unreachable, iter_items
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.raw_connection import connect
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR, held
@@ -219,3 +221,31 @@ async def _trickle(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"x")
         await asyncio.sleep(0.2)
+
+
+@pytest.mark.only_on("sqlite")
+async def test_a_locked_file(server: Program, api: Client) -> None:
+    """
+    What another process locks is not waited for; a line says what is not written.
+    """
+    await api.devices.put(ME, hold=0)
+    async with aiohttp.ClientSession() as session:
+        with closing(sqlite3.connect(server.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            enqueues = []
+            for _ in range(2):
+                enqueue = asyncio.create_task(api.commands.enqueue(ME, LOAD_USERS))
+                enqueues.append(enqueue)
+                await api.devices.list()
+            async with session.get(f"{server.url}/push?deviceId={ME}") as answer:
+                assert (200, b"") == (answer.status, await answer.read())
+            started_at = time.monotonic()
+            code = await asyncio.to_thread(server.stop)
+            seconds = time.monotonic() - started_at
+        refused = await asyncio.gather(*enqueues, return_exceptions=True)
+
+    (line,) = server.log_lines("server.unwritten")
+    assert ("error", 1) == (line["level"], code)
+    assert "database is locked" in line["reason"]
+    assert all(isinstance(each, ApiError | Unreachable) for each in refused)
+    assert seconds < 4  # SQLite waits five

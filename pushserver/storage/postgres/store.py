@@ -141,6 +141,9 @@ class PostgresStore(SqlStore):
     async def sync_notices(self) -> None:
         await self.member.catch_up()
 
+    def prepare_to_close(self) -> None:
+        """Do nothing: no statement waits for long."""
+
     async def close(self) -> None:
         await self.group_commit.stop()
         await self.exit_stack.aclose()

@@ -46,6 +46,8 @@ from pushserver.storage.sqlite.open_files import OpenFiles
 
 log = structlog.get_logger(__name__)
 
+#: While the server stops, in milliseconds; else SQLite waits five seconds.
+_WAIT_BRIEFLY = "PRAGMA busy_timeout = 500"
 _Apply = Callable[[sqlite3.Connection], None]
 
 
@@ -64,6 +66,7 @@ class GroupCommit:
     checkpoint_watch: CheckpointWatch
     waiting_by_scope: Counter[int]
     last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
+    is_closing_soon: bool = attrs.field(default=False, init=False)
     _waiting: list[WriteJob] = attrs.field(factory=list, init=False)
     _stale_devices: set[int] = attrs.field(factory=set, init=False)
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -160,6 +163,8 @@ class GroupCommit:
         connection: sqlite3.Connection,
     ) -> None:
         self.open_files.check()
+        if self.is_closing_soon:
+            connection.execute(_WAIT_BRIEFLY)
         run(connection, apply)
         # Only now is it known that what was written is where the next start looks.
         self.open_files.check()

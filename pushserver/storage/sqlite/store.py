@@ -237,6 +237,9 @@ class SqliteStore(SqlStore):
     async def sync_notices(self) -> None:
         """Do nothing: no other server uses the file."""
 
+    def prepare_to_close(self) -> None:
+        self.group_commit.is_closing_soon = True
+
     async def close(self) -> None:
         await self.group_commit.stop()
         await self.exit_stack.aclose()
