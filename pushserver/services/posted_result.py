@@ -1,7 +1,10 @@
 """What a device posted of one command."""
 
+from collections.abc import Callable
+
 import attrs
 
+from pushserver.model.device_access import KeyState
 from pushserver.model.parsed_result import LocatedResult, ParsedResult
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.result_reading import read_result
@@ -16,7 +19,8 @@ class PostedResult:
     `complete` is False if the end of the body never came: it ends nothing then, for it
     may come again. `rejection` says why the server refused it; as the device would post
     the same again, its command has failed. `only_by_uuid`: its device was deleted while
-    it came, so what is in flight now is its successor's.
+    it came, so what is in flight now is its successor's. `is_served` tells whether it
+    is with other keys than those in memory, and with None, with those there now.
     """
 
     scope_id: int | None
@@ -30,6 +34,7 @@ class PostedResult:
     body: bytes
     rejection: str | None = None
     only_by_uuid: bool = False
+    is_served: Callable[[KeyState | None], bool] = lambda _keys: True
 
     @property
     def is_final(self) -> bool:

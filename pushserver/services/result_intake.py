@@ -51,9 +51,9 @@ class ResultIntake:
             voucher = Voucher(self.lanes, device_id, partial(may_match, uuid=uuid))
         return _ReceivingResult(matching, voucher)
 
-    async def accept(self, posted: PostedResult) -> Result:
+    async def accept(self, posted: PostedResult) -> Result | None:
         """
-        Store what was posted and end its command.
+        Store what was posted and end its command; None if its key was replaced since.
 
         Raises:
             TooMany: it ends none, and there were too many of these today.
@@ -67,7 +67,6 @@ class ResultIntake:
         if result is None:
             lookup = Lookup(delivery_uuid=posted.uuid, last_given_up=True)
             result = await self._store_result(posted, located, lookup)
-        assert result is not None  # noqa: S101 - with a lookup there is a result
         return result
 
     async def awaits_late(self, announced: PostedResult) -> bool:
@@ -121,7 +120,8 @@ class ResultIntake:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
             nonlocal is_orphan
             match = find_match(lane, changes, prior, posted)
-            if posted.scope_id is None and not _is_late(match):
+            may_count = posted.scope_id is not None or _is_late(match)
+            if not (posted.is_served(lane.keys) and may_count):
                 return None
             if match is None and lookup is None:
                 return None

@@ -12,6 +12,7 @@ from aiohttp import web
 from pushserver.errors import BrokenBody, TooLarge, TooMany, Unavailable
 from pushserver.model.command import Result
 from pushserver.model.device import Device
+from pushserver.model.device_access import KeyState
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.posted_result import PostedResult
 from pushserver.web.body import NO_BODY, Body, read_refused_result, read_result
@@ -58,6 +59,8 @@ async def receive_result(
         recorded = await store_result(
             services, protocol, call, device, body, request.headers
         )
+    if recorded is None:
+        return answer_refused(services, request, call, body)
     command_id, error, drop = recorded.command_id, body.error, body.drop
     if drop is not None:
         # The next one of this size is taken into memory when this one is gone.
@@ -81,14 +84,17 @@ async def store_result(
     device: Device,
     body: Body,
     headers: Mapping[str, str],
-) -> Result:
+) -> Result | None:
     """
     Store what an admitted device posted with *headers*; return the last result in it.
+
+    None: the key that it came with was replaced since, here or at another server.
 
     Raises:
         TooMany: it ends no command, and there were too many of these today.
         Unavailable: it could not be stored.
     """
+    is_served = services.admission.is_served
     is_deleted = services.devices.find_in_any_scope(device.device_id) is not device
     for part in _parts(services, protocol, call, body):
         posted_result = _posted_result(
@@ -99,6 +105,7 @@ async def store_result(
             body,
             part,
             only_by_uuid=is_deleted,
+            is_served=lambda keys: is_served(keys or device, call.key),
         )
         recorded = await _retry_while_unavailable(
             services, partial(services.result_intake.accept, posted_result)
@@ -196,6 +203,7 @@ def _posted_result(
     part: ResultPart,
     *,
     only_by_uuid: bool = False,
+    is_served: Callable[[KeyState | None], bool] = lambda _keys: True,
 ) -> PostedResult:
     return PostedResult(
         scope_id=scope_id,
@@ -211,6 +219,7 @@ def _posted_result(
         body=part.body,
         rejection=_rejection(body),
         only_by_uuid=only_by_uuid,
+        is_served=is_served,
     )
 
 

@@ -191,7 +191,9 @@ class ServiceDriver:
         post = PostedResult(
             device_id=device, uuid=uuid, body=body, **{**defaults, **fields}
         )
-        return await self.services.result_intake.accept(post)
+        result = await self.services.result_intake.accept(post)
+        assert result is not None
+        return result
 
     async def command_record(self, command: Command) -> CommandRecord:
         """Return the stored record of a command."""

@@ -118,6 +118,7 @@ async def test_cycle(plain: Plain, server: LocalServer) -> None:
     )
 
     assert {"object": "users"} == json.loads(body or b"")["body"]
+    assert result is not None
     assert (command.id, "application/json") == (result.command_id, result.content_type)
     record = await services.queue.get(command.scope_id, command.id)
     assert CommandState.SUCCESSFUL is record.command.state

@@ -85,6 +85,29 @@ async def test_leaked_key(server: LocalServer, second_server: LocalServer) -> No
     assert 0 == refused
 
 
+async def test_result_with_a_leaked_key(
+    server: LocalServer, second_server: LocalServer
+) -> None:
+    """Nor does it end one: what is posted with it is kept as an unknown call."""
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    await second_server.services.cluster_sync.catch_up()
+    key, query = f"/devices/{DOOR}/key", f"deviceId={DOOR}"
+    old = (await server.api("POST", key, {"enforce": True})).json()["path"]
+    command = await server.enqueue(device_id=DOOR)
+    await server.poll(query, path=f"{old}/push")
+    await second_server.api("POST", key, {"enforce": True})
+
+    url = f"{old}/result?{query}"
+    posted = await server.request("POST", url, data=b'{"response":{}}')
+    state = (await server.api("GET", f"/commands/{command['id']}")).json()["state"]
+    device = (await server.api("GET", f"/devices/{DOOR}")).json()
+
+    assert (200, b"") == (posted.status, posted.body)
+    assert "SUCCESSFUL" != state
+    assert [] == (await server.api("GET", "/results")).json()["items"]
+    assert 1 == device["unknownCalls"]["count"]
+
+
 async def test_deleted(server: LocalServer, second_server: LocalServer) -> None:
     """A device that is deleted is gone everywhere, also where it came by itself."""
     await second_server.poll(f"deviceId={DOOR}")

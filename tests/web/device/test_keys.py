@@ -1,6 +1,7 @@
 """Devices with a key: where they are served, from when on, and while it changes."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -182,3 +183,25 @@ async def test_shown_once(server: LocalServer) -> None:
     device = await server.get_device()
     assert shown["key"] not in str(device)
     assert (True, True) == (device["keyed"], device["keyEnforced"])
+
+
+async def test_replaced_while_a_result_comes(server: LocalServer) -> None:
+    """
+    What began to come with a key that is replaced with `enforce` ends nothing.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    old = await key_for(server, enforce=True)
+    command = await server.enqueue()
+    await server.poll(QUERY, path=f"/d/{old}/push")
+
+    async def replaces_the_key() -> AsyncIterator[bytes]:
+        yield b'{"response":'
+        await key_for(server, enforce=True)
+        yield b"{}}"
+
+    url = f"/d/{old}/result?{QUERY}"
+    posted = await server.request("POST", url, data=replaces_the_key())
+
+    shown = (await server.api("GET", f"/commands/{command['id']}")).json()
+    assert (200, b"") == (posted.status, posted.body)
+    assert "SUCCESSFUL" != shown["state"]
