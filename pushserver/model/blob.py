@@ -7,6 +7,9 @@ import attrs
 BLOB_PIECE_SIZE = 768 * 1024
 #: A body of more bytes is kept as a blob.
 MAX_INLINE_BODY = 1024 * 1024
+#: So many bytes of bodies that came in one call are kept with their commands; beyond,
+#: the longest ones are kept as blobs. Each of the others is in memory several times.
+MAX_INLINE_BODIES = 8 * 1024 * 1024
 
 
 @attrs.frozen(kw_only=True)

@@ -26,6 +26,8 @@ MEBIBYTE = 1024 * 1024
 BOUND = 150 * MEBIBYTE
 #: The same while results of 60 MiB are shown: twice that, and the database's cache.
 BOUND_OF_SHOWN = 170 * MEBIBYTE
+#: The same while a call with very many bodies is taken.
+BOUND_OF_BATCH = 130 * MEBIBYTE
 _LARGE = 60 * MEBIBYTE
 #: As many of them as there is room for at a time.
 _LARGE_BODIES = 4
@@ -235,6 +237,20 @@ async def test_commands_with_long_json(
         )
 
     assert [hashlib.sha256(answer_to(each)).hexdigest() for each in ids] == digests
+
+
+async def test_batch_of_bodies(server: Program, session: aiohttp.ClientSession) -> None:
+    """
+    So it is with many bodies in one call, each of them short enough to be no blob.
+    """
+    bodies = [b'"%s"' % ((b"%02d" % each) * 524_000) for each in range(60)]
+    commands = [b'{"endpoint":"x","body":%s}' % each for each in bodies]
+    with at_most(server, BOUND_OF_BATCH):
+        path = f"/devices/{DEVICE}/commands/batch"
+        await post_json(server, session, path, b"[%s]" % b",".join(commands))
+        answer = await poll(server, session, DEVICE)
+
+    assert bodies[0] in answer
 
 
 def json_of(device: int) -> bytes:

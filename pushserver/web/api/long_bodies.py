@@ -10,7 +10,7 @@ import msgspec
 
 from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.actor import Actor
-from pushserver.model.blob import MAX_INLINE_BODY
+from pushserver.model.blob import MAX_INLINE_BODIES, MAX_INLINE_BODY
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.order import OCTET_STREAM, Order
 from pushserver.services.blobs import Blobs, ByteSource
@@ -42,24 +42,34 @@ def move_long_bodies(
         Unavailable: the disk takes no more.
     """
     left, spans = list(requests), {}
+    sizes = [len(each.order.body or "") for each in requests]
     try:
         file.seek(0)
         file.truncate()
-        for index, request in enumerate(requests):
-            order, start = request.order, file.tell()
-            if not is_long(order):
-                continue
+        for index in find_long(sizes):
+            order, start = requests[index].order, file.tell()
             spans[index] = start, file.write(bytes_of(order))
-            left[index] = attrs.evolve(request, order=attrs.evolve(order, body=None))
+            order = attrs.evolve(order, body=None)
+            left[index] = attrs.evolve(requests[index], order=order)
         file.flush()
     except OSError:
         raise Unavailable("There is no room for the body. Try again.") from None
     return left, spans
 
 
-def is_long(order: Order) -> bool:
-    """Tell whether the body is kept apart."""
-    return order.body is not None and len(order.body) > MAX_INLINE_BODY
+def find_long(sizes: Sequence[int]) -> list[int]:
+    """
+    Return which bodies of a call are kept apart, by their indices.
+
+    Those are the long ones, and of many the longest, until the others are few enough.
+    """
+    long, inline = [], sum(sizes)
+    for index in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
+        if sizes[index] <= MAX_INLINE_BODY and inline <= MAX_INLINE_BODIES:
+            break
+        long.append(index)
+        inline -= sizes[index]
+    return sorted(long)
 
 
 def bytes_of(order: Order) -> bytes:

@@ -12,7 +12,7 @@ from pushserver.model.order import Order
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.blobs import Blobs, ByteSource
 from pushserver.web.api.command_parsing import KEPT_APART, parse_step
-from pushserver.web.api.long_bodies import Span, bytes_of, is_long
+from pushserver.web.api.long_bodies import Span, bytes_of, find_long
 from pushserver.web.api.operation_types import OperationSpecIn, StepIn
 from pushserver.web.api.upgrade_types import UpgradeIn
 from pushserver.web.json_body import decode_json, parse_file_apart
@@ -54,10 +54,12 @@ def _move_long_bodies(
 ) -> dict[str, Span]:
     """Take long bodies out of the steps, and leave each once, alone, in *file*."""
     spans: dict[str, Span] = {}
+    steps = list(_steps_of(decoded))
+    sizes = [_body_size(each, protocols) for each in steps]
     file.seek(0)
     file.truncate()
-    for step in _steps_of(decoded):
-        content = _long_body(step, protocols)
+    for step in (steps[index] for index in find_long(sizes)):
+        content = _body_content(step, protocols)
         if content is None:
             continue
         sha256, start = hashlib.sha256(content).hexdigest(), file.tell()
@@ -76,19 +78,31 @@ def _steps_of(decoded: object) -> Iterator[StepIn]:
         yield from (*phases.download, *phases.apply, phases.verify.command)
 
 
-def _long_body(step: StepIn, protocols: Sequence[DeviceProtocol]) -> bytes | None:
+def _body_size(step: StepIn, protocols: Sequence[DeviceProtocol]) -> int:
+    """Return how long the body is at the most, whatever the device speaks."""
+    orders = _possible_orders(step, protocols)
+    return max((len(each.body or "") for each in orders), default=0)
+
+
+def _body_content(step: StepIn, protocols: Sequence[DeviceProtocol]) -> bytes | None:
+    """Return the body as a blob has it, if all devices would get the same."""
+    contents = {bytes_of(each) for each in _possible_orders(step, protocols)}
+    is_verbatim = all(each.sends_json_verbatim for each in protocols)
+    return contents.pop() if is_verbatim and len(contents) == 1 else None
+
+
+def _possible_orders(
+    step: StepIn, protocols: Sequence[DeviceProtocol]
+) -> Sequence[Order]:
     """
-    Return the body as a blob has it, if it is long, whatever the device speaks.
+    Return what the step may ask of a device.
 
     What is wrong is left where it is, and refused once the device is known.
     """
     try:
-        orders = [parse_step(step, "", each).order for each in protocols]
+        return [parse_step(step, "", each).order for each in protocols]
     except Invalid:
-        return None
-    contents = {bytes_of(each) if is_long(each) else None for each in orders}
-    is_verbatim = all(each.sends_json_verbatim for each in protocols)
-    return contents.pop() if is_verbatim and len(contents) == 1 else None
+        return []
 
 
 async def keep_step_bodies(

@@ -11,6 +11,7 @@ from pushserver.model.blob import BLOB_PIECE_SIZE, MAX_INLINE_BODY
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.blobs import UNUSED_TTL
 from pushserver.storage.blobs import BlobStock
+from pushserver.web.api.long_bodies import find_long
 from tests.clock import ManualClock
 from tests.web.local_server import DEVICE, LocalServer, Response, running_server
 
@@ -179,6 +180,17 @@ async def test_long_json_in_a_batch(server: LocalServer) -> None:
     blobs = [each.get("bodyBlob") for each in commands]
     hashes = [hashlib.sha256(each).hexdigest() for each in (spaced.encode(), content)]
     assert [hashes[0], None, hashes[1], hashes[0]] == blobs
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_many_bodies(more: int) -> None:
+    """
+    Of many bodies of a call, the longest are kept apart, until the others are few.
+    """
+    last = MAX_INLINE_BODY // 2
+    sizes = [last + more, *[MAX_INLINE_BODY] * 7, last, MAX_INLINE_BODY + 1]
+
+    assert [*[1] * more, 9] == find_long(sizes)
 
 
 @pytest.mark.parametrize("more", [0, 1])
