@@ -93,7 +93,7 @@ class DrainingConnection(RequestHandler):
 
 
 async def write_and_drain(
-    request: web.BaseRequest, response: web.StreamResponse, data: bytes
+    request: web.BaseRequest, response: web.StreamResponse, data: bytes | memoryview
 ) -> None:
     """
     Write a piece of a stream, and wait until the peer takes it.

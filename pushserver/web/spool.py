@@ -25,7 +25,7 @@ class Spool:
 
     folder: Path | None
     size: int = attrs.field(default=0, init=False)
-    _pieces: list[bytes] = attrs.field(factory=list, init=False)
+    _pieces: list[bytes | memoryview] = attrs.field(factory=list, init=False)
     _pending: int = attrs.field(default=0, init=False)
     _file: IO[bytes] | None = attrs.field(default=None, init=False)
     _memory: BytesIO | None = attrs.field(default=None, init=False)
@@ -35,7 +35,7 @@ class Spool:
         """Tell whether the bytes are in a file."""
         return self._file is not None
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes | memoryview) -> None:
         """
         Add bytes.
 
@@ -61,7 +61,7 @@ class Spool:
         if self._memory is not None:
             return self._memory.getvalue()
         pieces, self._pieces = self._pieces, []
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
 
     async def feed(self, consume: Callable[[bytes], object]) -> None:
         """

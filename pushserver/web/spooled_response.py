@@ -1,6 +1,6 @@
 """Large answers: kept in a file while their peer takes them, however long that is."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 
 from aiohttp import web
@@ -15,10 +15,34 @@ from pushserver.web.spool import MAX_IN_MEMORY, Spool
 _PIECE_SIZE = 128 * 1024
 
 
+class LongResponse(web.StreamResponse):
+    """A response whose body is in several pieces: one would be a copy of them."""
+
+    def __init__(
+        self,
+        pieces: Sequence[bytes | memoryview],
+        *,
+        status: int,
+        content_type: str,
+        headers: Mapping[str, str] | None,
+    ) -> None:
+        super().__init__(status=status, headers=headers)
+        self.content_type = content_type
+        self.content_length = sum(map(len, pieces))
+        self.pieces = pieces
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write the body, if it was not kept in a file."""
+        assert self._req is not None  # noqa: S101 - it is prepared
+        for piece in () if is_head(self._req) else self.pieces:
+            await write_and_drain(self._req, self, piece)
+        await super().write_eof(data)
+
+
 class SpooledResponse(web.StreamResponse):
     """A response whose body is in a file."""
 
-    def __init__(self, source: web.Response, spool: Spool) -> None:
+    def __init__(self, source: web.StreamResponse, spool: Spool) -> None:
         super().__init__(status=source.status, headers=source.headers)
         self.content_length = spool.size
         self._spool = spool
@@ -45,22 +69,30 @@ async def respond_in_turn(
     """
     async with budget.turn:
         response = await respond()
-        if not isinstance(response, web.Response) or not isinstance(
-            body := response.body, bytes
-        ):
+        pieces = _pieces_of(response)
+        if sum(map(len, pieces)) <= MAX_IN_MEMORY:
             return response
-        return await _spooled(response, body, budget)
+        return await _spooled(response, pieces, budget)
+
+
+def _pieces_of(response: web.StreamResponse) -> Sequence[bytes | memoryview]:
+    """Return the pieces of a body that is in memory."""
+    if isinstance(response, LongResponse):
+        return response.pieces
+    body = response.body if isinstance(response, web.Response) else None
+    return [body] if isinstance(body, bytes) else []
 
 
 async def _spooled(
-    response: web.Response, body: bytes, budget: BodyBudget
+    response: web.StreamResponse,
+    pieces: Sequence[bytes | memoryview],
+    budget: BodyBudget,
 ) -> web.StreamResponse:
-    if len(body) <= MAX_IN_MEMORY:
-        return response
-    budget.take(len(body))
+    budget.take(sum(map(len, pieces)))
     spool = Spool(budget.folder)
     try:
-        await spool.write(body)
+        for piece in pieces:
+            await spool.write(piece)
         await spool.rewind()
     except OSError:
         spool.close()

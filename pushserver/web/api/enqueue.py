@@ -34,13 +34,19 @@ from pushserver.web.api.command_views import (
     without_order,
 )
 from pushserver.web.api.long_bodies import ParsedCommands, kept_bodies
+from pushserver.web.api.long_json import encode_pieces
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.prefer import (
     PREFER_HEADER,
     granted_wait,
     preference_applied,
 )
-from pushserver.web.api.responses import created_id, encode_json, location
+from pushserver.web.api.responses import (
+    created_id,
+    encode_json,
+    json_response,
+    location,
+)
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE
@@ -189,9 +195,11 @@ async def _enqueue_response(
         return _created(enqueued.answer, applied)
 
     async def show() -> web.StreamResponse:
-        body = await _render_outcomes(call, commands, is_array)
-        if call.idempotency is not None:
-            await call.services.queue.store_answer(call.idempotency, device_id, body)
+        outcomes = await _outcomes_out(call, commands, is_array)
+        if call.idempotency is None:
+            return json_response(outcomes, status=201, headers=applied)
+        body = b"".join(encode_pieces(outcomes))
+        await call.services.queue.store_answer(call.idempotency, device_id, body)
         return _created(body, applied)
 
     try:
@@ -219,9 +227,9 @@ async def _wait_for_outcomes(
         await queue.wait_until_over(call.scope_id, command.id, left)
 
 
-async def _render_outcomes(
+async def _outcomes_out(
     call: ApiCall[Any, None], commands: Sequence[Command], is_array: bool
-) -> bytes:
+) -> CommandOut | CommandsOut:
     items = []
     for command in commands:
         record = await call.services.queue.get(call.scope_id, command.id)
@@ -229,7 +237,7 @@ async def _render_outcomes(
         items.append(
             command_record_out(call.services.protocols, record, call.token, is_own=True)
         )
-    return encode_json(CommandsOut(items=items) if is_array else items[0])
+    return CommandsOut(items=items) if is_array else items[0]
 
 
 def render_created(

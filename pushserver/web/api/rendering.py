@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.actor import Actor
+from pushserver.web.api.long_json import LongJson, raw_or_long
 from pushserver.web.api.types import ActorOut, Instant
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -62,9 +63,9 @@ def optional_instant(instant: int | None) -> str | None:
     return None if instant is None else rfc3339(instant)
 
 
-def raw_json(text: str | bytes | memoryview | None) -> Raw | UnsetType:
+def raw_json(text: str | bytes | memoryview | None) -> Raw | LongJson | UnsetType:
     """Return a JSON text to be sent as it is, if there is one."""
-    return UNSET if text is None else Raw(text)
+    return UNSET if text is None else raw_or_long(text)
 
 
 def as_seconds(duration: int) -> float:

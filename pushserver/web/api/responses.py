@@ -8,12 +8,14 @@ from aiohttp import web
 
 from pushserver.services.off_loop import in_pieces
 from pushserver.web.api.call import ApiCall
+from pushserver.web.api.long_json import encode_pieces
 from pushserver.web.api.once import REPLAYED_HEADER
 from pushserver.web.api.query import cap_limit, optional_int64
 from pushserver.web.api.types import PageOut
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.request import public_base
 from pushserver.web.response import make_response
+from pushserver.web.spooled_response import LongResponse
 
 R = TypeVar("R")
 
@@ -29,7 +31,12 @@ def json_response(
     value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.StreamResponse:
     """Render *value* as compact JSON."""
-    return encoded_json_response(encode_json(value), status=status, headers=headers)
+    pieces = encode_pieces(value)
+    if len(pieces) == 1:
+        return encoded_json_response(bytes(pieces[0]), status=status, headers=headers)
+    return LongResponse(
+        pieces, status=status, content_type=JSON_MEDIA_TYPE, headers=headers
+    )
 
 
 def encoded_json_response(

@@ -2,9 +2,12 @@
 
 import attrs
 import pytest
+from msgspec.json import encode
 
-from pushserver.web.api.rendering import render
+from pushserver.web.api.long_json import encode_pieces
+from pushserver.web.api.rendering import raw_json, render
 from pushserver.web.api.types import Instant, Out
+from pushserver.web.spool import MAX_IN_MEMORY
 
 
 class ThingOut(Out, kw_only=True):
@@ -70,3 +73,19 @@ def test_missing_field() -> None:
     """
     with pytest.raises(TypeError, match="made_at"):
         render(ThingOut, object(), id="1", count=1, labels=[])
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_long_json(more: int) -> None:
+    """
+    Long texts are sent as they are, each in its place; the others become one.
+    """
+    text = memoryview(b'"%s"' % (b"x" * (MAX_IN_MEMORY - 2 + more)))
+    value = {"a": raw_json(text), "b": [raw_json("1.50"), raw_json(text)], "c": None}
+
+    pieces = encode_pieces(value)
+
+    plain = encode({"a": bytes(text).decode()[1:-1], "b": 0, "c": None})
+    expected = plain.replace(b"0", b"[1.50,%s]" % bytes(text))
+    assert expected == b"".join(pieces)
+    assert 2 * more == sum(piece is text for piece in pieces)
