@@ -18,7 +18,7 @@ from pushserver.errors import (
     TooLarge,
     Unavailable,
 )
-from pushserver.web.body_budget import FREE_BYTES
+from pushserver.web.body_budget import FREE_BYTES, MEBIBYTE
 from pushserver.web.body_framing import announces_no_length
 from pushserver.web.connection import (
     LINGER,
@@ -29,7 +29,9 @@ from pushserver.web.connection import (
 from pushserver.web.spool import Spool
 
 #: The largest accepted body, in bytes.
-MAX_BODY_SIZE = 64 * 1024 * 1024
+MAX_BODY_SIZE = 64 * MEBIBYTE
+#: The largest body of a call that says little.
+MAX_SMALL_BODY = MEBIBYTE
 #: Seconds without a byte after which a body counts as broken off.
 BODY_IDLE_TIMEOUT = 30.0
 #: Seconds for which a body is waited for that was not announced.
@@ -57,9 +59,13 @@ NO_BODY = Body(b"")
 _BROKEN_OFF = (TimeoutError, ClientConnectionError, ConnectionError, PushServerError)
 
 
-async def read_body(request: web.Request, *, waits: bool = False) -> Body:
+async def read_body(
+    request: web.Request, *, waits: bool = False, limit: int = MAX_BODY_SIZE
+) -> Body:
     """
     Read the body of somebody who was let in, or the part of it that arrives.
+
+    It may have *limit* bytes.
 
     Without its end the connection is of no more use: it is closed with the answer. Who
     *waits* does so until there is room for a large one.
@@ -73,21 +79,25 @@ async def read_body(request: web.Request, *, waits: bool = False) -> Body:
         return Body(piece, refuse_unannounced(request))
     if content.is_eof():
         data = _take_buffered(content)
-        body = Body(data) if len(data) <= MAX_BODY_SIZE else Body(b"", _too_large())
-    elif (request.content_length or 0) > MAX_BODY_SIZE:
-        body = Body(b"", _too_large())
+        body = Body(data) if len(data) <= limit else Body(b"", _too_large(limit))
+    elif (request.content_length or 0) > limit:
+        body = Body(b"", _too_large(limit))
     else:
         with closing(Spool(connection_of(request).body_budget.folder)) as spool:
-            body = await _receive(request, spool, waits)
+            body = await _receive(request, spool, waits, limit)
     if body.error is not None:
         linger = LONG_LINGER if isinstance(body.error, TooLarge) else LINGER
         connection_of(request).end_body(content, linger)
     return body
 
 
-async def receive_body(request: web.Request, spool: Spool) -> PushServerError | None:
+async def receive_body(
+    request: web.Request, spool: Spool, limit: int
+) -> PushServerError | None:
     """
     Receive the body of somebody who was let in into *spool*; return what is wrong.
+
+    It may have *limit* bytes.
 
     Without its end the connection is closed with the answer, as by `read_body`.
 
@@ -97,10 +107,10 @@ async def receive_body(request: web.Request, spool: Spool) -> PushServerError | 
     error: PushServerError | None
     if connection_of(request).unannounced_body(request):
         return refuse_unannounced(request)
-    if (request.content_length or 0) > MAX_BODY_SIZE:
-        error = _too_large()
+    if (request.content_length or 0) > limit:
+        error = _too_large(limit)
     else:
-        error = await _receive_into(request, spool, waits=False)
+        error = await _receive_into(request, spool, waits=False, limit=limit)
     if error is not None:
         linger = LONG_LINGER if isinstance(error, TooLarge) else LINGER
         connection_of(request).end_body(request.content, linger)
@@ -150,10 +160,10 @@ def refuse_unannounced(request: web.Request) -> LengthRequired:
     return LengthRequired("A body needs a Content-Length, or chunks.")
 
 
-async def _receive(request: web.Request, spool: Spool, waits: bool) -> Body:
+async def _receive(request: web.Request, spool: Spool, waits: bool, limit: int) -> Body:
     """Receive a body; a large one takes room before, and its turn after."""
     budget = connection_of(request).body_budget
-    error = await _receive_into(request, spool, waits=waits)
+    error = await _receive_into(request, spool, waits=waits, limit=limit)
     if isinstance(error, TooLarge):
         return Body(b"", error)
     drop = await budget.take_turn() if waits and spool.is_file else None
@@ -164,7 +174,7 @@ async def _receive(request: web.Request, spool: Spool, waits: bool) -> Body:
 
 
 async def _receive_into(
-    request: web.Request, spool: Spool, *, waits: bool
+    request: web.Request, spool: Spool, *, waits: bool, limit: int
 ) -> PushServerError | None:
     """Receive a body into *spool*; a large one takes room before."""
     budget = connection_of(request).body_budget
@@ -172,15 +182,13 @@ async def _receive_into(
     if length is None or length <= FREE_BYTES:
         error = await _fill(spool, content, FREE_BYTES)
     if error is None and not content.at_eof():
-        expected = MAX_BODY_SIZE if length is None else length
+        expected = limit if length is None else length
         if waits:
             await budget.wait(expected)
         else:
             budget.take(expected)
-        error = await _fill(spool, content, MAX_BODY_SIZE)
-        if spool.size > MAX_BODY_SIZE:
-            return _too_large()
-    return error
+        error = await _fill(spool, content, limit)
+    return _too_large(limit) if spool.size > limit else error
 
 
 async def _fill(
@@ -222,8 +230,8 @@ def _reason_of(error: Exception) -> PushServerError:
     return Malformed("The body ended before its Content-Length was reached.")
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"A body may have at most {MAX_BODY_SIZE} bytes (64 MiB).")
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"This body may have at most {limit} bytes.")
 
 
 def _no_room() -> Unavailable:

@@ -42,9 +42,9 @@ T = TypeVar("T")
 JSON_MEDIA_TYPE = "application/json"
 
 
-async def read_whole_body(request: web.Request) -> bytes:
+async def read_whole_body(request: web.Request, limit: int) -> bytes:
     """
-    Return the whole body.
+    Return the whole body, which may have *limit* bytes.
 
     Raises:
         BodyTimeout: it stalled.
@@ -55,21 +55,21 @@ async def read_whole_body(request: web.Request) -> bytes:
         UnsupportedMediaType: the body is compressed.
     """
     _refuse_unreadable(request)
-    body = await read_body(request)
+    body = await read_body(request, limit=limit)
     if body.error is not None:
         raise body.error
     return body.content
 
 
-async def spool_whole_body(request: web.Request, spool: Spool) -> None:
+async def spool_whole_body(request: web.Request, spool: Spool, limit: int) -> None:
     """
-    Receive the whole body into *spool*.
+    Receive the whole body, which may have *limit* bytes, into *spool*.
 
     Raises:
         TooLarge, ...: what `read_whole_body` raises.
     """
     _refuse_unreadable(request)
-    error = await receive_body(request, spool)
+    error = await receive_body(request, spool, limit)
     if error is not None:
         raise error
 

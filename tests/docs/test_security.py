@@ -22,7 +22,7 @@ from pushserver.settings import Settings
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
 from pushserver.web.api.shadow import MAX_PATCH
-from pushserver.web.body import BODY_IDLE_TIMEOUT, MAX_BODY_SIZE
+from pushserver.web.body import BODY_IDLE_TIMEOUT, MAX_BODY_SIZE, MAX_SMALL_BODY
 from pushserver.web.body_budget import FREE_BYTES
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.draining import WRITE_IDLE_TIMEOUT
@@ -66,14 +66,15 @@ def test_sizes_and_times() -> None:
     expected = {
         "a result that a device posts": whole,
         "commands in one call": f"{MAX_COMMANDS}",
-        "the body of a call, such as an import": whole,
+        "the body of a call with commands, steps, devices or bytes": whole,
+        "the body of any other call": _mib(MAX_SMALL_BODY),
         "the body of whoever is not let in: an unknown device or path, a wrong key or"
         " token": f"{_kib(MAX_BEGINNING)} are read, for {BODY_IDLE_TIMEOUT:g} s in all",
         f"bodies over {_kib(FREE_BYTES)} that are under way, both ways": (
             f"`BODIES`, {DEFAULTS.bodies} MiB"
         ),
         "of them in memory: pieces, and one whole result or page at a time": (
-            f"{whole}, twice that while it is read or shown"
+            f"{whole}, twice that while a result is read that has JSON in a string"
         ),
         "open connections": "`CONNECTIONS`, what the open files allow",
         "open connections from one address": "`CONNECTIONS_PER_ADDRESS`, off",

@@ -25,6 +25,7 @@ from pushserver.web.api.operation_parsing import parse_target_selector
 from pushserver.web.api.responses import encode_json, json_response
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
+from pushserver.web.body import MAX_BODY_SIZE
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.request import device_base
 from pushserver.web.response import make_response
@@ -62,6 +63,7 @@ async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
     DeviceKeysOut,
     status=201,
     idempotency=Idempotency.CLAIMED,
+    max_body=MAX_BODY_SIZE,
     limits_itself=True,
     example={"targets": {"all": True}},
 )

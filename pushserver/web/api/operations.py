@@ -45,6 +45,7 @@ from pushserver.web.api.responses import (
 )
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
+from pushserver.web.body import MAX_BODY_SIZE
 
 routes = Routes(Tag.OPERATIONS, Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _OPERATION = "/operations/{operation_id}"
@@ -60,6 +61,7 @@ _NOTIFICATIONS = f"{_OPERATION}/notifications"
     errors=(404, 409, 429),
     response_headers=("Location", "Preference-Applied"),
     idempotency=Idempotency.WITH_CHANGE,
+    max_body=MAX_BODY_SIZE,
     limits_itself=True,
     example={
         "deviceId": "478435",

@@ -25,6 +25,7 @@ from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.api.tags import Tag
 from pushserver.web.api.types import PageOut
 from pushserver.web.authentication import find_token
+from pushserver.web.body import MAX_BODY_SIZE, MAX_SMALL_BODY
 from pushserver.web.body_budget import call_after_request
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
@@ -58,13 +59,14 @@ class ApiRoute:
     type are files. A handler that decodes its body itself has `raw_body_types` in place
     of `body_type`: what OpenAPI says of each media type. Nothing is said there of the
     `undescribed_media_types` that it takes, too, nor of `raw_body_query`: the query
-    that goes with one that is bytes. `example` is a body that succeeds. `errors` are
-    the statuses of this call's own; those of its token, its parameters, its body and
-    the store are added, and 404 unless the call takes whatever its path names
-    (`path_must_exist`). Without a `permission` no token is needed. A call that makes
-    something has an `idempotency`: it is done once for an Idempotency-Key. A restricted
-    token may call it if its path names what leads to a device, or if the handler
-    `limits_itself` to the token's devices.
+    that goes with one that is bytes. A body may have `max_body` bytes: those few that
+    the handler decodes, or that list steps or devices, are large. `example` is a body
+    that succeeds. `errors` are the statuses of this call's own; those of its token, its
+    parameters, its body and the store are added, and 404 unless the call takes whatever
+    its path names (`path_must_exist`). Without a `permission` no token is needed. A
+    call that makes something has an `idempotency`: it is done once for an Idempotency-
+    Key. A restricted token may call it if its path names what leads to a device, or if
+    the handler `limits_itself` to the token's devices.
     """
 
     method: str
@@ -93,7 +95,12 @@ class ApiRoute:
     response_headers: tuple[str, ...] = ()
     description: str = ""
     example: Any = None
+    max_body: int = attrs.field()
     media_types: tuple[str, ...] = attrs.field(init=False)
+
+    @max_body.default
+    def _default_max_body(self) -> int:
+        return MAX_SMALL_BODY if self.raw_body_types is None else MAX_BODY_SIZE
 
     @media_types.default
     def _accepted_media_types(self) -> tuple[str, ...]:
@@ -260,10 +267,10 @@ class ApiRoute:
             )
             return b"", None
         if content_type not in self._spooled_types:
-            return await read_whole_body(request), None
+            return await read_whole_body(request, self.max_body), None
         spool = Spool(services.body_budget.folder)
         call_after_request(spool.close)
-        await spool_whole_body(request, spool)
+        await spool_whole_body(request, spool, self.max_body)
         if spool.is_file or content_type == OCTET_STREAM:
             return b"", spool
         return await spool.take(), None

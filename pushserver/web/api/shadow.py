@@ -7,7 +7,6 @@ from typing import Any
 
 from aiohttp import web
 
-from pushserver.errors import TooLarge
 from pushserver.model.merge_patch import (
     check_merge_patch,
     check_property_name,
@@ -41,6 +40,7 @@ from pushserver.web.api.shadow_types import (
 from pushserver.web.api.tags import Tag
 from pushserver.web.api.task_types import DryRunOut, TaskOut
 from pushserver.web.api.tasks import create_task
+from pushserver.web.body import MAX_BODY_SIZE
 from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -69,6 +69,7 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     errors=(409, 412),
     raw_body_types={JSON_MEDIA_TYPE: MergePatchIn},
     undescribed_media_types=(MERGE_PATCH,),
+    max_body=MAX_PATCH,
     response_headers=("ETag",),
     request_headers={
         "If-Match": "Only if this is still the version of the shadow, or of what"
@@ -81,8 +82,6 @@ async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
     identity, seconds = call.path_device(), call.query.expires_in
     device_id = identity.device_id
     protocol = call.services.protocols.named(identity.protocol)
-    if call.spool is not None or len(call.raw_body) > MAX_PATCH:
-        raise TooLarge(f"A patch may have at most {MAX_PATCH} bytes.")
     merge_patch = check_merge_patch(
         decode_json(call.raw_body, MergePatchIn), protocol.format_value
     )
@@ -158,6 +157,7 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
     response_headers=("Location", "Preference-Applied"),
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
+    max_body=MAX_BODY_SIZE,
     limits_itself=True,
     example={
         "targets": {"deviceIds": ["478435"]},

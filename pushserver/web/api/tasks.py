@@ -41,6 +41,7 @@ from pushserver.web.api.task_types import (
     TasksOut,
     TasksQuery,
 )
+from pushserver.web.body import MAX_BODY_SIZE
 
 
 async def _show(call: ApiCall[Any, Any], task_id: int) -> TaskOut:
@@ -72,6 +73,7 @@ _TASK = "/tasks/{task_id}"
     response_headers=("Location", "Preference-Applied"),
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
+    max_body=MAX_BODY_SIZE,
     limits_itself=True,
     example={
         "name": "Restart the north",

@@ -36,6 +36,7 @@ from pushserver.web.api.upgrade_views import (
     device_upgrade_out,
     upgrade_out,
 )
+from pushserver.web.body import MAX_BODY_SIZE
 
 
 async def _show(call: ApiCall[Any, Any], upgrade_id: int) -> UpgradeOut:
@@ -72,6 +73,7 @@ _UPGRADE = "/upgrades/{upgrade_id}"
     response_headers=("Location", "Preference-Applied"),
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
+    max_body=MAX_BODY_SIZE,
     limits_itself=True,
     example={
         "targets": {"deviceIds": ["478435"]},

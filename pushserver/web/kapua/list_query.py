@@ -81,10 +81,9 @@ async def list_query_from_body(
 
     Raises:
         IllegalArgument: it is not a JSON object, or one of its fields is wrong.
+        TooLarge: it has more than `MAX_QUERY` bytes.
     """
-    raw_body = await read_whole_body(request)
-    if len(raw_body) > MAX_QUERY:
-        raise IllegalArgument("query", raw_body[:400].decode("utf-8", "replace"))
+    raw_body = await read_whole_body(request, MAX_QUERY)
     try:
         fields = decode_json(raw_body, dict[str, msgspec.Raw])
     except (Malformed, Invalid):

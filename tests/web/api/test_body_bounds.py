@@ -12,6 +12,7 @@ from pushserver.web.api.command_parsing import COMMAND_OR_LIST, MAX_METADATA
 from pushserver.web.api.label_size import MAX_LABEL_SIZE
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
+from pushserver.web.body import MAX_SMALL_BODY
 from tests.web.local_server import LocalServer
 
 #: Mappings with a bound of their own, or that go to the device as they are.
@@ -55,6 +56,30 @@ def test_every_list_is_bounded() -> None:
     }
 
     assert BOUNDED_OTHERWISE == {name for _, name in unbounded}
+
+
+#: They take commands, steps, devices or bytes, of which there may be many.
+LARGE = {
+    *("enqueue", "enqueueBatch", "enqueueBytes", "keepBlob", "importDevices"),
+    *("beginOperation", "makeTask", "makeUpgrade"),
+    *("makeDeviceKeys", "patchShadows"),
+}
+
+
+async def test_small_bodies(server: LocalServer) -> None:
+    """
+    All others have bodies of up to 1 MiB; of a longer one, nothing is read.
+    """
+    headers = {"Content-Type": "application/json"}
+    taken, refused = [
+        await server.api(
+            "PUT", "/devices/1", b"{}".ljust(MAX_SMALL_BODY + more), headers=headers
+        )
+        for more in (0, 1)
+    ]
+
+    assert (201, 413) == (taken.status, refused.status)
+    assert LARGE == {each.name for each in ROUTES if each.max_body > MAX_SMALL_BODY}
 
 
 def _tags(count: int) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 from pushserver.web.kapua import ROUTES
+from pushserver.web.kapua.list_query import MAX_QUERY
 from pushserver.web.kapua.route import KapuaRoute
 from tests.storage.locations import failing_commits
 from tests.web.kapua.client import (
@@ -276,6 +277,24 @@ async def test_no_room(kapua: KapuaClient, operation: KapuaOperation) -> None:
 
     assert b" 413 " in answer.partition(b"\r\n")[0]
     assert b'"httpErrorCode":413' in answer
+
+
+@pytest.mark.parametrize("call", ["_query", "_count"])
+async def test_long_query(
+    kapua: KapuaClient, operation: KapuaOperation, call: str
+) -> None:
+    """A query has at most 64 KiB; one more is 413, and nothing of it is read."""
+    url = f"{kapua.base}{operation.notifications}/{call}"
+    headers = {"Authorization": f"Bearer {kapua.token}"}
+    taken, refused = [
+        await kapua.server.request(
+            "POST", url, data=b"{}".ljust(MAX_QUERY + more), headers=headers
+        )
+        for more in (0, 1)
+    ]
+
+    assert (200, 413) == (taken.status, refused.status)
+    assert "TOO_LARGE" == refused.json()["kapuaErrorCode"]
 
 
 async def test_compressed(kapua: KapuaClient, operation: KapuaOperation) -> None:
