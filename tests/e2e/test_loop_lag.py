@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from pushserver.web.api.device_export import MAX_TAG_COLUMNS
+from pushserver.web.api.types import MAX_ITEMS
 from tests.e2e.hostile import HOSTILE, Hostile, commands
 from tests.e2e.lag_watch import LagWatch, now, watching
 from tests.e2e.raw_connection import connect
@@ -15,6 +16,8 @@ from tests.program import Program
 pytestmark = pytest.mark.proof_on("postgres")
 #: Seconds of the program's computing for which a cheap request may wait.
 MAX_LAG = 0.05
+#: The same while a list is read, of which a page is bounded.
+MAX_LAG_OF_LIST = 0.025
 #: What else it does now and then, such as collecting garbage, is not done each time.
 TRIES = 4
 #: What is sent every day: some of each kind. The proof sends everything.
@@ -123,6 +126,30 @@ async def test_export(program: Program) -> None:
                 lags.append(await worst_lag(watch, session, program, export))
 
     assert MAX_LAG > min(lags)
+
+
+def tagged_fleet() -> bytes:
+    """Return an import of a page of devices that have all the tags they may have."""
+    tags = ",".join(f'"key{number}":"{number}"' for number in range(MAX_ITEMS))
+    lines = (f'{{"deviceId":{n},"tags":{{{tags}}}}}' for n in range(1000))
+    return "\n".join(lines).encode()
+
+
+async def test_list(program: Program) -> None:
+    """Nor while a client of Kapua gets as long a page of devices as there is."""
+    program.start()
+    path, kind = "/api/v1/devices/import", {"Content-Type": "application/x-ndjson"}
+    token = {"Authorization": f"Bearer {program.token}"}
+    page = Hostile("GET", "/v1/_/devices?limit=1000", headers=token)
+    lags: list[float] = []
+    async with aiohttp.ClientSession() as session:
+        devices = Hostile("POST", path, tagged_fleet, kind)
+        assert 200 == await send(session, program, devices)
+        with watching(program) as watch:
+            while not lags or (min(lags) >= MAX_LAG_OF_LIST and len(lags) < TRIES):
+                lags.append(await worst_lag(watch, session, program, page))
+
+    assert MAX_LAG_OF_LIST > min(lags)
 
 
 def large_fleet() -> bytes:

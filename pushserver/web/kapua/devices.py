@@ -12,6 +12,7 @@ from pushserver.dialects.kapua.devices import (
 from pushserver.dialects.kapua.lists import render_count
 from pushserver.model.device import Device
 from pushserver.model.device_filter import DeviceFilter
+from pushserver.services.off_loop import run_in_thread
 from pushserver.storage.operations import SortField
 from pushserver.web.kapua.list_query import (
     PAGE_PARAMETERS,
@@ -65,7 +66,8 @@ async def _list(
     end = list_query.offset + list_query.limit + 1
     found = await _find(call, condition, None if list_query.include_total else end)
     total = len(found) if list_query.include_total else None
-    return render_device_list(found[list_query.offset : end], list_query.limit, total)
+    part = found[list_query.offset : end]
+    return await run_in_thread(render_device_list, part, list_query.limit, total)
 
 
 async def _find(

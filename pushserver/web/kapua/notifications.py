@@ -2,6 +2,7 @@
 
 from pushserver.dialects.kapua import bodies
 from pushserver.dialects.kapua.lists import render_count
+from pushserver.services.off_loop import run_in_thread
 from pushserver.storage.operations import SortField
 from pushserver.web.kapua.list_query import (
     ListQuery,
@@ -48,7 +49,9 @@ async def _list(call: KapuaCall, list_query: ListQuery) -> bytes:
     total = (
         await store.count_notifications(*lookup) if list_query.include_total else None
     )
-    return bodies.render_notification_list(notifications, list_query.limit, total)
+    return await run_in_thread(
+        bodies.render_notification_list, notifications, list_query.limit, total
+    )
 
 
 async def count(call: KapuaCall) -> bytes:

@@ -2,6 +2,7 @@
 
 from pushserver.dialects.kapua import bodies
 from pushserver.dialects.kapua.lists import render_count
+from pushserver.services.off_loop import run_in_thread
 from pushserver.storage.operations import OperationFilter, SortField
 from pushserver.web.kapua.list_query import (
     ListQuery,
@@ -56,7 +57,9 @@ async def _list(call: KapuaCall, list_query: ListQuery) -> bytes:
         if list_query.include_total
         else None
     )
-    return bodies.render_operation_list(operations, list_query.limit, total)
+    return await run_in_thread(
+        bodies.render_operation_list, operations, list_query.limit, total
+    )
 
 
 def _operation_filter(call: KapuaCall, resource: str | None = None) -> OperationFilter:
