@@ -18,7 +18,8 @@ class Poll:
 
     `is_gone` tells whether its connection is closed, or about to be, or whether the
     device is not served any more. `is_served` tells whether it is with other keys than
-    those in memory.
+    those in memory. `has_ended` tells whether its device has closed its side: it gets
+    what there is, and is not held.
 
     Its answer takes `max_commands`. With `labels_deliveries` each delivery gets a uuid
     of its own, which is its id.
@@ -31,6 +32,7 @@ class Poll:
     address: str | None
     is_gone: Callable[[], bool]
     is_served: Callable[[KeyState], bool]
+    has_ended: Callable[[], bool]
 
     def new_delivery(self, command: Command, delivery_id: int, now: int) -> Delivery:
         """Return the delivery of *command* to this poll."""

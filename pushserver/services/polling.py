@@ -115,7 +115,9 @@ class Polling:
         """Hold a poll by the monotonic clock, because the wall clock may jump."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while loop.time() < deadline and not (poll.is_gone() or self.holds.is_closed):
+        while loop.time() < deadline and not (
+            poll.is_gone() or poll.has_ended() or self.holds.is_closed
+        ):
             hold = self.holds.add(poll)
             look_at = min(deadline, loop.time() + self._seconds_to_change(poll))
             timer = loop.call_at(look_at, hold.notify)

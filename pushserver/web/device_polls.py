@@ -122,6 +122,7 @@ def begin_poll(
         address=address,
         is_gone=partial(_is_gone, services, device, call.key, connection, waits),
         is_served=partial(services.admission.is_served, key=call.key),
+        has_ended=lambda: connection.is_half_closed,
     )
     return DevicePoll(services, device, connection, poll, hold, has_work)
 

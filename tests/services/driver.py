@@ -46,6 +46,7 @@ class Connection:
     """The device's end of a connection."""
 
     is_open: bool = True
+    has_ended: bool = False
 
 
 @attrs.frozen
@@ -121,6 +122,7 @@ class ServiceDriver:
             address="192.0.2.7",
             is_gone=lambda: not self._check_peer(peer),
             is_served=lambda _keys: True,
+            has_ended=lambda: peer.has_ended,
         )
         polling = self.services.polling
         is_busy = not polling.is_idle(device)

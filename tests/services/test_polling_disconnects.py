@@ -8,7 +8,7 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.storage.change_feed import ChangeKind
 from pushserver.web.services import Services
-from tests.services.driver import ServiceDriver
+from tests.services.driver import Connection, ServiceDriver
 from tests.storage.locations import failing_commits
 
 
@@ -48,3 +48,17 @@ async def test_who_goes_before_a_failure(
     assert asking.cancelled()
     assert in_flight is not None
     assert door.id == in_flight.command.id
+
+
+async def test_who_ends_and_gets_nothing(driver: ServiceDriver) -> None:
+    """A poll whose side has ended, and whose command another one took, is not held."""
+    await driver.enqueue("load_objects")
+    ended = Connection(has_ended=True)
+
+    async with asyncio.timeout(15):
+        first, second = await asyncio.gather(
+            driver.poll("u1"), driver.poll("u2", hold=60, connection=ended)
+        )
+
+    assert first is not None
+    assert second is None
