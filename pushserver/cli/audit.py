@@ -36,6 +36,8 @@ class AuditFilters:
     "Only what was done to the one with this id."
     device: str | None = None
     "Only what concerns this device."
+    scope: str | None = None
+    "What was done in this scope, which was deleted."
     created_after: str | None = None
     "Only what was done after this instant (2026-11-20T13:00:00Z)."
     created_before: str | None = None
@@ -50,6 +52,7 @@ class AuditFilters:
             and choose(self.target_kind, TargetKind, "kind"),
             "targetId": self.target,
             "deviceId": self.device,
+            "scopeId": self.scope,
             "createdAfter": self.created_after,
             "createdBefore": self.created_before,
         }

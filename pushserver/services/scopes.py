@@ -92,6 +92,23 @@ class Scopes:
             )
         self.tokens.forget_scope(scope_id)
 
+    async def scope_of_audit(self, scope_id: int | None, caller: Token) -> int:
+        """
+        Return the scope whose audit *caller* may read: its own, or a deleted one.
+
+        The audit of one that is there is for its own tokens.
+
+        Raises:
+            Forbidden: it is another one, which is there; or *caller* is not an
+                administrator of the first scope.
+        """
+        if scope_id in (None, caller.scope_id):
+            return caller.scope_id
+        _require_root_admin(caller)
+        if any(scope.id == scope_id for scope in await self.store.all_scopes()):
+            raise Forbidden("The scope is there: only its own tokens read its audit.")
+        return scope_id
+
     async def _require(self, scope_id: int) -> Scope:
         for scope in await self.store.all_scopes():
             if scope.id == scope_id:

@@ -154,6 +154,8 @@ class ListAuditQuery(TypedDict):
     """What was done to the thing with this id."""
     deviceId: NotRequired[str | None]
     """What concerns this device: itself, its commands and operations."""
+    scopeId: NotRequired[str | None]
+    """What was done in this scope, which was deleted; left out, in the token's."""
     createdAfter: NotRequired[str | None]
     """What was done after this instant."""
     createdBefore: NotRequired[str | None]

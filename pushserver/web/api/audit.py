@@ -37,20 +37,21 @@ async def list_audit(call: ApiCall[AuditQuery, None]) -> web.StreamResponse:
     """
     List who did what in the scope, newest first.
 
-    With `after`, oldest first.
+    With `after`, oldest first. With `scopeId`, who did what in a scope that was
+    deleted: to an administrator of the first.
     """
+    asked = optional_int64(call.query.scope_id, "scopeId")
+    scope_id = await call.services.scopes.scope_of_audit(asked, call.token)
     query, store = call.query, call.services.store.audit
     criteria = _audit_filter(call)
     view = partial(audit_entry_out, call.services.protocols)
     if query.after is None:
-        fetch = partial(store.newest_entries, call.scope_id, criteria)
+        fetch = partial(store.newest_entries, scope_id, criteria)
         return await list_response(call, AuditOut, fetch, view, start=MAX_INT64)
     if query.cursor is not None:
         raise Invalid("after and cursor exclude each other.", pointer="/after")
     after, limit = parse_int64(query.after, field_name="after"), cap_limit(query.limit)
-    entries = await store.entries_after(
-        call.scope_id, criteria, after=after, limit=limit
-    )
+    entries = await store.entries_after(scope_id, criteria, after=after, limit=limit)
     items = list(map(view, entries))
     return page_response(call.request, AuditOut, items, next_cursor=None)
 

@@ -44,6 +44,8 @@ class AuditQuery(In, kw_only=True):
     """What was done to the thing with this id."""
     device_id: DeviceIdText | None = None
     """What concerns this device: itself, its commands and operations."""
+    scope_id: Int64Text | None = None
+    """What was done in this scope, which was deleted; left out, in the token's."""
     created_after: Annotated[datetime, Meta(tz=True)] | None = None
     """What was done after this instant."""
     created_before: Annotated[datetime, Meta(tz=True)] | None = None

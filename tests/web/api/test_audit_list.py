@@ -138,3 +138,27 @@ async def test_a_tenant_sees_its_own(server: LocalServer) -> None:
     assert ["token.create", "scope.create", "scope.create"] == [
         each["action"] for each in await audit(server)
     ]
+
+
+async def test_of_a_deleted_scope(server: LocalServer) -> None:
+    """Only the first scope's administrator reads it, and of no scope that is there."""
+    gone, other = (
+        await empty_tenant(server, "gone"),
+        await empty_tenant(server, "there"),
+    )
+    await token_of(server, "x", "admin")
+    await gone.api("POST", "/tokens", {"name": "y", "permissions": ["admin"]})
+    path = f"/audit?scopeId={gone.scope_id}"
+    there = await server.api("GET", path)
+    await server.api("DELETE", f"/scopes/{gone.scope_id}")
+
+    read = [e["action"] for e in await audit(server, f"scopeId={gone.scope_id}")]
+    followed = (await server.api("GET", f"{path}&after=0")).json()["items"]
+    by_tenant = await other.api("GET", path)
+    of_tenant = await server.api("GET", f"/audit?scopeId={other.scope_id}")
+
+    assert ["token.create", "scope.create"] == read
+    assert read[::-1] == [each["action"] for each in followed]
+    assert [403] * 3 == [each.status for each in (there, by_tenant, of_tenant)]
+    own = await audit(other, f"scopeId={other.scope_id}")
+    assert ["scope.create"] == [each["action"] for each in own]
