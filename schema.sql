@@ -127,7 +127,13 @@ CREATE TABLE delivery (
     busy_until   BIGINT                        -- its answer or result travels till then
 );
 CREATE INDEX delivery_command ON delivery (command_id, id);
-CREATE INDEX delivery_uuid ON delivery (device_id, uuid, id);
+-- A result without uuid asks for these; nearly all devices make one for each poll.
+CREATE INDEX delivery_without_uuid ON delivery (device_id, id) WHERE uuid IS NULL;
+-- Whose result may still come. Those in flight are in memory, and left out: most are
+-- answered, so an index of all would be written for nothing.
+CREATE INDEX delivery_unanswered ON delivery (device_id, uuid, id)
+    WHERE ended_at IS NOT NULL
+    AND coalesce(outcome, '') NOT IN ('successful', 'failed');
 CREATE INDEX delivery_open_ended ON delivery (device_id, id)
     WHERE outcome IN ('unreadable', 'noAnswer');
 

@@ -29,9 +29,10 @@ class Lookup:
     What to read from the store before a decision runs.
 
     `idempotency_key`: how the key was used. `delivery_uuid`: the newest delivery to the
-    device with this uuid. `last_given_up`: if there is none, the last delivery given
-    up, or answered unreadably. `operation_id`: this operation. `services`: every
-    service of the device. `device`: the device, and its operations that run.
+    device with this uuid; of those that were answered, only of late. `last_given_up`:
+    if there is none, the last delivery given up, or answered unreadably.
+    `operation_id`: this operation. `services`: every service of the device. `device`:
+    the device, and its operations that run.
     """
 
     idempotency_key: IdempotencyKey | None = None

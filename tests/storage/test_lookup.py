@@ -4,9 +4,17 @@ from pushserver.model.command import DeliveryOutcome
 from pushserver.model.state import CommandState
 from pushserver.storage.base import Store
 from pushserver.storage.commands import NO_PRIOR_STATE, Lookup
+from pushserver.storage.sql.lookups import RECENT_RESULTS
 from tests.clock import START
-from tests.model.factories import DEVICE, GRACE, at_most_once_command, command
+from tests.model.factories import (
+    DEVICE,
+    GRACE,
+    at_most_once_command,
+    command,
+    result,
+)
 from tests.storage.queue_actions import (
+    add_results,
     enqueue_commands,
     give_up_delivery,
     poll,
@@ -39,6 +47,36 @@ async def test_newest_by_uuid(store: Store) -> None:
     assert newest.delivery.id == prior.by_uuid.delivery.id
     assert second.id == prior.by_uuid.command.id
     assert prior.last_given_up is None
+
+
+async def test_what_was_answered_is_known_for_a_while(store: Store) -> None:
+    """
+    A delivery is found by its uuid among the last results; unanswered, it always is.
+    """
+    given_up, answered = at_most_once_command(), command(priority=-1)
+    await enqueue_commands(store, given_up, answered)
+    await poll_command(store, uuid="u1")
+    await give_up_delivery(store, LATER)
+    await post_result(store, await poll_command(store, LATER, uuid="u2"), LATER)
+    of_both = [Lookup(delivery_uuid=uuid) for uuid in ("u1", "u2")]
+
+    recent = [(await prior_state(store, each)).by_uuid for each in of_both]
+    await add_results(store, *(result() for _ in range(RECENT_RESULTS)))
+    later = [(await prior_state(store, each)).by_uuid for each in of_both]
+
+    assert [given_up.id, answered.id] == [each and each.command.id for each in recent]
+    assert [given_up.id, None] == [each and each.command.id for each in later]
+
+
+async def test_without_a_decision(store: Store) -> None:
+    """What is in flight is found without a decision, too."""
+    await enqueue_commands(store, command())
+    in_flight = await poll_command(store, uuid="u1")
+
+    prior = (await store.look_up(DEVICE, Lookup(delivery_uuid="u1"))).by_uuid
+
+    assert prior is not None
+    assert in_flight.delivery.id == prior.delivery.id
 
 
 async def test_uuid_of_another_device(store: Store) -> None:

@@ -15,6 +15,7 @@ from pushserver.model.order import Order
 from pushserver.model.queue_status import QueueStatus
 from pushserver.model.unknown_request import UnknownRequest
 from pushserver.storage.change_feed import ChangeFeed
+from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.integrity import NoIntegrityChecks
 from pushserver.storage.postgres.cluster.member import ClusterMember
 from pushserver.storage.postgres.commit import command_deadlines
@@ -30,6 +31,10 @@ from pushserver.storage.postgres.commit.waiting_counts import (
     replace_counts,
 )
 from pushserver.storage.postgres.connection.pool import Pool
+from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.lanes import load_lanes
+from pushserver.storage.sql.lookups import run_lookup
+from pushserver.storage.sql.shadows import RoundServices
 from pushserver.storage.sql.store import SqlStore
 
 
@@ -73,6 +78,14 @@ class PostgresStore(SqlStore):
 
     def cached_lane(self, device_id: int) -> Lane | None:
         return self.lane_cache.get(device_id)
+
+    async def look_up(self, device_id: int, lookup: Lookup) -> PriorState:
+        def read(connection: SqlConnection) -> PriorState:
+            # What ends after this was read is found by the lookup.
+            lane = load_lanes(connection, [device_id], 0, ()).get(device_id)
+            return run_lookup(RoundServices(connection), device_id, lookup, lane)
+
+        return await self.hot_reader.run(read)
 
     async def queue_statuses(
         self, device_ids: Collection[int], scope_id: int | None = None

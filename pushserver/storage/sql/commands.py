@@ -11,14 +11,11 @@ from pushserver.storage.commands import (
     CompletionCallback,
     Decision,
     Lookup,
-    PriorState,
 )
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.conditions import IS_WAITING
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all
-from pushserver.storage.sql.lookups import run_lookup
-from pushserver.storage.sql.shadows import RoundServices
 from pushserver.storage.sql.write_jobs import WriteJob
 
 T = TypeVar("T")
@@ -51,11 +48,6 @@ class SqlCommands(SqlAccess):
             return [device_id for (device_id,) in rows]
 
         return await self.list_reader.run(read)
-
-    async def look_up(self, device_id: int, lookup: Lookup) -> PriorState:
-        return await self.hot_reader.run(
-            lambda c: run_lookup(RoundServices(c), device_id, lookup)
-        )
 
     async def read_order(self, command_id: int) -> Order:
         (order,) = await fetch_all(self.hot_reader, ORDERS.read, _ORDER, (command_id,))

@@ -54,6 +54,12 @@ IS_OPEN_ENDED = is_one_of(
     "outcome", (DeliveryOutcome.UNREADABLE, DeliveryOutcome.NO_ANSWER)
 )
 
+#: A delivery that ended without an answer that says something.
+IS_UNANSWERED = (
+    "ended_at IS NOT NULL AND coalesce(outcome, '') NOT IN"
+    f" ('{DeliveryOutcome.SUCCESSFUL.value}', '{DeliveryOutcome.FAILED.value}')"
+)
+
 #: An answer came, and no other one is expected.
 IS_ANSWERED = is_one_of(
     "outcome",

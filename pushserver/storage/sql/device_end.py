@@ -3,7 +3,7 @@
 from pushserver.model.device import Device
 from pushserver.model.ids import first_id_at
 from pushserver.storage.device_rows import DEVICES
-from pushserver.storage.sql.conditions import BLOCKING_LOOKBACK
+from pushserver.storage.sql.conditions import BLOCKING_LOOKBACK, IS_OPEN_ENDED
 from pushserver.storage.sql.connection import SqlConnection
 
 _SELECT_DEVICE = f"SELECT {DEVICES.column_list} FROM device WHERE device_id = ?"
@@ -11,6 +11,7 @@ _SELECT_DEVICE = f"SELECT {DEVICES.column_list} FROM device WHERE device_id = ?"
 # last one given up: only a result with its uuid belongs to it.
 _FORGET_GIVEN_UP = (
     "UPDATE delivery SET outcome = NULL WHERE device_id = ? AND outcome = 'noAnswer'"
+    f" AND {IS_OPEN_ENDED}"  # as its index has it
 )
 _UNBLOCK_CLOSED = (
     "UPDATE delivery SET outcome = NULL WHERE device_id = ? AND uuid IS NULL"

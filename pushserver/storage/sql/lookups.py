@@ -6,20 +6,38 @@ from typing import Any
 from pushserver.model.lane import Lane
 from pushserver.storage.command_rows import COMMANDS_WITH_DELIVERIES
 from pushserver.storage.commands import Lookup, PriorDelivery, PriorState
-from pushserver.storage.sql.conditions import IS_ANSWERED, IS_OPEN_ENDED
+from pushserver.storage.sql.bulk import pad_ids
+from pushserver.storage.sql.conditions import (
+    IS_ANSWERED,
+    IS_OPEN_ENDED,
+    IS_UNANSWERED,
+)
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.device_end import find_device
 from pushserver.storage.sql.idempotency import find_idempotency_key
+from pushserver.storage.sql.index_range import IndexRange
 from pushserver.storage.sql.operations import find_operation, find_running_operations
 from pushserver.storage.sql.shadows import RoundServices, TooManyServices
 
-_SELECT_DELIVERY = (
+#: A delivery that was answered is known by its uuid for so many results of the device:
+#: a device that saw no reply posts the same again, and soon.
+RECENT_RESULTS = 64
+
+_SELECT_NEWEST = (
     f"SELECT {COMMANDS_WITH_DELIVERIES.column_list}"
     " FROM delivery JOIN command ON command.id = delivery.command_id"
-    " WHERE delivery.device_id = ? AND {} ORDER BY delivery.id DESC LIMIT 1"
+    " WHERE {} ORDER BY delivery.id DESC LIMIT 1"
 )
-_SELECT_BY_UUID = _SELECT_DELIVERY.format("delivery.uuid = ?")
-_SELECT_LAST_GIVEN_UP = _SELECT_DELIVERY.format(f"delivery.{IS_OPEN_ENDED}")
+_SELECT_UNANSWERED = _SELECT_NEWEST.format(
+    f"delivery.device_id = ? AND delivery.uuid = ? AND {IS_UNANSWERED}"
+)
+_SELECT_LAST_GIVEN_UP = _SELECT_NEWEST.format(
+    f"delivery.device_id = ? AND delivery.{IS_OPEN_ENDED}"
+)
+_SELECT_AMONG = _SELECT_NEWEST.format("delivery.uuid = ? AND delivery.id IN ({})")
+_SELECT_RECENT_RESULTS = (
+    f"SELECT delivery_id FROM result WHERE {{}} ORDER BY {{}} LIMIT {RECENT_RESULTS}"
+)
 _SELECT_LATER_ANSWERED = (
     "SELECT 1 FROM delivery WHERE device_id = ? AND uuid IS NULL AND id > ?"
     f" AND {IS_ANSWERED} LIMIT 1"
@@ -89,7 +107,28 @@ def _find_by_uuid(
     for in_flight in () if lane is None else lane.in_flights:
         if in_flight.delivery.uuid == uuid:
             return PriorDelivery(in_flight.delivery, in_flight.command)
-    return _find_prior_delivery(services, _SELECT_BY_UUID, (device_id, uuid))
+    found = (
+        _find_prior_delivery(services, _SELECT_UNANSWERED, (device_id, uuid)),
+        _find_answered(services, device_id, uuid),
+    )
+    newest_first = sorted(filter(None, found), key=lambda each: -each.delivery.id)
+    return next(iter(newest_first), None)
+
+
+def _find_answered(
+    services: RoundServices, device_id: int, uuid: str
+) -> PriorDelivery | None:
+    """Return the newest delivery with the uuid among those answered of late."""
+    connection = services.connection
+    of_device = IndexRange(connection, {"device_id": device_id}, [("device_id",)])
+    recent = _SELECT_RECENT_RESULTS.format(
+        of_device.condition, of_device.order_newest_first
+    )
+    rows = connection.execute(recent, of_device.parameters).fetchall()
+    ids = pad_ids({delivery_id for (delivery_id,) in rows if delivery_id is not None})
+    # Not joined: PostgreSQL would expect to find the uuid soon, and read all of them.
+    sql = _SELECT_AMONG.format(", ".join("?" * len(ids)))
+    return _find_prior_delivery(services, sql, (uuid, *ids)) if ids else None
 
 
 def _find_last_given_up(

@@ -178,8 +178,8 @@ class GroupCommit:
             for i, job in enumerate(jobs)
             if job.lookup is not None
         }
-        lanes = {i: e for i, e in self._lanes_of(jobs).items() if e.may_have_services}
-        if not lookups and not lanes:
+        lanes = self._lanes_of(jobs)
+        if not lookups and not any(e.may_have_services for e in lanes.values()):
             return {}
         return await self.connection.run(lambda c: run_lookups(c, lookups, lanes))
 

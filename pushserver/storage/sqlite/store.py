@@ -19,17 +19,19 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.queue_status import QueueStatus
 from pushserver.storage.change_feed import ChangeFeed
+from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.sql.audit import SqlAudit
 from pushserver.storage.sql.blobs import SqlBlobs
 from pushserver.storage.sql.clock_store import SqlClock, open_clock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.lanes import load_all_lanes
 from pushserver.storage.sql.largest_id import largest_id
+from pushserver.storage.sql.lookups import run_lookup
 from pushserver.storage.sql.notifications import SqlNotifications
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.order_cache import OrderCache
 from pushserver.storage.sql.retention import SqlRetention
-from pushserver.storage.sql.shadows import SqlShadows
+from pushserver.storage.sql.shadows import RoundServices, SqlShadows
 from pushserver.storage.sql.store import SqlStore
 from pushserver.storage.sql.stream_interests import SqlStreamInterests
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
@@ -177,6 +179,12 @@ class SqliteStore(SqlStore):
 
     def cached_lane(self, device_id: int) -> Lane | None:
         return self.lanes.by_device.get(device_id)
+
+    async def look_up(self, device_id: int, lookup: Lookup) -> PriorState:
+        lane = self.lanes.by_device.get(device_id)
+        return await self.hot_reader.run(
+            lambda c: run_lookup(RoundServices(c), device_id, lookup, lane)
+        )
 
     async def queue_statuses(
         self, device_ids: Collection[int], scope_id: int | None = None
