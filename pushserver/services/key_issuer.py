@@ -16,6 +16,8 @@ from pushserver.services.fleet_admin import FleetAdmin
 
 #: A key, which is shown once, and the device that has it from now on.
 IssuedKey = tuple[str, Device]
+#: So many get theirs at a time: in some milliseconds.
+_BATCH_SIZE = 100
 
 
 @attrs.frozen(repr=False)
@@ -70,7 +72,7 @@ class KeyIssuer:
             Unavailable: the store is away.
         """
         made: list[IssuedKey] = []
-        for batch in batches(device_ids):
+        for batch in batches(device_ids, _BATCH_SIZE):
             async with self.devices.write_lock:
                 await self.device_sync.reload_before_write(batch)
                 devices = list(self.devices.find_all(scope_id, batch))

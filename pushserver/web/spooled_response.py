@@ -24,12 +24,17 @@ class LongResponse(web.StreamResponse):
         *,
         status: int,
         content_type: str,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(status=status, headers=headers)
         self.content_type = content_type
         self.content_length = sum(map(len, pieces))
         self.pieces = pieces
+
+    @property
+    def body(self) -> bytes:
+        """The body in one piece, for who stores it."""
+        return b"".join(self.pieces)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Write the body, if it was not kept in a file."""

@@ -64,7 +64,7 @@ async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse
     if is_head(call.request):
         return response
     try:
-        async for page in _pages(lines):
+        async for page in pages_of(lines):
             await write_and_drain(call.request, response, page)
         await response.write_eof()
     except ConnectionError:
@@ -80,7 +80,8 @@ def _format(call: ApiCall[ExportQuery, None]) -> ExportFormat:
     return ExportFormat.CSV if is_csv else ExportFormat.NDJSON
 
 
-async def _pages(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def pages_of(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Join what is short: each page is written by itself."""
     page = bytearray()
     async for line in lines:
         page += line

@@ -11,6 +11,7 @@ from pushserver.services.off_loop import in_pieces
 from pushserver.web.api.accept import preferred_media_type
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_csv import with_apostrophe, write_rows
+from pushserver.web.api.device_export import pages_of
 from pushserver.web.api.device_import import CSV
 from pushserver.web.api.device_key_types import (
     DeviceKeyIn,
@@ -28,7 +29,7 @@ from pushserver.web.api.tags import Tag
 from pushserver.web.body import MAX_BODY_SIZE
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.request import device_base
-from pushserver.web.response import make_response
+from pushserver.web.spooled_response import LongResponse
 
 routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
 _COLUMNS = ("deviceId", "name", "key", "path", "url", "enforced")
@@ -87,8 +88,8 @@ async def create_keys(call: ApiCall[None, DeviceKeysIn]) -> web.StreamResponse:
     accept = call.request.headers.get("Accept", "")
     media_type = preferred_media_type(accept, (JSON_MEDIA_TYPE, CSV))
     pieces = _csv_pieces(rows) if media_type == CSV else _json_pieces(rows)
-    answer = b"".join([piece async for piece in pieces])
-    return make_response(answer, status=201, content_type=media_type)
+    pages = [page async for page in pages_of(pieces)]
+    return LongResponse(pages, status=201, content_type=media_type)
 
 
 def _address(call: ApiCall[Any, Any], key: str) -> tuple[str, str | None]:
