@@ -9,7 +9,7 @@ RUNS = (
     b'"', b"\\", b'"\\', b'\\"', b"\\\\", b"[", b"[]", b"{", b'{"', b",", b", ", b",]",
     b"9", b"9.", b"1e9", b"-", b"-1,", b"NaN", b"N", b"I", b" ", b"\t", b"\0", b"\\u",
     b"\\ud800", b"\\u0041", b"&", b"=&", b"a=", b"%", b"%e3", b"+", b"\xff", b"\xffa",
-    b"\xc3\xa3", b"\xef\xbb\xbf", b'"\t",', b"error",
+    b"\xc3\xa3", b"\xef\xbb\xbf", b'"\t",', b"error", b"\r", b"\n", b"\r\n",
 )  # fmt: skip
 #: A busy machine makes work seem long now and then, not each time.
 _TRIES = 4

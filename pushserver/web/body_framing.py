@@ -29,16 +29,17 @@ def announces_no_body(message: RawRequestMessage) -> bool:
     return is_empty or announces_no_length(message)
 
 
-def end_of_request(data: bytes) -> int:
-    """Return the end of a whole request, or of a head, that more bytes follow, else 0.
-
-    The head is parsed alone unless it says how long its body is: when what follows
-    turns out to be broken, the request must be known already.
+def end_of_request(data: bytes, start: int) -> int:
     """
-    head = data.find(END_OF_HEAD)
+    Return the end of a whole request, or of a head, that more bytes follow, else 0.
+
+    It begins at *start*. The head is parsed alone unless it says how long its body is:
+    when what follows turns out to be broken, the request must be known already.
+    """
+    head = data.find(END_OF_HEAD, start)
     if head < 0 or head + 4 == len(data):
         return 0
-    length = _LENGTH.search(data, 0, head + 2)
+    length = _LENGTH.search(data, start, head + 2)
     end = head + 4 + (int(length[1]) if length else 0)
     return end if end < len(data) else 0
 

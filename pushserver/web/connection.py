@@ -38,7 +38,7 @@ FIRST_REQUEST_WAIT = 0.5
 LINGER, LONG_LINGER = 1.0, 10.0
 #: Bytes that are kept of a body that was not announced.
 _MAX_UNANNOUNCED = 65_536
-#: So many requests that came together are parsed one by one.
+#: So many requests that came together, or what looks like some, are parsed one by one.
 _MAX_FED_ALONE = 16
 #: Bytes that are read of the body of whoever was not let in.
 MAX_BEGINNING = 4096
@@ -114,11 +114,14 @@ class HttpConnection(HalfClosableConnection):
         if self.is_unparsable:
             return
         self.received_at = self._loop.time()
-        while len(self._messages) < _MAX_FED_ALONE and (end := end_of_request(data)):
+        start = 0
+        for _ in range(_MAX_FED_ALONE - len(self._messages)):
+            if not (end := end_of_request(data, start)):
+                break
             # What is broken behind it would make aiohttp drop the request, too.
-            self._feed(data[:end])
-            data = data[end:]
-        self._feed(data)
+            self._feed(data[start:end])
+            start = end
+        self._feed(data[start:])
         if self._messages or self._current_request is not None:
             self.header_awaited_since = None
         elif self.header_awaited_since is None and self._waiter is not None:
