@@ -152,6 +152,7 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
         services.integrity_check.stop()
         services.completion_waiters.close()
         services.event_interest.wake_streams()
+        services.live_topics.wake()
         await runner.cleanup()
 
 

@@ -11,6 +11,7 @@ from pushserver.services.blobs import Blobs
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
+from pushserver.services.console_sessions import ConsoleSessions
 from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_events import DeviceEventBuffer
 from pushserver.services.device_import import DeviceImport
@@ -30,6 +31,7 @@ from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.key_issuer import KeyIssuer
 from pushserver.services.lanes import Lanes
+from pushserver.services.live_topics import LiveTopics
 from pushserver.services.next_steps import NextSteps
 from pushserver.services.notifications import Notifications
 from pushserver.services.online_rule import OnlineRule
@@ -240,6 +242,8 @@ def build_services(
         upgrades=Upgrades(store, task_creator),
         tokens=tokens,
         sessions=Sessions(store, clock, ids, new_token_id),
+        console_sessions=ConsoleSessions(store, clock, ids),
+        live_topics=LiveTopics(devices),
         token_reach=TokenReach(devices),
         wrong_tokens=WrongTokens(counts),
         scopes=Scopes(
@@ -282,3 +286,4 @@ def _subscribe_to_changes(services: Services) -> None:
         (ChangeKind.SHADOWS_DUE, services.due_services.on_shadows_due),
     ):
         services.store.feed.subscribe(kind, subscriber)
+    services.store.feed.subscribe_to_all(services.live_topics.on_notice)

@@ -47,9 +47,9 @@ class ChangeNotice:
     were some `tokens` and `subscriptions`. `seen` carries the data itself.
     `everything`: notices were lost, so anything may have changed.
 
-    Only a commit of this server has the other fields: the `new_events` that it wrote,
-    and whether there are operations with a due step, tasks with an ended operation, and
-    services to reconcile.
+    Only a commit of this server has the other fields: the devices whose `lanes` it
+    changed, the `new_events` that it wrote, and whether there are operations with a due
+    step, tasks with an ended operation, and services to reconcile.
     """
 
     waiting: AbstractSet[int] = _NO_IDS
@@ -61,6 +61,7 @@ class ChangeNotice:
     tokens: bool = False
     subscriptions: bool = False
     everything: bool = False
+    lanes: AbstractSet[int] = _NO_IDS
     new_events: Sequence[Event] = ()
     steps_due: bool = False
     tasks_due: bool = False
@@ -84,6 +85,7 @@ def commit_notice(changes: Changes, lanes: Mapping[int, Lane]) -> ChangeNotice:
         over=over,
         results={result.scope_id for result in changes.results},
         events={event.scope_id for event in changes.events},
+        lanes=touched,
         new_events=changes.events,
         steps_due=any(operation.needs_next_step for operation in operations),
         tasks_due=any(o.task_id is not None and not o.is_running for o in operations),

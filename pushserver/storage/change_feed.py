@@ -33,6 +33,7 @@ class ChangeFeed:
 
     def __init__(self) -> None:
         self._subscribers: dict[str, list[Subscriber]] = {}
+        self._subscribers_to_all: list[Subscriber] = []
 
     def subscribe(self, kind: ChangeKind, subscriber: Subscriber) -> None:
         """
@@ -42,12 +43,21 @@ class ChangeFeed:
         """
         self._subscribers.setdefault(kind.value, []).append(subscriber)
 
+    def subscribe_to_all(self, subscriber: Subscriber) -> None:
+        """Call *subscriber* with every notice, once, after all others."""
+        self._subscribers_to_all.append(subscriber)
+
     def publish(self, notice: ChangeNotice) -> None:
-        """Call the subscribers of the kinds in *notice*."""
+        """Call the subscribers of the kinds in *notice*, then those to all."""
         for kind, subscribers in self._subscribers.items():
             if getattr(notice, kind) or notice.everything:
-                for subscriber in subscribers:
-                    try:
-                        subscriber(notice)
-                    except Exception:
-                        log.exception("commit.listener_failed")
+                _call(subscribers, notice)
+        _call(self._subscribers_to_all, notice)
+
+
+def _call(subscribers: list[Subscriber], notice: ChangeNotice) -> None:
+    for subscriber in subscribers:
+        try:
+            subscriber(notice)
+        except Exception:
+            log.exception("commit.listener_failed")

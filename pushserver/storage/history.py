@@ -92,6 +92,16 @@ class CommandHistory(Protocol):
         Without their bodies, if so asked; those are not read then, either.
         """
 
+    async def count_commands(
+        self, scope_id: int, criteria: CommandFilter, *, up_to: int
+    ) -> int:
+        """Return how many commands *criteria* match; *up_to* if there are more."""
+
+    async def oldest_command(
+        self, scope_id: int, state: CommandState, device_ids: frozenset[int] | None
+    ) -> int | None:
+        """Return the oldest command in a state; of these devices, if any are given."""
+
     async def live_devices(
         self, scope_id: int, criteria: CommandFilter
     ) -> Sequence[int]:

@@ -12,6 +12,7 @@ from pushserver.services.blobs import Blobs
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
+from pushserver.services.console_sessions import ConsoleSessions
 from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_events import DeviceEventBuffer
 from pushserver.services.device_import import DeviceImport
@@ -31,6 +32,7 @@ from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.key_issuer import KeyIssuer
 from pushserver.services.lanes import Lanes
+from pushserver.services.live_topics import LiveTopics
 from pushserver.services.next_steps import NextSteps
 from pushserver.services.notifications import Notifications
 from pushserver.services.online_rule import OnlineRule
@@ -119,6 +121,8 @@ class Services:
     upgrades: Upgrades
     tokens: Tokens
     sessions: Sessions
+    console_sessions: ConsoleSessions
+    live_topics: LiveTopics
     token_reach: TokenReach
     wrong_tokens: WrongTokens
     scopes: Scopes

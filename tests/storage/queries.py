@@ -120,6 +120,12 @@ COMMANDS: Mapping[str, Query] = {
     "commands made between": _commands(
         created_after=HISTORY_START + SECOND, created_before=HISTORY_START + 2 * SECOND
     ),
+    "how many commands failed": lambda store: store.count_commands(
+        DEFAULT_SCOPE_ID, CommandFilter(states=FAILED), up_to=LIMIT
+    ),
+    "the oldest that waits": lambda store: store.oldest_command(
+        DEFAULT_SCOPE_ID, CommandState.PENDING, None
+    ),
     "one command": lambda store: store.find_command(DEFAULT_SCOPE_ID, MIDDLE_ID),
     "its order": lambda store: store.read_order(MIDDLE_ID),
     "its result": lambda store: store.find_result(DEFAULT_SCOPE_ID, MIDDLE_ID),

@@ -264,3 +264,20 @@ async def test_results(store: Store) -> None:
     assert sorted(everything)[1:] == await ids(after=min(everything))
     assert sorted(everything)[:2] == await ids(limit=2)
     assert [] == await ids(after=max(everything))
+
+
+async def test_counts(store: Store, history: list[Command]) -> None:
+    """
+    As many are counted as are listed, up to a bound; the oldest is the first of them.
+    """
+    of_one = frozenset({2})
+    for state in CommandState:
+        filters = CommandFilter(states=frozenset({state}), device_ids=of_one)
+        listed = await command_ids(store, filters)
+        count = await store.count_commands(DEFAULT_SCOPE_ID, filters, up_to=1000)
+        bounded = await store.count_commands(DEFAULT_SCOPE_ID, filters, up_to=1)
+        oldest = await store.oldest_command(DEFAULT_SCOPE_ID, state, of_one)
+
+        assert (len(listed), min(1, len(listed))) == (count, bounded)
+        assert (listed[-1] if listed else None) == oldest
+    assert history

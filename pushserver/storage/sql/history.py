@@ -8,12 +8,12 @@ from collections.abc import (
 from typing import Any
 
 from pushserver.model.command import Result
-from pushserver.model.ids import MAX_INT64, first_id_at
 from pushserver.model.state import CommandState
 from pushserver.storage.command_rows import COMMANDS_WITH_ORDERS, DELIVERIES, RESULTS
 from pushserver.storage.history import CommandFilter, CommandRecord
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.bulk import pad_ids
+from pushserver.storage.sql.command_pages import extra_conditions, page_query
 from pushserver.storage.sql.conditions import IS_LIVE, is_of_device
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all, fetch_column
@@ -23,12 +23,10 @@ from pushserver.storage.sql.results import read_result, rewrite_mended_pieces
 from pushserver.storage.sql.snapshot import read_snapshot
 from pushserver.storage.table import Row, RowWriter
 
-#: After the wall clock was set back, ids are ahead of it by less than this (µs).
-_CLOCK_TOLERANCE = 86_400_000_000
-
 _COMMAND_BY_ID = f"SELECT {COMMANDS_WITH_ORDERS.column_list} FROM command WHERE id = ?"
 _COMMAND_WITHOUT_BODY = _COMMAND_BY_ID.replace("command.body", "NULL")
 _STATE = "SELECT state FROM command WHERE id = ? AND scope_id = ?"
+_OLDEST = "SELECT id FROM command WHERE scope_id = ? AND state = ?"
 _DELIVERIES = (
     f"SELECT {DELIVERIES.column_list} FROM delivery WHERE command_id = ? ORDER BY id"
 )
@@ -92,11 +90,33 @@ class SqlHistory(SqlAccess):
         by_id = _COMMAND_BY_ID if include_bodies else _COMMAND_WITHOUT_BODY
 
         def read(connection: SqlConnection) -> list[CommandRecord]:
-            sql, values = _page_query(connection, scope_id, criteria, before, limit)
+            sql, values = page_query(connection, scope_id, criteria, before, limit)
             with read_snapshot(connection):
                 rows = read_by_id(connection, sql, values, by_id)
                 records = (_read_record(connection, row) for row in rows)
                 return list(limit_bytes(records, _body_size))
+
+        return await self.list_reader.run(read)
+
+    async def count_commands(
+        self, scope_id: int, criteria: CommandFilter, *, up_to: int
+    ) -> int:
+        def read(connection: SqlConnection) -> int:
+            sql, values = page_query(connection, scope_id, criteria, None, up_to)
+            counting = f"SELECT count(*) FROM ({sql}) AS found"
+            (count,) = connection.execute(counting, values).fetchone() or (0,)
+            return int(count)
+
+        return await self.list_reader.run(read)
+
+    async def oldest_command(
+        self, scope_id: int, state: CommandState, device_ids: frozenset[int] | None
+    ) -> int | None:
+        def read(connection: SqlConnection) -> int | None:
+            of_device, ids = is_of_device(connection, device_ids)
+            sql = f"{_OLDEST}{of_device} ORDER BY id LIMIT 1"
+            found = connection.execute(sql, (scope_id, state, *ids)).fetchone()
+            return None if found is None else int(found[0])
 
         return await self.list_reader.run(read)
 
@@ -181,34 +201,6 @@ class SqlHistory(SqlAccess):
             await self.write(write)
 
 
-def _page_query(
-    connection: SqlConnection,
-    scope_id: int,
-    criteria: CommandFilter,
-    before: int | None,
-    limit: int,
-) -> tuple[str, list[Any]]:
-    """
-    Return the statement that reads a page of ids for each state, and merges them.
-
-    `state IN (…)` would read and sort all rows of those states.
-    """
-    subqueries, values = [], []
-    states: list[CommandState | None] = [*sorted(criteria.states)] or [None]
-    extra, extra_values = _extra_conditions(criteria)
-    of_device, ids = is_of_device(connection, criteria.device_ids)
-    extra, extra_values = extra + of_device, [*extra_values, *ids]
-    for state in states:
-        index_range = _index_range(connection, scope_id, criteria, state, before)
-        subqueries.append(
-            "SELECT * FROM (SELECT id FROM command"
-            f" WHERE {index_range.condition}{extra}"
-            f" ORDER BY {index_range.order_newest_first} LIMIT ?) AS page"
-        )
-        values += [*index_range.parameters, *extra_values, limit]
-    return " UNION ALL ".join(subqueries) + " ORDER BY 1 DESC LIMIT ?", [*values, limit]
-
-
 def _live_devices_query(
     scope_id: int, criteria: CommandFilter
 ) -> tuple[str, list[Any]]:
@@ -218,66 +210,11 @@ def _live_devices_query(
     It reads those of the scope, which are few beside the ones that are over: no other
     index is to be preferred, so the endpoint is an expression.
     """
-    extra, values = _extra_conditions(criteria)
+    extra, values = extra_conditions(criteria)
     if criteria.endpoint is not None:
         extra, values = f"{extra} AND endpoint || '' = ?", [*values, criteria.endpoint]
     sql = f"SELECT DISTINCT device_id FROM command WHERE scope_id = ? AND {IS_LIVE}"
     return sql + extra, [scope_id, *values]
-
-
-def _index_range(
-    connection: SqlConnection,
-    scope_id: int,
-    criteria: CommandFilter,
-    state: CommandState | None,
-    before: int | None,
-) -> IndexRange:
-    values = {
-        "scope_id": scope_id,
-        "state": state and state.value,
-        "device_id": criteria.device_id,
-        "operation_id": criteria.operation_id,
-        "supersede_key": criteria.supersede_key,
-        "endpoint": criteria.endpoint,
-        "created_by": criteria.created_by,
-    }
-    by_state, by_endpoint = ("scope_id", "state"), ("scope_id", "endpoint")
-    # Most commands are SUCCESSFUL.
-    is_common = CommandState.SUCCESSFUL in criteria.states
-    indexes = [
-        ("operation_id",),
-        ("scope_id", "supersede_key"),
-        ("device_id",),
-        ("created_by",),
-        *((by_endpoint, by_state) if is_common else (by_state, by_endpoint)),
-        ("scope_id",),
-    ]
-    return IndexRange(connection, values, indexes, *_id_range(criteria, before))
-
-
-def _id_range(criteria: CommandFilter, before: int | None) -> tuple[int, int]:
-    """Return the range of ids; ids grow with time, so instants bound them."""
-    after, until = criteria.created_after, criteria.created_before
-    above = -1 if after is None else first_id_at(after) - 1
-    below = MAX_INT64 if until is None else first_id_at(until + _CLOCK_TOLERANCE)
-    return above, below if before is None else min(before, below)
-
-
-def _extra_conditions(criteria: CommandFilter) -> tuple[str, list[Any]]:
-    """Return the conditions other than equalities, and their values."""
-    times = {
-        " AND created_at > ?": criteria.created_after,
-        " AND created_at < ?": criteria.created_before,
-    }
-    given = {sql: value for sql, value in times.items() if value is not None}
-    sql = "".join(given)
-    if criteria.held is not None:
-        sql += f" AND held = {int(criteria.held)}"  # as the index has it
-    if criteria.operation_id is not None:
-        sql += " AND operation_id IS NOT NULL"  # as in the index
-    elif criteria.supersede_key is not None:
-        sql += " AND supersede_key IS NOT NULL"  # likewise
-    return sql, list(given.values())
 
 
 def _read_record(connection: SqlConnection, row: Row) -> CommandRecord:

@@ -1,0 +1,77 @@
+"""Sessions of people at the console: what a sign-in gives in exchange for a token."""
+
+import secrets
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.model.actor import Actor
+from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
+from pushserver.model.ids import IdGenerator
+from pushserver.model.secret import hash_secret
+from pushserver.model.session import MAX_SESSIONS, OpenedSession, Session
+from pushserver.model.token import Token
+from pushserver.storage.sessions import SessionStore
+
+#: How long somebody stays signed in: a shift.
+CONSOLE_LIFETIME = 12 * 3600 * SECOND
+#: Goes into the hash. No header can contain a newline, so the secret of a cookie is
+#: never valid as that of a token, or of a session of Kapua's clients.
+_PURPOSE = "console\n"
+
+
+@attrs.frozen(eq=False)
+class ConsoleSessions:
+    """Opens, finds and ends them. Each lookup asks the store."""
+
+    store: SessionStore
+    clock: Clock
+    ids: IdGenerator
+
+    async def find(self, secret: str) -> Session | None:
+        """
+        Return the valid session with this secret; its token may have been revoked.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        session = await self.store.find_session(hash_secret(_PURPOSE + secret))
+        is_valid = session is not None and session.expires_at > self.clock.now()
+        return session if is_valid else None
+
+    async def open(self, token: Token, actor: Actor) -> OpenedSession:
+        """Open a session of a token, which ends with it; it cannot be refreshed."""
+        now, secret = self.clock.now(), secrets.token_urlsafe(32)
+        ends_at = now + CONSOLE_LIFETIME
+        if token.expires_at is not None:
+            ends_at = min(ends_at, token.expires_at)
+        session = Session(
+            id=self.ids(),
+            hash=hash_secret(_PURPOSE + secret),
+            token_hash=token.hash,
+            refresh_hash="",
+            created_at=now,
+            refreshed_at=now,
+            expires_at=ends_at,
+            refresh_until=ends_at,
+        )
+        audit = [_entry(session, token, actor, AuditAction.SESSION_CREATE)]
+        await self.store.add_session(session, keep=MAX_SESSIONS, audit=audit)
+        return OpenedSession(session, secret, "")
+
+    async def end(self, session: Session, token: Token, actor: Actor) -> None:
+        """End a session; nothing happens if it has ended meanwhile."""
+        audit = [_entry(session, token, actor, AuditAction.SESSION_END)]
+        await self.store.end_session(session, audit=audit)
+
+
+def _entry(
+    session: Session, token: Token, actor: Actor, action: AuditAction
+) -> AuditEntry:
+    return AuditEntry(
+        scope_id=token.scope_id,
+        actor=actor,
+        action=action,
+        target_kind=TargetKind.SESSION,
+        target_id=session.id,
+    )

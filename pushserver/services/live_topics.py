@@ -1,0 +1,117 @@
+"""What changed in a scope, by topic, for pages that show it live."""
+
+import asyncio
+import enum
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from pushserver.model.change_notice import ChangeNotice
+from pushserver.services.device_registry import DeviceRegistry
+
+
+class Topic(enum.StrEnum):
+    """What a part of a page shows."""
+
+    COMMANDS = "commands"
+    DEVICES = "devices"
+    SEEN = "seen"  # when devices were last seen: changes all the time
+    TASKS = "tasks"  # and operations
+    SUBSCRIPTIONS = "subscriptions"
+    TOKENS = "tokens"
+    EVENTS = "events"
+
+
+@attrs.define(eq=False)
+class TopicWatch:
+    """Collects which topics changed in a scope; `wakeup` is set when one did."""
+
+    scope_id: int
+    topics: frozenset[Topic]
+    wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _changed: set[Topic] = attrs.field(factory=set, init=False)
+
+    def add(self, topics: frozenset[Topic]) -> None:
+        """Collect those of *topics* that are watched."""
+        self._changed |= topics & self.topics
+        if self._changed:
+            self.wakeup.set()
+
+    def take(self) -> set[Topic]:
+        """Return what changed since the last call."""
+        changed, self._changed = self._changed, set()
+        self.wakeup.clear()
+        return changed
+
+
+@attrs.define(eq=False)
+class LiveTopics:
+    """Passes on what commits changed, here or on other servers, to who watches."""
+
+    devices: DeviceRegistry
+    _watches: set[TopicWatch] = attrs.field(factory=set, init=False)
+
+    @contextmanager
+    def watching(self, scope_id: int, topics: frozenset[Topic]) -> Iterator[TopicWatch]:
+        """Collect changes of *topics* during the block."""
+        watch = TopicWatch(scope_id, topics)
+        self._watches.add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+
+    def wake(self) -> None:
+        """Have everybody look whether the server stops."""
+        for watch in self._watches:
+            watch.wakeup.set()
+
+    def on_notice(self, notice: ChangeNotice) -> None:
+        """Tell those who watch what changed in their scope."""
+        if not self._watches:
+            return
+        topics, scopes = _topics_of(notice), self._scopes_of(notice)
+        for watch in self._watches:
+            if scopes is None or watch.scope_id in scopes:
+                watch.add(topics)
+
+    def _scopes_of(self, notice: ChangeNotice) -> set[int] | None:
+        """Return in which scopes something changed; None if that is unknown."""
+        is_local = bool(notice.lanes)
+        if notice.everything or notice.tokens or notice.subscriptions:
+            return None
+        if notice.over and not is_local:
+            return None
+        scopes = {*notice.results, *notice.events}
+        watched = {watch.scope_id for watch in self._watches}
+        for device_id in _device_ids(notice):
+            device = self.devices.find_in_any_scope(device_id)
+            if device is not None:
+                scopes.add(device.scope_id)
+            if watched <= scopes:
+                break
+        return scopes
+
+
+def _device_ids(notice: ChangeNotice) -> Iterable[int]:
+    yield from notice.lanes
+    yield from notice.waiting
+    yield from notice.devices
+    yield from (each.device_id for each in notice.seen)
+
+
+def _topics_of(notice: ChangeNotice) -> frozenset[Topic]:
+    if notice.everything:
+        return frozenset(Topic)
+    is_about_commands = notice.lanes or notice.waiting or notice.over or notice.results
+    changed = {
+        Topic.COMMANDS: is_about_commands,
+        Topic.DEVICES: notice.devices,
+        Topic.SEEN: notice.seen,
+        Topic.TASKS: notice.over or notice.tasks_due or notice.steps_due,
+        Topic.SUBSCRIPTIONS: notice.subscriptions,
+        Topic.TOKENS: notice.tokens,
+        Topic.EVENTS: notice.events,
+    }
+    return frozenset(topic for topic, has_changed in changed.items() if has_changed)
