@@ -95,6 +95,21 @@ set_up_proxies() {
     echo "The tests of deploy/ are skipped without$missing; on Debian and Ubuntu, as root: apt-get install$missing" >&2
 }
 
+# Installs Chromium, which the tests of the console look at pages with, likewise.
+set_up_browser() {
+    local status=0
+    command -v chromium >/dev/null && return
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        echo "Installing chromium by apt-get, for the tests of the console." >&2
+        apt_install chromium && return
+        status=1
+    fi
+    if [ "$status" -ne 0 ] || [ -n "${CI-}" ]; then
+        fail "the tests of the console need chromium; on Debian, as root: apt-get install chromium"
+    fi
+    echo "The browser's tests of the console are skipped without chromium; on Debian, as root: apt-get install chromium" >&2
+}
+
 # Installs Debian packages, and starts none of what they would run.
 apt_install() {
     local policy=/usr/sbin/policy-rc.d status=0

@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from pushserver.web import api, device_api, health, kapua
+from pushserver.web import api, console, device_api, health, kapua
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.middleware import Handler, with_error_responses
 from pushserver.web.problems import render_error
@@ -30,6 +30,7 @@ def build_app(services: Services) -> web.Application:
     for (method, path), handler in device_api.fast_path_handlers(services).items():
         app.router.add_route(method, path, handler, expect_handler=_send_continue)
     answer_unknown = partial(device_api.dispatch_any_path, services)
+    console.add_routes(app.router, _send_continue, answer_unknown)
     kapua.add_routes(app.router, _send_continue, answer_unknown)
     rest = with_error_responses(answer_unknown)
     app.router.add_route("*", _CATCH_ALL, rest, expect_handler=_send_continue)

@@ -69,6 +69,19 @@ async def authenticate_refresh(
     return session, token
 
 
+async def find_session_token(
+    request: web.Request, services: Services, session: Session
+) -> Token:
+    """
+    Return the token of a session, valid no longer than that.
+
+    Raises whatever `find_token` does.
+    """
+    # The session says whose it is, so the secret beside it does not matter.
+    token = await _find_token(services, "Bearer session", session, request.remote)
+    return _limited(token, session)
+
+
 async def find_token(
     services: Services, authorization: str | None, address: str | None
 ) -> Token:

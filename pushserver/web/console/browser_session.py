@@ -1,0 +1,112 @@
+"""Who looks: the session in a browser's cookie, and where forms are sent from."""
+
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+import attrs
+from aiohttp import web
+
+from pushserver.errors import Forbidden, Unauthorized
+from pushserver.model.session import OpenedSession, Session
+from pushserver.model.token import Token
+from pushserver.web.authentication import find_session_token
+from pushserver.web.connection import connection_of
+from pushserver.web.services import Services
+
+if TYPE_CHECKING:
+    from pushserver.web.request import HttpRequest
+
+#: With the prefix, a browser takes it over TLS alone, and from this very host.
+SECURE_COOKIE = "__Host-pushserver"
+#: Over plain HTTP, such as on this machine's own address, browsers keep no secure ones.
+PLAIN_COOKIE = "pushserver-session"
+
+
+@attrs.frozen
+class SignedIn:
+    """Somebody who is signed in: their token, valid no longer than the session."""
+
+    token: Token
+    session: Session
+
+
+def _is_secure(request: web.Request) -> bool:
+    origin = cast("HttpRequest", request).origin
+    public_url = connection_of(request).proxies.public_url
+    is_public = bool(public_url) and urlsplit(public_url).netloc == _host(request)
+    scheme = urlsplit(public_url).scheme if is_public else origin.scheme
+    return (scheme or request.scheme) == "https"
+
+
+def _host(request: web.Request) -> str:
+    return cast("HttpRequest", request).origin.host or request.host
+
+
+def _cookie_name(request: web.Request) -> str:
+    return SECURE_COOKIE if _is_secure(request) else PLAIN_COOKIE
+
+
+def cookie_secret(request: web.Request) -> str:
+    """Return the secret in the cookie; empty if there is none."""
+    return request.cookies.get(_cookie_name(request), "")
+
+
+async def find_signed_in(request: web.Request, services: Services) -> SignedIn | None:
+    """
+    Return who is signed in; None if nobody is, or not any more.
+
+    Raises:
+        Unavailable: the store is away.
+    """
+    secret = cookie_secret(request)
+    session = await services.console_sessions.find(secret) if secret else None
+    if session is None:
+        return None
+    try:
+        token = await find_session_token(request, services, session)
+    except Unauthorized:
+        return None
+    return SignedIn(token, session)
+
+
+def keep_session(
+    request: web.Request, response: web.Response, opened: OpenedSession
+) -> None:
+    """Have the browser keep a session, out of reach of scripts and other sites."""
+    response.set_cookie(
+        _cookie_name(request),
+        opened.secret,
+        path="/",
+        httponly=True,
+        secure=_is_secure(request),
+        samesite="Strict",
+    )
+
+
+def forget_session(request: web.Request, response: web.Response) -> None:
+    """Have the browser forget its session."""
+    response.del_cookie(
+        _cookie_name(request),
+        path="/",
+        httponly=True,
+        secure=_is_secure(request),
+        samesite="Strict",
+    )
+
+
+def refuse_other_sites(request: web.Request) -> None:
+    """
+    Take forms of the console's own pages alone.
+
+    Browsers say whence a form comes; over plain HTTP to other machines they leave out
+    `Sec-Fetch-Site`, and never `Origin`.
+
+    Raises:
+        Forbidden: it comes from elsewhere, or does not say.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    is_same_site = site in (None, "same-origin")
+    is_same_origin = origin is None or urlsplit(origin).netloc == _host(request)
+    if not (is_same_site and is_same_origin and (site or origin)):
+        raise Forbidden("This form was not sent by the console.")

@@ -1,0 +1,69 @@
+"""One device: facts, queue, and what happened with its commands."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from pushserver.model.state import FINISHED, LIVE, CommandState
+from pushserver.model.token import Permission
+from pushserver.storage.history import CommandFilter, CommandRecord
+from pushserver.web.console.device_rows import device_rows
+from pushserver.web.console.page import SignedInCall
+from pushserver.web.console.pages import Pages
+from pushserver.web.console.timeline import timeline
+
+pages = Pages()
+#: How many commands of the queue, and of those that are over, are shown.
+SHOWN = 25
+
+
+@pages.page("/devices/{device_id}", Permission.DEVICES_READ)
+async def show_device(call: SignedInCall) -> web.StreamResponse:
+    """Show a device."""
+    services, device_id = call.services, call.path_device().device_id
+    device = services.devices.get(call.scope_id, device_id)
+    (row,) = await device_rows(services, [device], call.scope_id)
+    queue = sorted(
+        await _commands(call, device_id, LIVE),
+        key=lambda record: record.command.queue_key,
+    )
+    recent = await _commands(call, device_id, FINISHED)
+    return call.render(
+        "device.html",
+        row=row,
+        device=device,
+        queue=queue,
+        recent=recent,
+        timeline=timeline([*queue, *recent]),
+        unknown_requests=await services.unknown_requests.list_newest(
+            call.scope_id, device_id
+        ),
+    )
+
+
+async def _commands(
+    call: SignedInCall, device_id: int, states: frozenset[CommandState]
+) -> Sequence[CommandRecord]:
+    """Return the newest of a device's commands, if whoever looks may read them."""
+    if not call.may(Permission.COMMANDS_READ):
+        return ()
+    return await call.services.store.commands(
+        call.scope_id,
+        CommandFilter(states=states, device_id=device_id),
+        before=None,
+        limit=SHOWN,
+        include_bodies=False,
+    )
+
+
+@pages.form("/devices/{device_id}/withdraw", Permission.COMMANDS_WRITE)
+async def withdraw_all(call: SignedInCall) -> web.StreamResponse:
+    """Take back all that waits for a device, or is with it."""
+    identity = call.path_device()
+    await call.services.withdrawals.withdraw_matching(
+        call.scope_id,
+        CommandFilter(device_id=identity.device_id),
+        is_dry_run=False,
+        actor=call.actor,
+    )
+    return call.see_other(call.back("/devices"), "withdrawn_all")

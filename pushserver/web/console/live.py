@@ -1,0 +1,91 @@
+"""One stream for each page that is open: which of its parts to fetch again."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+import msgspec
+from aiohttp import web
+
+from pushserver.services.completion_waiters import wait_at_most
+from pushserver.services.live_topics import Topic, TopicWatch
+from pushserver.web.connection import connection_of
+from pushserver.web.console.browser_session import find_signed_in
+from pushserver.web.console.page import SignedInCall
+from pushserver.web.console.pages import Pages
+from pushserver.web.draining import write_and_drain
+from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
+from pushserver.web.request import is_head
+
+pages = Pages()
+#: Seconds without news after which the stream says that it is there; then the session
+#: is checked, too.
+HEARTBEAT = 15.0
+#: Seconds that changes are collected for: at first, and where they never end.
+MIN_INTERVAL, MAX_INTERVAL = 0.4, 10.0
+_GROWTH = 1.5
+#: Seconds after which parts that show devices are fetched again in any case.
+SEEN_INTERVAL = 10.0
+_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@pages.page("/live", None, limits_itself=True)
+async def stream(call: SignedInCall) -> web.StreamResponse:
+    """Stream the topics of the query of which something changed."""
+    response = web.StreamResponse(headers=_HEADERS)
+    if is_head(call.request):
+        return response
+    given = call.query.get("topics", "").split(",")
+    topics = frozenset(topic for topic in Topic if topic in given)
+    services = call.services
+    with (
+        services.wait_bounds.waiting(call.token.id),
+        services.live_topics.watching(call.scope_id, topics) as watch,
+    ):
+        await response.prepare(call.request)
+        call.request[CANCEL_ON_DISCONNECT] = True
+        with suppress(ConnectionError):
+            await _run(call, response, watch)
+    call.request[CANCEL_ON_DISCONNECT] = False
+    return response
+
+
+async def _run(
+    call: SignedInCall, response: web.StreamResponse, watch: TopicWatch
+) -> None:
+    """Write what changed, the less often the longer changes go on without a pause."""
+    await write_and_drain(call.request, response, b": listening\n\n")
+    interval, seen_at = MIN_INTERVAL, time.monotonic()
+    on_devices = watch.topics & {Topic.DEVICES, Topic.SEEN}
+    while await _may_go_on(call):
+        started = time.monotonic()
+        await wait_at_most(watch.wakeup, SEEN_INTERVAL if on_devices else HEARTBEAT)
+        if watch.wakeup.is_set():
+            is_quiet = time.monotonic() - started > interval
+            grown = min(interval * _GROWTH, MAX_INTERVAL)
+            interval = MIN_INTERVAL if is_quiet else grown
+            await asyncio.sleep(interval / 2 if is_quiet else interval)
+        changed = watch.take() - {Topic.SEEN}
+        # What this server itself wrote of devices, no commit tells.
+        if time.monotonic() - seen_at >= SEEN_INTERVAL:
+            changed |= on_devices
+            seen_at = time.monotonic()
+        data = msgspec.json.encode(sorted(changed))
+        message = b"event: changed\ndata: %s\n\n" % data
+        await write_and_drain(
+            call.request, response, message if changed else b": still here\n\n"
+        )
+
+
+async def _may_go_on(call: SignedInCall) -> bool:
+    """Tell whether the server runs on, and whoever looks is still signed in."""
+    services = call.services
+    is_over = services.holds.is_closed or connection_of(call.request).is_half_closed
+    if is_over or not services.tokens.is_valid(call.token):
+        return False
+    return await find_signed_in(call.request, services) is not None

@@ -1,0 +1,151 @@
+"""Declares pages and forms at their handlers, and answers for them."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
+from urllib.parse import parse_qsl
+
+import attrs
+from aiohttp import web
+
+from pushserver.errors import Forbidden, Malformed, PushServerError
+from pushserver.model.token import Permission
+from pushserver.web.api.reach import refuse_whole_scope, require_reach
+from pushserver.web.console.browser_session import find_signed_in, refuse_other_sites
+from pushserver.web.console.page import HEADERS, PageCall, SignedInCall
+from pushserver.web.json_body import read_short_body
+from pushserver.web.middleware import LOG_FIELDS
+from pushserver.web.problems import headers_of, status_of
+from pushserver.web.services import SERVICES
+
+Handler = Callable[[SignedInCall], Awaitable[web.StreamResponse]]
+FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+
+@attrs.frozen
+class PageRoute:
+    """
+    A page, or where a form is sent to. Who lacks the `permission` does not get it.
+
+    A restricted token gets what names a device, or a command, in its path, and what
+    `limits_itself` to the token's devices.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    permission: Permission | None
+    limits_itself: bool
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request; whoever is not signed in is led to where they can."""
+        services = request.app[SERVICES]
+        if self.method == "POST":
+            refuse_other_sites(request)
+        who = await find_signed_in(request, services)
+        if who is None:
+            return ask_to_sign_in(request)
+        request[LOG_FIELDS]["token_id"] = who.token.id
+        if self.permission and not who.token.has_permission(self.permission):
+            raise Forbidden(f"This page needs the permission {self.permission}.")
+        refuse_whole_scope(
+            who.token, request.match_info, limits_itself=self.limits_itself
+        )
+        form = await read_form(request) if self.method == "POST" else {}
+        call = SignedInCall(
+            request=request, token=who.token, session=who.session, form=form
+        )
+        await require_reach(call)
+        return await self.handler(call)
+
+
+@attrs.define
+class Pages:
+    """Declares the pages of one module; they are what it iterates over."""
+
+    _routes: list[PageRoute] = attrs.field(factory=list, init=False)
+
+    def __iter__(self) -> Iterator[PageRoute]:
+        return iter(self._routes)
+
+    def page(
+        self,
+        path: str,
+        permission: Permission | None,
+        *,
+        limits_itself: bool = False,
+    ) -> Callable[[Handler], Handler]:
+        """Declare what is shown at *path* below the console's."""
+        return partial(self._add, "GET", path, permission, limits_itself)
+
+    def form(
+        self,
+        path: str,
+        permission: Permission | None,
+        *,
+        limits_itself: bool = False,
+    ) -> Callable[[Handler], Handler]:
+        """Declare what a form does that is sent to *path* below the console's."""
+        return partial(self._add, "POST", path, permission, limits_itself)
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        permission: Permission | None,
+        limits_itself: bool,
+        handler: Handler,
+    ) -> Handler:
+        route = PageRoute(method, path, handler, permission, limits_itself)
+        self._routes.append(route)
+        return handler
+
+
+async def read_form(request: web.Request) -> Mapping[str, str]:
+    """
+    Return the fields of a form, without spaces around; of one given twice, the last.
+
+    Raises:
+        Malformed: it is none.
+        TooLarge: it is longer than any of these forms.
+    """
+    if request.content_type != FORM_MEDIA_TYPE:
+        raise Malformed(f"A form is {FORM_MEDIA_TYPE}.")
+    try:
+        text = (await read_short_body(request)).decode()
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise Malformed("This is no form.") from None
+    return {name: value.strip() for name, value in fields}
+
+
+def ask_to_sign_in(request: web.Request) -> web.StreamResponse:
+    """Lead to where one signs in, and back again; a part of a page is not shown."""
+    call = PageCall(request=request)
+    next_path = request.raw_path if request.method in ("GET", "HEAD") else None
+    location = call.url("/sign-in", next=next_path)
+    if "HX-Request" in request.headers:
+        return web.Response(status=204, headers={**HEADERS, "HX-Redirect": location})
+    return web.Response(status=303, headers={**HEADERS, "Location": location})
+
+
+def with_error_pages(
+    serve: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return *serve* with what it refuses shown as a page."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await serve(request)
+        except PushServerError as error:
+            return _error_page(request, error)
+
+    return handle
+
+
+def _error_page(request: web.Request, error: PushServerError) -> web.Response:
+    request[LOG_FIELDS]["problem"] = error.code
+    call = PageCall(request=request)
+    response = call.render("error.html", status=status_of(error), error=error)
+    response.headers.update(headers_of(error))
+    response.headers.popall("WWW-Authenticate", None)
+    return response

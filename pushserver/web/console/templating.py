@@ -1,0 +1,59 @@
+"""Makes pages of the templates beside this file."""
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pushserver import __version__
+from pushserver.model.state import CommandState
+from pushserver.model.token import Permission
+from pushserver.web.console.static import static_files
+from pushserver.web.console.translations import catalogues
+
+THEMES = ("auto", "light", "dark")
+TEMPLATES = Path(__file__).parent / "templates"
+#: The menu: the key of its text, where it leads, and which permission that needs.
+NAVIGATION = (
+    ("overview", "", None),
+    ("devices", "/devices", Permission.DEVICES_READ),
+    ("commands", "/commands", Permission.COMMANDS_READ),
+)
+#: What a badge of a state looks like: its colour and its shape.
+TONES = {
+    CommandState.PENDING: "wait",
+    CommandState.SENT: "busy",
+    CommandState.DELIVERED: "busy",
+    CommandState.SUCCESSFUL: "good",
+    CommandState.FAILED: "bad",
+    CommandState.TIMEOUT: "warn",
+    CommandState.EXPIRED: "warn",
+    CommandState.CANCELED: "off",
+    "online": "good",
+    "late": "warn",
+    "offline": "bad",
+    "unseen": "off",
+    "quarantined": "hold",
+}
+
+
+@cache
+def environment() -> Environment:
+    """Return what makes pages; templates are read when they are first used."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(
+        languages=catalogues(),
+        navigation=NAVIGATION,
+        states=[*CommandState],
+        tones=TONES,
+        themes=THEMES,
+        version=__version__,
+    )
+    made.filters["asset"] = lambda name: static_files()[name].name
+    return made

@@ -1,0 +1,30 @@
+"""What programs and devices do while somebody looks."""
+
+import json
+import urllib.request
+from typing import Any
+
+from tests.program import Program
+
+
+def api(program: Program, method: str, path: str, body: Any = None) -> Any:
+    """Call the API; return what it answers."""
+    request = urllib.request.Request(  # noqa: S310 - of this machine
+        f"{program.url}/api/v1{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={
+            "Authorization": f"Bearer {program.token}",
+            "Content-Type": "application/json",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310 - likewise
+        read = answer.read()
+    return json.loads(read) if read else None
+
+
+def poll(program: Program, device_id: int) -> bytes:
+    """Poll as a device."""
+    url = f"{program.url}/push?deviceId={device_id}"
+    with urllib.request.urlopen(url, timeout=15) as answer:  # noqa: S310 - likewise
+        return bytes(answer.read())

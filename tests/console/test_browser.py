@@ -1,0 +1,135 @@
+"""The console in a real browser: live, by keyboard, in both themes, at each width."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.console.calls import api, poll
+from tests.console.conftest import show
+from tests.program import Program
+
+AXE = (Path(__file__).parent / "vendor/axe.min.js").read_text("utf-8")
+SERIOUS = """async () => (await axe.run()).violations
+    .filter(each => ["serious", "critical"].includes(each.impact))
+    .map(each => [each.id, each.nodes[0].html.slice(0, 200)])"""
+DEVICE = 478435
+#: Every page, by the name of its picture; `{…}` are ids.
+PAGES = {
+    "overview": "/console",
+    "devices": "/console/devices",
+    "device": "/console/devices/{device_id}",
+    "commands": "/console/commands",
+    "command": "/console/commands/{command_id}",
+}
+#: What a browser would run, if a page were broken.
+SCRIPT = "<script>window.broken=1</script><img src=x onerror=window.broken=1>"
+
+
+@pytest.fixture(name="ids", scope="session")
+def _ids(shared_program: Program) -> dict[str, str]:
+    """Return the ids of one of everything, with hostile names."""
+    path, tags = f"/devices/{DEVICE}", {"site": "north"}
+    api(shared_program, "PUT", path, {"name": SCRIPT, "tags": tags})
+    body = {"object": "users", "where": {"users": {"name": SCRIPT}}}
+    command = {"endpoint": "load_objects", "body": body, "expiresIn": 3600}
+    made = api(shared_program, "POST", f"{path}/commands", command)
+    poll(shared_program, 478_999)
+    return {"device_id": str(DEVICE), "command_id": made["id"]}
+
+
+def test_pages_are_accessible(page: Page, ids: dict[str, str]) -> None:
+    """
+    On no page, in neither theme, axe finds anything serious; none is wider than a
+    phone, and no script runs that a device or a program wrote.
+    """
+    found: dict[tuple[str, str], object] = {}
+    wide = []
+    for name, path in PAGES.items():
+        page.goto(path.format(**ids))
+        show(page, name)
+        # The page's own policy lets no script in but its own.
+        page.evaluate(AXE)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            if problems := page.evaluate(SERIOUS):
+                found[name, theme] = problems
+        page.set_viewport_size({"width": 360, "height": 740})
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(name)
+        page.set_viewport_size({"width": 1280, "height": 800})
+
+        assert page.evaluate("window.broken") is None
+    assert ({}, []) == (found, wide)
+
+
+def test_live(page: Page, ids: dict[str, str], shared_program: Program) -> None:
+    """
+    A command that is enqueued and withdrawn is seen without a reload.
+    """
+    page.goto("/console/commands?endpoint=reboot")
+    page.wait_for_selector('.live[data-state="on"]')
+    page.evaluate("window.stayed = true")
+    path = f"/devices/{ids['device_id']}/commands"
+    made = api(shared_program, "POST", path, {"endpoint": "reboot"})
+    row = page.locator(f"#command-{made['id']}")
+
+    expect(row.locator(".badge")).to_have_text("pending")
+    api(shared_program, "DELETE", f"/commands/{made['id']}")
+    expect(row.locator(".badge")).to_have_text("canceled")
+    assert page.evaluate("window.stayed")
+
+
+def test_typing_filters(page: Page, ids: dict[str, str]) -> None:
+    """
+    The list of devices follows what is typed, and so does the page's address.
+    """
+    page.goto("/console/devices")
+    page.fill("#q", "state:quarantined")
+    expect(page.locator(f"#device-{ids['device_id']}")).to_have_count(0)
+    expect(page.locator("tbody tr")).not_to_have_count(0)
+
+    assert page.url.endswith("q=state%3Aquarantined&sort=deviceId")
+
+
+def test_keyboard_alone(page: Page, ids: dict[str, str]) -> None:
+    """
+    A command is withdrawn by keyboard alone: opened, confirmed, and said.
+    """
+    page.goto(f"/console/commands/{ids['command_id']}")
+    page.keyboard.press("Tab")
+    skipped = page.evaluate("document.activeElement.className")
+    page.locator("details.confirm summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    assert "skip" == skipped
+    expect(page.locator(".said")).to_be_visible()
+    expect(page.locator(".head .badge")).to_have_text("canceled")
+
+
+def test_without_scripts(
+    chromium: Browser, ids: dict[str, str], shared_program: Program
+) -> None:
+    """
+    Without scripts one signs in, reads, filters, and changes the language.
+    """
+    context = chromium.new_context(
+        base_url=shared_program.url, java_script_enabled=False, locale="en"
+    )
+    page = context.new_page()
+    page.goto("/console/devices")
+    page.fill("#token", shared_program.token)
+    page.click("button.primary")
+    page.fill("#q", "tag:site=north")
+    page.click(".filters button")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(1)
+    page.locator("details.account summary").click()
+    page.click('button[value="pt-BR"]')
+    expect(page.locator("h1")).to_have_text("Dispositivos")
+    expect(rows).to_have_count(1)
+    context.close()
+
+    assert ids

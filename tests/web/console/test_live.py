@@ -1,0 +1,59 @@
+"""The stream tells which topics changed in the scope, until the session ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from pushserver.web.console import live
+from tests.web.console.visitor import Visitor
+from tests.web.local_server import wait_until
+
+
+@asynccontextmanager
+async def stream(visitor: Visitor, topics: str) -> AsyncIterator[aiohttp.StreamReader]:
+    """Open the stream of a page that shows these topics."""
+    async with visitor.server.session.get(
+        f"{visitor.server.url}/console/live?topics={topics}",
+        headers={"Cookie": visitor.cookie},
+    ) as response:
+        assert "text/event-stream" == response.content_type
+        await response.content.readuntil(b"\n\n")
+        yield response.content
+
+
+async def test_tells_what_changed(visitor: Visitor) -> None:
+    """
+    What a commit changed is told at once; what the page does not show is not.
+    """
+    async with stream(visitor, "commands") as content, asyncio.timeout(10):
+        await visitor.server.enqueue()
+        message = await content.readuntil(b"\n\n")
+
+    assert b'event: changed\ndata: ["commands"]\n\n' == message
+
+
+async def test_ends_with_the_session(visitor: Visitor) -> None:
+    """
+    Who signs out is told nothing more, and no longer counts as one who waits.
+    """
+    async with stream(visitor, "commands") as content, asyncio.timeout(10):
+        await visitor.send("/sign-out")
+        await visitor.server.enqueue()
+        rest = await content.read()
+    await wait_until(lambda: visitor.server.services.wait_bounds.waiting_count == 0)
+
+    assert rest in (b"", b'event: changed\ndata: ["commands"]\n\n')
+
+
+async def test_devices(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Parts that show devices are fetched again now and then, whatever happens.
+    """
+    monkeypatch.setattr(live, "SEEN_INTERVAL", 0.05)
+    async with stream(visitor, "devices,seen") as content, asyncio.timeout(10):
+        message = await content.readuntil(b"\n\n")
+
+    assert b'event: changed\ndata: ["devices","seen"]\n\n' == message

@@ -1,0 +1,175 @@
+"""Every page: what it may load, for whom it is, and what it makes of hostile texts."""
+
+import re
+
+import pytest
+
+from pushserver.web.console import ROUTES
+from pushserver.web.console.page import POLICY
+from pushserver.web.console.translations import catalogues
+from tests.web.console.visitor import Visitor
+from tests.web.local_server import DEVICE, TOKEN, LocalServer
+
+PAGES = [r for r in ROUTES if r.method == "GET" and r.path != "/live"]
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e\u0001{{7*7}}"
+
+
+def path_of(path: str, **ids: str) -> str:
+    """Return the path of a page with ids in the place of their names."""
+    return re.sub(r"\{(\w+)\}", lambda m: ids[m[1]], path)
+
+
+async def fill(server: LocalServer) -> dict[str, str]:
+    """Make one of everything, with hostile names; return the ids for paths."""
+    device = {"name": HOSTILE[:100], "tags": {"site": HOSTILE[:60].replace("\x01", "")}}
+    await server.api("PUT", f"/devices/{DEVICE}", device)
+    body = {"object": "users", "values": [{"name": HOSTILE, "password": "s3cret"}]}
+    made = await server.enqueue({"endpoint": "create_objects", "body": body})
+    await server.poll()
+    await server.post_result(b'{"error": "<script>alert(2)</script>"}')
+    await server.poll("deviceId=77")
+    return {"device_id": str(DEVICE), "command_id": str(made["id"])}
+
+
+@pytest.mark.parametrize("language", catalogues())
+async def test_every_page(visitor: Visitor, language: str) -> None:
+    """
+    Each page is there in each language, loads and runs nothing of its own but files,
+    and shows what others wrote as text.
+    """
+    ids, visitor.language = await fill(visitor.server), language
+    for route in PAGES:
+        answer = await visitor.get(path_of(route.path, **ids))
+        text = answer.body.decode()
+
+        assert 200 == answer.status, route.path
+        assert POLICY == answer.headers["Content-Security-Policy"]
+        assert "nosniff" == answer.headers["X-Content-Type-Options"]
+        assert "no-store" == answer.headers["Cache-Control"]
+        assert f'<html lang="{language}"' in text
+        assert not re.search(
+            r"<script(?! defer src)|<style|\sstyle=|\son\w+=", shown(text)
+        )
+        assert "\u202e" not in text
+        assert "s3cret" not in text
+
+
+def shown(text: str) -> str:
+    """Return the tags of a page, without what stands in values of attributes."""
+    return re.sub(r'"[^"]*"|\'[^\']*\'', '""', " ".join(re.findall(r"<[^>]*>", text)))
+
+
+async def test_nobody_is_signed_in(server: LocalServer) -> None:
+    """
+    Who is not signed in sees no page, and is led to where one signs in.
+    """
+    ids = await fill(server)
+    for route in ROUTES:
+        answer = await Visitor(server).request(
+            route.method,
+            path_of(route.path, **ids),
+            headers={"Sec-Fetch-Site": "same-origin"},
+        )
+
+        assert 303 == answer.status, route.path
+        assert answer.headers["Location"].startswith("/console/sign-in")
+
+
+async def test_permissions(server: LocalServer) -> None:
+    """
+    What a token may not do is neither done nor shown.
+    """
+    ids = await fill(server)
+    visitor = Visitor(server)
+    await visitor.sign_in(await server.create_token("devices:read"))
+    for route in ROUTES:
+        if route.permission in (None, "devices:read"):
+            continue
+        answer = await visitor.request(
+            route.method,
+            path_of(route.path, **ids),
+            headers={"Sec-Fetch-Site": "same-origin"},
+        )
+
+        assert 403 == answer.status, route.path
+    for page in ("", "/devices", f"/devices/{DEVICE}"):
+        text = (await visitor.get(page)).body
+
+        assert b"/console/commands" not in text
+        assert b"/adopt" not in text
+
+
+async def test_scopes(server: LocalServer) -> None:
+    """
+    A page shows nothing of another scope.
+    """
+    ids = await fill(server)
+    made = (await server.api("POST", "/scopes", {"name": "other"})).json()
+    visitor = Visitor(server)
+    await visitor.sign_in(made["token"])
+    for route in PAGES:
+        answer = await visitor.get(path_of(route.path, **ids))
+        names_it = "{" in route.path
+
+        assert (404 if names_it else 200) == answer.status, route.path
+        assert b"alert(" not in answer.body
+        assert names_it or str(DEVICE).encode() not in answer.body
+
+
+async def test_restricted_token(server: LocalServer) -> None:
+    """
+    A restricted token sees its own devices on every page, and nobody else's.
+    """
+    ids = await fill(server)
+    await server.api("PUT", "/devices/5", {"name": "mine"})
+    limits = {"name": "t", "permissions": ["admin"], "deviceIds": ["5"]}
+    made = (await server.api("POST", "/tokens", limits)).json()
+    visitor = Visitor(server)
+    await visitor.sign_in(made["token"])
+    for route in PAGES:
+        answer = await visitor.get(path_of(route.path, **ids))
+
+        names_it = "{" in route.path
+
+        assert (404 if names_it else 200) == answer.status, route.path
+        assert names_it or str(DEVICE).encode() not in answer.body
+    listed = (await visitor.get("/devices")).body
+
+    assert b"mine" in listed
+
+
+async def test_root(server: LocalServer) -> None:
+    """
+    Browsers are led to the console; whatever else comes sees what it always did.
+    """
+    browser = {"Accept": "text/html,*/*;q=0.8", "Upgrade-Insecure-Requests": "1"}
+    led = await server.request("GET", "/", headers=browser, allow_redirects=False)
+    device = await server.request("GET", "/")
+    asks = await server.request("GET", f"/?deviceId={DEVICE}", headers=browser)
+    posts = await server.request("POST", "/", data=b"x")
+
+    assert (303, "/console") == (led.status, led.headers["Location"])
+    assert [(404, b"")] * 3 == [(r.status, r.body) for r in (device, asks, posts)]
+
+
+async def test_size(visitor: Visitor) -> None:
+    """
+    A first view takes under 100 kB over the wire: a page, a style and a script.
+    """
+    page = (await visitor.get()).body
+    paths = re.findall(r'(?:src|href)="/console(/static/[^"]+)"', page.decode())
+    files = [await visitor.get(p, **{"Accept-Encoding": "gzip"}) for p in paths]
+
+    assert 2 == len(files)
+    assert ["gzip"] * 2 == [f.headers["Content-Encoding"] for f in files]
+    assert 100_000 > len(page) + sum(len(f.body) for f in files)
+
+
+async def test_behind_a_prefix(server: LocalServer) -> None:
+    """
+    Nothing leads out of the page but its own addresses, none of which is absolute.
+    """
+    text = (await Visitor(server).get("/sign-in")).body.decode()
+
+    assert not re.search(r'(?:src|href|action)="(?:https?:)?//', text)
+    assert TOKEN not in text

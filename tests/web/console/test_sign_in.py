@@ -1,0 +1,130 @@
+"""Signing in gives a cookie for the console alone, which ends with its token."""
+
+import pytest
+
+from tests.clock import ManualClock
+from tests.web.console.visitor import Visitor, cookies
+from tests.web.local_server import TOKEN, LocalServer, running_server
+
+FORM = "application/x-www-form-urlencoded"
+
+
+async def test_cookie(server: LocalServer) -> None:
+    """
+    The cookie is out of reach of scripts and other sites, and leads where one was.
+    """
+    visitor = Visitor(server)
+    answer = await visitor.send("/sign-in", token=TOKEN, next="/console/devices")
+
+    assert (303, "/console/devices") == (answer.status, answer.headers["Location"])
+    assert cookies(answer).endswith("; HttpOnly; Path=/; SameSite=Strict")
+
+
+async def test_secure_cookie(database: str, clock: ManualClock) -> None:
+    """
+    Over TLS the cookie is bound to this very host.
+    """
+    headers = {
+        "Origin": "https://door.example",
+        "Content-Type": FORM,
+        "X-Forwarded-For": "198.51.100.7",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "door.example",
+    }
+    async with running_server(database, clock, trusted_proxies="127.0.0.1") as server:
+        answer = await Visitor(server).request(
+            "POST", "/sign-in", data=f"token={TOKEN}".encode(), headers=headers
+        )
+
+    assert cookies(answer).startswith("__Host-pushserver=")
+    assert "; Secure" in cookies(answer)
+
+
+async def test_leads_nowhere_else(server: LocalServer) -> None:
+    """
+    No link to the sign-in leads to another site after it.
+    """
+    for where in ("//evil.example", "https://evil.example", "/x", "\\x"):
+        answer = await Visitor(server).send("/sign-in", token=TOKEN, next=where)
+
+        assert "/console" == answer.headers["Location"]
+
+
+async def test_wrong_token(server: LocalServer) -> None:
+    """
+    A wrong token is said beside the field, counted, and not repeated on the page.
+    """
+    answer = await Visitor(server).sign_in("pst_wrong")
+
+    assert 401 == answer.status
+    assert b'aria-invalid="true"' in answer.body
+    assert b"pst_wrong" not in answer.body
+    assert 1 == server.services.counts["tokens.wrong"]
+
+
+async def test_not_a_token_of_the_api(visitor: Visitor) -> None:
+    """
+    The API takes no cookie, and no secret of one as a token.
+    """
+    server, (_, _, secret) = visitor.server, visitor.cookie.partition("=")
+    cookie = {"Cookie": visitor.cookie}
+    by_cookie = await server.api("GET", "/devices", token=None, headers=cookie)
+    as_token = await server.api("GET", "/devices", token=secret)
+
+    assert (401, 401) == (by_cookie.status, as_token.status)
+
+
+async def test_ends_with_its_token(server: LocalServer) -> None:
+    """
+    Who revokes a token ends its sessions.
+    """
+    request = {"name": "t", "permissions": ["admin"]}
+    made = (await server.api("POST", "/tokens", request)).json()
+    visitor = Visitor(server)
+    await visitor.sign_in(made["token"])
+    before = (await visitor.get("/devices")).status
+    await server.api("DELETE", f"/tokens/{made['id']}")
+    after = await visitor.get("/devices")
+
+    assert (200, 303) == (before, after.status)
+    assert "/console/sign-in?next=%2Fconsole%2Fdevices" == after.headers["Location"]
+
+
+async def test_ends_after_a_shift(visitor: Visitor) -> None:
+    """
+    A session is over after twelve hours.
+    """
+    visitor.server.clock.tick(seconds=12 * 3600)
+
+    assert 303 == (await visitor.get()).status
+
+
+async def test_sign_out(visitor: Visitor) -> None:
+    """
+    Who signs out ends the session also for whoever has copied the cookie.
+    """
+    await visitor.send("/sign-out")
+
+    assert 303 == (await visitor.get()).status
+
+
+OTHER_SITES = {
+    "another site": {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+    "another origin": {"Origin": "https://evil.example"},
+    "another site of this domain": {"Sec-Fetch-Site": "same-site"},
+    "a hidden origin": {"Origin": "null"},
+    "says nothing": {},
+}
+
+
+@pytest.mark.parametrize("headers", OTHER_SITES.values(), ids=OTHER_SITES)
+async def test_forms_of_other_sites(visitor: Visitor, headers: dict[str, str]) -> None:
+    """
+    A form that another site sends does nothing, even if a browser sent the cookie.
+    """
+    sent = {**headers, "Content-Type": FORM}
+    for path in ("/sign-in", "/sign-out", "/view", "/devices/1/adopt"):
+        answer = await visitor.request("POST", path, data=b"x=1", headers=sent)
+
+        assert 403 == answer.status
+        assert not cookies(answer)
