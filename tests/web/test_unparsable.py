@@ -6,6 +6,7 @@ import json
 import pytest
 import structlog
 
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, TOKEN, LocalServer, wait_until
 
 QUERY = f"deviceId={DEVICE}"
@@ -92,7 +93,7 @@ async def test_in_the_middle(server: LocalServer, path: str) -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each_case(
     "request_line",
     ["GET /healthz", "GET /nothing", "OPTIONS *", "GET /api/v1/openapi.json"],
 )

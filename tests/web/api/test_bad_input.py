@@ -11,6 +11,7 @@ from pushserver.services.off_loop import MAX_IN_THREAD
 from pushserver.web.api import ROUTES
 from pushserver.web.api.command_parsing import COMMAND_OR_LIST
 from pushserver.web.api.command_requests import CommandBatchIn
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, TOKEN, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
@@ -32,7 +33,7 @@ UNREADABLE = (
 )
 
 
-@pytest.mark.parametrize("body", UNREADABLE)
+@each_case("body", UNREADABLE)
 async def test_unreadable(server: LocalServer, body: bytes) -> None:
     """
     What cannot be parsed is 400.
@@ -132,7 +133,7 @@ WRONG: tuple[tuple[Any, str | None], ...] = (
 )
 
 
-@pytest.mark.parametrize(("body", "pointer"), WRONG)
+@each_case(("body", "pointer"), WRONG)
 async def test_wrong_field(server: LocalServer, body: Any, pointer: str | None) -> None:
     """
     A field that is wrong is 422, and the pointer names it; words say what it must be.
@@ -144,7 +145,7 @@ async def test_wrong_field(server: LocalServer, body: Any, pointer: str | None) 
     assert [] == (await server.api("GET", "/commands")).json()["items"]
 
 
-@pytest.mark.parametrize("body", ["%%%", "a", "YQ", "YQ==\n", "é", 7, {"a": 1}, ["a"]])
+@each_case("body", ["%%%", "a", "YQ", "YQ==\n", "é", 7, {"a": 1}, ["a"]])
 async def test_bad_base64(server: LocalServer, body: Any) -> None:
     """
     Octets in JSON that are no base64 are refused.
@@ -197,7 +198,7 @@ QUERIES = (
 )
 
 
-@pytest.mark.parametrize(("query", "pointer"), QUERIES)
+@each_case(("query", "pointer"), QUERIES)
 async def test_wrong_parameter(server: LocalServer, query: str, pointer: str) -> None:
     """
     The same holds for the parameters beside raw bytes.
@@ -208,9 +209,7 @@ async def test_wrong_parameter(server: LocalServer, query: str, pointer: str) ->
     assert (422, "invalid", pointer) == answer.problem
 
 
-@pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense", ""]
-)
+@each_case("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense", ""])
 async def test_other_types(server: LocalServer, kind: str) -> None:
     """
     A body of another type is 415.
@@ -270,7 +269,7 @@ async def test_same_type(server: LocalServer, kind: str) -> None:
     assert 201 == answer.status
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "GZIP", "nonsense"])
+@each_case("encoding", ["gzip", "deflate", "br", "GZIP", "nonsense"])
 async def test_compressed(server: LocalServer, encoding: str) -> None:
     """
     A compressed body is 415, whatever is in it, and never inflated.
@@ -367,8 +366,8 @@ async def test_what_an_instant_looks_like(server: LocalServer, instant: Any) -> 
 BAD_IDS = ("x", "-1", "1_2", "%EF%BC%91", "9223372036854775808", "%00", "1%20", "1.0")
 
 
-@pytest.mark.parametrize("wrong", BAD_IDS)
-@pytest.mark.parametrize(
+@each_case("wrong", BAD_IDS)
+@each_case(
     ("method", "path"),
     [
         ("POST", "/devices/{}/commands"),

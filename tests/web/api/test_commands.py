@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, LOAD_USERS, OPEN_DOOR, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
@@ -197,7 +198,7 @@ async def test_filters(server: LocalServer) -> None:
     assert [] == await ids(server, "state=PENDING&endpoint=y")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("query", "pointer"),
     [
         ("state=pending", "/state/0"),

@@ -12,6 +12,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from pushserver.clock import SECOND
 from pushserver.model.retry_policy import RETRY_POLICIES, RetryProfile
 from tests.clock import ManualClock
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, running_server
 from tests.web.receiver import ReceivedWebhook, RecordingReceiver, running_receiver
 
@@ -200,7 +201,7 @@ async def test_recover(subscribed: Subscribed) -> None:
     assert 1 == len(await subscribed.deliveries("state=dead"))
 
 
-@pytest.mark.parametrize("since", ["2026-01-01T00:00:00", "yesterday", 5, None])
+@each_case("since", ["2026-01-01T00:00:00", "yesterday", 5, None])
 async def test_recover_since_when(subscribed: Subscribed, since: Any) -> None:
     """
     An instant without an offset, or none at all, is refused.

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.local_server import ADMIN, DEVICE, OPEN_DOOR, LocalServer
 
 PATH = f"/devices/{DEVICE}"
@@ -207,7 +208,7 @@ async def test_sorted(server: LocalServer, sort: str) -> None:
     assert expected == listed
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "pointer"),
     [
         ({"nam": "x"}, "/nam"),
@@ -238,7 +239,7 @@ async def test_wrong_fields(
     assert [] == await ids(server)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("query", "pointer"),
     [
         ("tag=site", "/tag"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.api.upgrades import PHASES
 from tests.web.local_server import (
     DEVICE,
@@ -43,8 +44,8 @@ def every_way(order: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     }
 
 
-@pytest.mark.parametrize("endpoint", [*ANY_SPELLING, "remote_user_authorization"])
-@pytest.mark.parametrize("way", every_way({}))
+@each_case("endpoint", [*ANY_SPELLING, "remote_user_authorization"])
+@each_case("way", every_way({}))
 async def test_refused(server: LocalServer, way: str, endpoint: str) -> None:
     """
     Who may write, and not open doors, gives no order that opens one; nothing is kept.

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Mapping
 
-import pytest
-
 from pushserver.web.api import ROUTES
 from pushserver.web.api.responses import encode_json
 from pushserver.web.api.route import ApiRoute
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, TOKEN, LocalServer
 
 READ_ROUTES = [route for route in ROUTES if route.method == "GET"]
@@ -29,7 +28,7 @@ async def raw_answer(
     return status, {k: headers[k] for k in headers.keys() - OF_THE_MOMENT}, body
 
 
-@pytest.mark.parametrize(
+@each_case(
     "route",
     [route for route in READ_ROUTES if route.name != "streamEvents"],
     ids=lambda route: route.name,

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.local_server import LocalServer, Response
 
 NDJSON = "application/x-ndjson"
@@ -111,7 +112,7 @@ async def test_csv_as_people_make_it(server: LocalServer) -> None:
     assert 0 == (await server.get_device(4408801109440198))["hold"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("content", "kind", "status", "pointer"),
     [
         (b'{"deviceId":1}\n{"deviceId":', NDJSON, 400, None),
@@ -238,7 +239,7 @@ async def test_no_more_than_a_hundred(server: LocalServer, kind: str) -> None:
     assert "100 lines are wrong at least" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("header", "pointer"),
     [
         (b"deviceId,nam", "/nam"),

@@ -1,7 +1,6 @@
 """Operations over the API: listed in pages, and by what is known of them."""
 
-import pytest
-
+from tests.each_case import each_case
 from tests.web.api.operations import PHOTO, STEP, create_operation, run_step
 from tests.web.local_server import DEVICE, LocalServer
 
@@ -49,7 +48,7 @@ async def test_filters(server: LocalServer) -> None:
     assert [] == await found("status=STALE")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("query", "pointer"),
     [
         ("status=DONE", "/status"),

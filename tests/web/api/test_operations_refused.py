@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.api.operations import STEP, create_operation, get_operation
 from tests.web.api.tenant import empty_tenant
 from tests.web.local_server import DEVICE, LocalServer
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "pointer"),
     [
         ({}, "/deviceId"),
@@ -51,7 +52,7 @@ async def test_refused(server: LocalServer, body: dict[str, Any], pointer: str) 
     assert [] == (await server.api("GET", "/devices")).json()["items"]
 
 
-@pytest.mark.parametrize("body", [b"[]", b"1", b'"x"', b"null"])
+@each_case("body", [b"[]", b"1", b'"x"', b"null"])
 async def test_no_object(server: LocalServer, body: bytes) -> None:
     """
     A body that is no object is refused.

@@ -8,6 +8,7 @@ import pytest
 from pushserver.model.token import Permission
 from pushserver.web.api import ROUTES, events
 from pushserver.web.api.route import ApiRoute
+from tests.each_case import each_case
 from tests.web.api.upgrades import PHASES
 from tests.web.local_server import LocalServer, Response
 
@@ -157,7 +158,7 @@ def test_each_its_own() -> None:
     assert EXPECTED_ROUTES == permissions
 
 
-@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+@each_case("route", GUARDED, ids=lambda route: route.name)
 async def test_no_token(server: LocalServer, route: ApiRoute) -> None:
     """
     Without a token it is 401, and nothing is done.
@@ -168,7 +169,7 @@ async def test_no_token(server: LocalServer, route: ApiRoute) -> None:
     assert [] == (await server.api("GET", "/devices")).json()["items"]
 
 
-@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+@each_case("route", GUARDED, ids=lambda route: route.name)
 async def test_every_other_permission(server: LocalServer, route: ApiRoute) -> None:
     """
     With every permission but its own, and but `admin`, it is 403.
@@ -182,7 +183,7 @@ async def test_every_other_permission(server: LocalServer, route: ApiRoute) -> N
     assert [] == (await server.api("GET", "/devices")).json()["items"]
 
 
-@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+@each_case("route", GUARDED, ids=lambda route: route.name)
 async def test_its_own_permission(server: LocalServer, route: ApiRoute) -> None:
     """
     With its own permission, or with `admin`, nobody asks further.

@@ -3,10 +3,11 @@
 import pytest
 import structlog
 
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, LocalServer
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("method", "path", "allowed"),
     [
         ("PATCH", "/tokens", {"GET", "HEAD", "POST"}),
@@ -36,7 +37,7 @@ async def test_other_method(
     assert allowed == set(answer.headers["Allow"].replace(" ", "").split(","))
 
 
-@pytest.mark.parametrize(
+@each_case(
     "path", ["/nothing", "", "/", "/devices/", "/devices/1/x", "/devices//commands"]
 )
 async def test_nothing_there(server: LocalServer, path: str) -> None:

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from pushserver.clock import rfc3339
 from pushserver.services import purging
 from tests.database_rows import every_row
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, Response
 
 LATER = "2999-01-01T00:00:00Z"
@@ -35,7 +36,7 @@ async def test_purge(server: LocalServer) -> None:
     assert 1 == len((await server.api("GET", "/commands")).json()["items"])
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "pointer"),
     [
         ({}, "/before"),

@@ -6,13 +6,14 @@ import pytest
 
 from pushserver.web.api import ROUTES
 from pushserver.web.api.route import ApiRoute
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, TOKEN, LocalServer
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 PATH = f"/devices/{DEVICE}/commands"
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=[route.name for route in ROUTES])
+@each_case("route", ROUTES, ids=lambda route: route.name)
 async def test_unknown_parameter(server: LocalServer, route: ApiRoute) -> None:
     """
     No call takes a parameter that it does not know, whatever its path names.
@@ -24,7 +25,7 @@ async def test_unknown_parameter(server: LocalServer, route: ApiRoute) -> None:
     assert (422, "invalid", "/nonsense") == answer.problem
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("query", "pointer"),
     [
         ("endpoint=reboot&prio=3", "/endpoint"),
@@ -44,7 +45,7 @@ async def test_json_enqueue(server: LocalServer, query: str, pointer: str) -> No
     assert [] == (await server.api("GET", "/commands")).json()["items"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("query", "pointer"),
     [
         ("endpoint=x&endpoint=y", "/endpoint"),
@@ -64,7 +65,7 @@ async def test_raw_enqueue(server: LocalServer, query: str, pointer: str) -> Non
     assert (422, "invalid", pointer) == answer.problem
 
 
-@pytest.mark.parametrize(
+@each_case(
     "route",
     [route for route in ROUTES if not route.media_types],
     ids=lambda route: route.name,
@@ -126,7 +127,7 @@ async def test_instants_in_bodies(
     assert (422, "invalid", f"/{field}") == answer.problem
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("method", "path", "field"),
     [
         ("GET", "/commands", "createdAfter"),
@@ -134,7 +135,7 @@ async def test_instants_in_bodies(
         ("DELETE", PATH, "createdBefore"),
     ],
 )
-@pytest.mark.parametrize("instant", ["1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z"])
+@each_case("instant", ["1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z"])
 async def test_instants_in_queries(
     server: LocalServer, method: str, path: str, field: str, instant: str
 ) -> None:

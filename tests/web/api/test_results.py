@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, LocalServer
 
 
@@ -83,7 +84,7 @@ async def test_filters(server: LocalServer) -> None:
     assert [] == await server.list_results(f"orphan=true&deviceId={DEVICE}")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("query", "pointer"),
     [
         ("orphan=maybe", "/orphan"),

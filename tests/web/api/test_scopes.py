@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.api.tenant import Tenant, empty_tenant
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer
 
@@ -38,7 +39,7 @@ async def test_make(server: LocalServer) -> None:
     assert [scope["id"]] == [each["scopeId"] for each in tokens.json()["items"]]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "pointer"),
     [
         ({}, "/name"),

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.api.shadows import get_services, patch_shadow, set_desired
 from tests.web.local_server import DEVICE, LocalServer
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("wrong", "pointer"),
     [
         ({"a-b": {"x": 1}}, "/a-b"),
@@ -43,7 +44,7 @@ async def test_refused(server: LocalServer, wrong: Any, pointer: str | None) -> 
     assert ["general"] == list(await get_services(server))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "status"),
     [
         (b"[]", 422),
@@ -108,7 +109,7 @@ async def test_refresh_refused(
     assert (422, "invalid", pointer) == answer.problem
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("wrong", "pointer"),
     [
         ({"desired": {}}, "/desired"),

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import pytest
-
+from tests.each_case import each_case
 from tests.web.api.operations import create_operation
 from tests.web.api.shadows import set_desired
 from tests.web.local_server import DEVICE, LocalServer, Response
@@ -175,7 +174,7 @@ async def test_shadow(server: LocalServer) -> None:
     assert "PENDING" == new["state"]
 
 
-@pytest.mark.parametrize("key", ["", "x" * 101, "a\nb", 1])
+@each_case("key", ["", "x" * 101, "a\nb", 1])
 async def test_refused(server: LocalServer, key: object) -> None:
     """
     A key is a short printable text.

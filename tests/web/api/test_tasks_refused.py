@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.api.operations import STEP
 from tests.web.api.tasks import ALL, change_task, create_task, get_task, post_task
 from tests.web.api.tenant import empty_tenant
 from tests.web.local_server import LocalServer
 
 
-@pytest.mark.parametrize("dry", [False, True])
-@pytest.mark.parametrize(
+@each_case("dry", [False, True])
+@each_case(
     ("wrong", "pointer"),
     [
         ({"steps": []}, "/steps"),
@@ -80,7 +81,7 @@ async def test_bad_retry(
     assert (422, "invalid", pointer) == answer.problem
 
 
-@pytest.mark.parametrize("action", ["", "/pause", "/resume", "/cancel", "/retry"])
+@each_case("action", ["", "/pause", "/resume", "/cancel", "/retry"])
 async def test_not_there(server: LocalServer, action: str) -> None:
     """
     What is not there is 404, and what is no id is 422.

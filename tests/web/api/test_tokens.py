@@ -8,6 +8,7 @@ import pytest
 from pushserver.clock import SECOND, rfc3339
 from pushserver.web.api import events
 from tests.clock import START
+from tests.each_case import each_case
 from tests.web.event_stream import open_event_stream
 from tests.web.local_server import ADMIN, LocalServer
 
@@ -56,7 +57,7 @@ async def test_revoked_twice(server: LocalServer) -> None:
     assert (404, "not-found", None) == again.problem
 
 
-@pytest.mark.parametrize(
+@each_case(
     "header",
     [
         "",
@@ -106,7 +107,7 @@ async def test_no_more_than_oneself(server: LocalServer) -> None:
     assert 201 == (await server.api("POST", "/tokens", READER, token=maker)).status
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "pointer"),
     [
         ({}, "/name"),
@@ -223,7 +224,7 @@ async def test_stream_ends_with_its_token(
     assert stream.response.content.at_eof()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("fields", "pointer"),
     [
         ({"name": None}, "/name"),

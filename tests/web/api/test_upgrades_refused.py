@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import pytest
-
+from tests.each_case import each_case
 from tests.web.api.upgrades import INSTALL, LOAD, PHASES, VERIFY, post_upgrade
 from tests.web.local_server import LocalServer
 
@@ -21,8 +20,8 @@ def verify(**fields: Any) -> dict[str, Any]:
 AT = "/phases/verify"
 
 
-@pytest.mark.parametrize("dry", [False, True])
-@pytest.mark.parametrize(
+@each_case("dry", [False, True])
+@each_case(
     ("wrong", "pointer"),
     [
         (phases(download=[]), "/phases/download"),
@@ -72,7 +71,7 @@ async def test_refused(
     assert [] == (await server_with_devices.api("GET", "/tasks")).json()["items"]
 
 
-@pytest.mark.parametrize("query", ["state=gone", "result=OK", "cursor=x", "wrong=1"])
+@each_case("query", ["state=gone", "result=OK", "cursor=x", "wrong=1"])
 async def test_bad_filter(server_with_devices: LocalServer, query: str) -> None:
     """
     A filter that cannot be is refused.

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.api.test_idempotency import poll_until_order
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, wait_until
 
@@ -114,8 +115,8 @@ async def test_results(server: LocalServer) -> None:
     assert start != page["nextCursor"]
 
 
-@pytest.mark.parametrize("path", ["/results", "/commands/1"])
-@pytest.mark.parametrize("wait", ["nan", "-1", "x", ""])
+@each_case("path", ["/results", "/commands/1"])
+@each_case("wait", ["nan", "-1", "x", ""])
 async def test_no_wait(server: LocalServer, path: str, wait: str) -> None:
     """
     What is no number of seconds is refused at once.

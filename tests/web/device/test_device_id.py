@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.local_server import LocalServer
 
 #: No device sends these; a person with curl does.
@@ -37,8 +38,8 @@ BAD = (
 GOOD = ("0", "1", "478435", "3206485144263533", "9223372036854775807")
 
 
-@pytest.mark.parametrize("query", BAD)
-@pytest.mark.parametrize("prefix", ["", "/x/push", "/d/somekey"])
+@each_case("query", BAD)
+@each_case("prefix", ["", "/x/push", "/d/somekey"])
 async def test_no_device_id(server: LocalServer, query: str, prefix: str) -> None:
     """
     What is no decimal int64, there exactly once, is refused for polls and results.

@@ -1,7 +1,6 @@
 """Where devices call: the two paths, and what people make of them."""
 
-import pytest
-
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, LocalServer
 
 PREFIXES = (
@@ -29,8 +28,8 @@ PREFIXES = (
 TAILS = ("", "/", "//")
 
 
-@pytest.mark.parametrize("tail", TAILS)
-@pytest.mark.parametrize("prefix", PREFIXES)
+@each_case("tail", TAILS)
+@each_case("prefix", PREFIXES)
 async def test_any_address(server: LocalServer, prefix: str, tail: str) -> None:
     """
     A command and its result find their way under any address that people type.
@@ -46,8 +45,8 @@ async def test_any_address(server: LocalServer, prefix: str, tail: str) -> None:
     assert "SUCCESSFUL" == (await server.get_command(command["id"]))["state"]
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
-@pytest.mark.parametrize("tail", TAILS)
+@each_case("prefix", PREFIXES)
+@each_case("tail", TAILS)
 async def test_any_address_with_key(
     server: LocalServer, prefix: str, tail: str
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, TOKEN, LocalServer, Response
 
 
@@ -112,8 +113,8 @@ async def test_kept_over_a_restart(server: LocalServer) -> None:
     ]
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
-@pytest.mark.parametrize(
+@each_case("method", ["GET", "HEAD", "POST", "OPTIONS"])
+@each_case(
     "path", ["/", "/index.html", "/apis", "/d/key/x", "/pushx", "/x%0Ay", "/%FF"]
 )
 async def test_nothing_there(server: LocalServer, method: str, path: str) -> None:
@@ -125,7 +126,7 @@ async def test_nothing_there(server: LocalServer, method: str, path: str) -> Non
     assert is_empty_404(answer)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "path",
     [
         f"/api/v2/commands?deviceId={DEVICE}",
@@ -155,8 +156,8 @@ async def test_programs(server: LocalServer, path: str) -> None:
     assert "stray" not in (await server.api("GET", "/server")).json()["counts"]
 
 
-@pytest.mark.parametrize("authorization", [f"Bearer {TOKEN}", "Basic eDp5", "x"])
-@pytest.mark.parametrize("path", [path for _, path, _ in (*NOTICES, *QUESTIONS)])
+@each_case("authorization", [f"Bearer {TOKEN}", "Basic eDp5", "x"])
+@each_case("path", [path for _, path, _ in (*NOTICES, *QUESTIONS)])
 async def test_programs_with_a_token(
     server: LocalServer, path: str, authorization: str
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.each_case import each_case
 from tests.web.kapua.client import KapuaClient, KapuaOperation
 
 
@@ -17,7 +18,7 @@ def _base() -> str:
     return "/v1"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "value"),
     [
         ("limit", "-1"),
@@ -65,7 +66,7 @@ async def test_parameter(
         } == error
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("query", "name", "value"),
     [
         ("nonsense=1", "nonsense", "1"),
@@ -113,7 +114,7 @@ async def test_attribute_of_the_other(
     )
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "name", "value"),
     [
         (b"", "query", ""),
@@ -138,7 +139,7 @@ async def test_attribute_of_the_other(
         (b'{"askTotalCount":"true"}', "askTotalCount", '"true"'),
     ],
 )
-@pytest.mark.parametrize("call", ["_query", "_count"])
+@each_case("call", ["_query", "_count"])
 async def test_body(
     kapua: KapuaClient,
     operation: KapuaOperation,
@@ -251,7 +252,7 @@ async def test_any_body(
     await expect_sense(kapua, "POST", "/authentication/nothing", body)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "path",
     [
         "/AQ/devices/\xff/operations",

@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
+from tests.each_case import each_case
 from tests.web.kapua.client import KapuaClient, kapua_id
 from tests.web.local_server import DEVICE, LocalServer
 
@@ -126,7 +127,7 @@ async def test_pages(kapua: KapuaClient) -> None:
 
 
 @pytest.mark.usefixtures("fleet")
-@pytest.mark.parametrize(
+@each_case(
     ("query", "expected"),
     [
         (f"clientId={DEVICE}", [str(DEVICE)]),
@@ -148,7 +149,7 @@ async def test_filters(kapua: KapuaClient, query: str, expected: list[str]) -> N
     assert len(expected) == page["totalCount"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("query", "name"),
     [
         ("status=ENABLED", "status"),

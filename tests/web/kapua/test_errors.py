@@ -9,6 +9,7 @@ import structlog
 from pushserver.web.kapua import ROUTES
 from pushserver.web.kapua.list_query import MAX_QUERY
 from pushserver.web.kapua.route import KapuaRoute
+from tests.each_case import each_case
 from tests.storage.locations import failing_commits
 from tests.web.kapua.client import (
     KapuaClient,
@@ -40,7 +41,7 @@ def body_of(route: KapuaRoute) -> Any:
     return {} if route.method == "POST" else None
 
 
-each_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
+each_route = each_case("route", ROUTES, ids=name_of)
 
 
 @each_route
@@ -132,7 +133,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("route", SINGLE, ids=name_of)
+@each_case("route", SINGLE, ids=name_of)
 async def test_not_there(
     kapua: KapuaClient, operation: KapuaOperation, route: KapuaRoute
 ) -> None:
@@ -152,7 +153,7 @@ async def test_not_there(
     } == await kapua.error(route.method, path)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "path",
     [
         "/_/devices/AQ/snapshots",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from pushserver.model.operation import OperationStatus
+from tests.each_case import each_case
 from tests.web.kapua.client import KapuaClient, KapuaOperation, create_operation
 from tests.web.local_server import LocalServer
 
@@ -99,7 +100,7 @@ async def test_capped(kapua: KapuaClient, operation: KapuaOperation) -> None:
     assert 2 == len(await kapua.ids(f"{operation.notifications}?offset=1000"))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("sort", "order"),
     [
         ("id", [0, 1, 2, 3, 4]),

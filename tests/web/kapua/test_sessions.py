@@ -7,9 +7,9 @@ import uuid
 from typing import Any
 
 import attrs
-import pytest
 
 from pushserver.model.session import MAX_SESSIONS
+from tests.each_case import each_case
 from tests.web.event_stream import open_event_stream
 from tests.web.kapua.client import KapuaClient, KapuaOperation, kapua_id
 from tests.web.local_server import DEVICE, LocalServer
@@ -360,7 +360,7 @@ async def test_wrong_secret(kapua: KapuaClient) -> None:
             assert (401, b"") == (answer.status, answer.body)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "body",
     [b"", b"x", b"[]", b"{}", {"apiKey": 1, "password": 2}, {"username": "admin"}],
 )

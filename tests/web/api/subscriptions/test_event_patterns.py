@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.each_case import each_case
 from tests.web.api.subscriptions.requests import REQUEST, create_subscription
 from tests.web.event_stream import open_event_stream
 from tests.web.local_server import LocalServer
@@ -56,7 +57,7 @@ async def test_all(server: LocalServer) -> None:
     assert ["command.status"] == changed.json()["events"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "format_"),
     [("comm*", "native"), ("x.*", "native"), (".*", "native"), ("device.*", "iotda")],
 )

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.clock import ManualClock
+from tests.each_case import each_case
 from tests.web.api.subscriptions.requests import (
     EVENT_NAMES,
     REQUEST,
@@ -15,7 +16,7 @@ from tests.web.api.subscriptions.requests import (
 from tests.web.local_server import LocalServer, Response, running_server
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("call", "path"),
     [
         ("GET", ""),
@@ -117,7 +118,7 @@ async def test_other_filter(server: LocalServer) -> None:
     assert (409, "conflict", None) == changed.problem
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("fields", "pointer", "words"),
     [
         ({"events": ["door.opened"]}, "/events/0", "door.opened"),
