@@ -1,7 +1,7 @@
 """The admin API: every call that programs, scripts and the command line make."""
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import cache
 
 from aiohttp import web
@@ -124,8 +124,18 @@ def _path_pattern(path: str) -> str:
     called `cancel`, and with another method it is 405.
     """
     parent, _, end = path.rpartition("/")
-    siblings = {route.path.removeprefix(f"{parent}/") for route in ROUTES}
-    words = sorted(filter(str.isalpha, siblings))
+    words = _words_by_parent().get(parent)
     if not (end.startswith("{") and words):
         return path
     return f"{parent}/{{{end[1:-1]}:(?!(?:{'|'.join(words)})$)[^{{}}/]+}}"
+
+
+@cache
+def _words_by_parent() -> Mapping[str, Sequence[str]]:
+    """Return the words that paths end in, by what stands before them."""
+    words: dict[str, set[str]] = {}
+    for route in ROUTES:
+        parent, _, end = route.path.rpartition("/")
+        if end.isalpha():
+            words.setdefault(parent, set()).add(end)
+    return {parent: sorted(each) for parent, each in words.items()}
