@@ -37,6 +37,8 @@ OPEN_DOOR: Mapping[str, Any] = {
     "body": {"actions": [{"action": "door", "parameters": "door=1"}]},
 }
 _NO_HEADERS: Mapping[str, str] = {}
+#: For how many seconds a condition is asked for without a pause.
+_SPIN = 0.02
 
 
 @attrs.frozen
@@ -234,14 +236,16 @@ async def wait_until(
 ) -> None:
     """Wait until *condition* holds, letting other tasks and processes run."""
     loop = asyncio.get_running_loop()
-    spin_until = loop.time() + 0.02
+    started = loop.time()
     async with asyncio.timeout(within):
         while True:
             holds = condition()
             if holds if isinstance(holds, bool) else await holds:
                 return
-            # What takes longer is done by others, who need the processor.
-            await asyncio.sleep(0 if loop.time() < spin_until else 0.005)
+            # What takes longer is done by others, who need the processor: ask less
+            # often the longer it takes.
+            waited = loop.time() - started
+            await asyncio.sleep(0 if waited < _SPIN else min(waited / 8, 0.05))
 
 
 @asynccontextmanager
