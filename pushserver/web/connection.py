@@ -7,7 +7,7 @@ tell a handler that the chunks of its body are broken.
 import asyncio
 import re
 from collections import Counter
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
 from aiohttp.helpers import set_exception
@@ -296,4 +296,5 @@ class HttpConnection(HalfClosableConnection):
 
 def connection_of(request: web.BaseRequest) -> HttpConnection:
     """Return the connection on which *request* came."""
-    return cast("HttpConnection", request.protocol)
+    connection: HttpConnection = request.protocol  # type: ignore[assignment]
+    return connection

@@ -90,6 +90,24 @@ class DevicePoll:
         return split_at_marks(body, blobs) if blobs else body
 
 
+def granted_hold(
+    services: Services, device: Device, connection: PollConnection
+) -> int | None:
+    """Return for how long a poll may be held; None if it is answered empty at once."""
+    if device.requests_in_second > services.admission.max_requests:
+        services.counts["bounds.deviceRequests"] += 1
+        return None
+    # Whoever has closed its side gets what there is, and is not kept.
+    is_ended = connection.is_half_closed
+    hold = 0 if is_ended else device.effective_hold(services.default_hold)
+    if hold <= 0 and services.polling.is_idle(device.device_id):
+        device.was_last_poll_idle = True
+    elif connection.transport is not None:
+        return hold
+    services.counts["polls.idle"] += 1
+    return None
+
+
 def begin_poll(
     services: Services,
     protocol: DeviceProtocol,
@@ -99,20 +117,10 @@ def begin_poll(
     connection: PollConnection,
 ) -> DevicePoll | None:
     """Begin the poll of an admitted device; None if it is answered empty at once."""
-    if device.requests_in_second > services.admission.max_requests:
-        services.counts["bounds.deviceRequests"] += 1
+    hold = granted_hold(services, device, connection)
+    if hold is None:
         return None
-    # Whoever has closed its side gets what there is, and is not kept.
-    is_ended = connection.is_half_closed
-    hold = 0 if is_ended else device.effective_hold(services.default_hold)
     has_work = not services.polling.is_idle(device.device_id)
-    if not has_work and hold <= 0:
-        device.was_last_poll_idle = True
-        services.counts["polls.idle"] += 1
-        return None
-    if connection.transport is None:
-        services.counts["polls.idle"] += 1
-        return None
     waits = hold > 0 and not has_work
     poll = Poll(
         device_id=device.device_id,

@@ -12,9 +12,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import attrs
-from aiohttp import StreamReader, web
-from aiohttp.http import StreamWriter
-from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp import web
 
 from pushserver.errors import Malformed
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, RequestKind
@@ -22,12 +20,9 @@ from pushserver.web.api import ENQUEUE_PATH
 from pushserver.web.body_framing import END_OF_HEAD, ENDS_AS_HEAD, bytes_missing
 from pushserver.web.connection import HttpConnection
 from pushserver.web.device_api import ADMISSION, Admission
-from pushserver.web.device_polls import begin_poll
-from pushserver.web.plain_request import (
-    MAX_PLAIN_BODY,
-    PlainRequest,
-    read_plain_request,
-)
+from pushserver.web.device_polls import granted_hold
+from pushserver.web.plain_request import PlainRequest, read_plain_request
+from pushserver.web.request import PlainHttpRequest
 from pushserver.web.response import idle_poll_bytes
 from pushserver.web.services import Services
 
@@ -72,22 +67,17 @@ class FastLane:
 
         If it is another poll, also return whether its device was admitted.
         """
-        recognised = self._recognise_poll(plain)
-        if recognised is None:
+        call = self._recognise_poll(plain)
+        if call is None:
             return _NO_POLL
-        protocol, call = recognised
         address, services = connection.peer_address, self.services
         device = services.admission.admit(call.device, call.key, address)
-        if device is not None and not begin_poll(
-            services, protocol, device, call, address, connection
-        ):
+        if device is not None and granted_hold(services, device, connection) is None:
             return _IDLE_POLL
         return False, Admission(device)
 
-    def _recognise_poll(
-        self, plain: PlainRequest
-    ) -> tuple[DeviceProtocol, DeviceRequest] | None:
-        """Return whose poll it is, and in which protocol; None if it is none."""
+    def _recognise_poll(self, plain: PlainRequest) -> DeviceRequest | None:
+        """Return whose poll it is; None if it is none."""
         if plain.body:
             return None
         route = self._routes.get(plain.route)
@@ -97,8 +87,7 @@ class FastLane:
             for protocol in candidates:
                 call = protocol.recognise("GET", target, headers)
                 if call is not None:
-                    is_poll = call.kind is RequestKind.POLL
-                    return (protocol, call) if is_poll else None
+                    return call if call.kind is RequestKind.POLL else None
         except Malformed:
             pass
         return None
@@ -186,17 +175,13 @@ class FastLaneConnection(HttpConnection):
             if not (rest or self.writing_paused):
                 return
         self._hold_back(rest)
-        work = self._wait_for_peer() if is_idle else self._answer(plain, admission)
+        # What comes next waits for the peer, and until others had their turn.
+        work = self.drain() if is_idle else self._answer(plain, admission)
         self._task = self._loop.create_task(self._run(work))
-
-    async def _wait_for_peer(self) -> bool:
-        """Go on when the peer has taken the answer, and others had their turn."""
-        await self.drain()
-        return True
 
     async def _answer(self, plain: PlainRequest, admission: Admission | None) -> bool:
         """Answer as aiohttp would; tell whether the connection stays."""
-        request = self._make_request(plain)
+        request = PlainHttpRequest(plain, self, self._task)
         if admission is not None:
             request[ADMISSION] = admission
         self._current_request = request
@@ -205,26 +190,15 @@ class FastLaneConnection(HttpConnection):
         except Exception as error:  # noqa: BLE001 - told to its caller
             response = self.handle_error(request, 500, error)
         self._current_request = None
-        response, is_broken = await self.finish_response(request, response, None)
-        return not is_broken and bool(response.keep_alive)
+        await response.prepare(request)
+        await response.write_eof()
+        return bool(response.keep_alive)
 
-    def _make_request(self, plain: PlainRequest) -> web.BaseRequest:
-        content = EMPTY_PAYLOAD
-        if plain.body:
-            content = StreamReader(self, MAX_PLAIN_BODY, loop=self._loop)
-            content.feed_data(plain.body)
-            content.feed_eof()
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - this runs in one
-        return self._server.request_factory(
-            plain.message(), content, self, StreamWriter(self, self._loop), task
-        )
-
-    async def _run(self, work: Coroutine[Any, Any, bool]) -> None:
+    async def _run(self, work: Coroutine[Any, Any, bool | None]) -> None:
         """Do what answers a request, and go on with what has come meanwhile."""
         stays = False
         try:
-            stays = await work
+            stays = await work is not False
         except ConnectionError:
             pass
         except Exception as error:  # noqa: BLE001 - as aiohttp does

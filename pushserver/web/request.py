@@ -1,12 +1,16 @@
 """A request, with where it comes from and how whoever made it reaches the server."""
 
+import asyncio
 import ipaddress
-from typing import cast
+from typing import Any, cast
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, StreamReader, hdrs, web
 from aiohttp.helpers import reify
+from aiohttp.http import StreamWriter
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from pushserver.web.connection import connection_of
+from pushserver.web.plain_request import MAX_PLAIN_BODY, PlainRequest
 from pushserver.web.proxies import RequestOrigin
 
 _LOOPBACK_NAME = "localhost"
@@ -37,6 +41,38 @@ class HttpRequest(web.Request):
         await super()._prepare_hook(response)
 
 
+class PlainHttpRequest(HttpRequest):
+    """
+    A plain request that `task` answers, with what most handlers ask of it at hand.
+
+    Whatever else is asked for, aiohttp makes then: it takes longer than many an answer.
+    """
+
+    method = raw_path = headers = content = protocol = task = remote = None  # type: Any
+    version, keep_alive = HttpVersion11, True  # type: Any, Any
+
+    def __init__(self, plain: PlainRequest, connection: Any, task: Any) -> None:
+        self._plain, self._state = plain, {}
+        self.method, self.raw_path = plain.line[1].decode(), plain.line[2].decode()
+        self.headers = plain.head.message.headers
+        self.protocol, self.remote = connection, connection.peer_address
+        self.task, self.content = task, EMPTY_PAYLOAD
+        if plain.body:
+            self.content = StreamReader(connection, MAX_PLAIN_BODY)
+            self.content.feed_data(plain.body)
+            self.content.feed_eof()
+
+    def __getattr__(self, name: str) -> Any:
+        """Have aiohttp make the request, and return that part of it."""
+        if "_message" in self.__dict__:
+            raise AttributeError(name)
+        loop = asyncio.get_running_loop()
+        message, writer = self._plain.message(), StreamWriter(self.protocol, loop)
+        parts = (message, self.content, self.protocol, writer, self.task, loop)
+        super().__init__(*parts, state=self._state)
+        return getattr(self, name)
+
+
 def is_head(request: web.BaseRequest) -> bool:
     """Tell whether the answer is its head alone: what a GET would begin with."""
     return request.method == hdrs.METH_HEAD
@@ -48,8 +84,10 @@ def public_base(request: web.Request) -> str:
 
     That is the public URL, or else the prefix below which a trusted proxy serves.
     """
-    origin = cast("HttpRequest", request).origin
-    return connection_of(request).proxies.public_url or origin.prefix
+    connection = connection_of(request)
+    if connection.proxies.public_url or not connection.is_from_proxy:
+        return connection.proxies.public_url
+    return cast("HttpRequest", request).origin.prefix
 
 
 def device_base(request: web.Request) -> str | None:

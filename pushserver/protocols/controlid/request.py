@@ -31,6 +31,8 @@ _FIRMWARE_URL = re.compile(
     r"\?deviceId=([0-9]+)(?:&uuid=([\w.~-]*))?(?:&endpoint=([\w.~-]*))?",
     re.ASCII,
 )
+#: Nearly every deviceId: digits that fit into an int64, as they are shown.
+_PLAIN_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 #: A longer body is not searched for the device that sent it.
 _MAX_NOTIFICATION = 256 * 1024
 #: More digits than any int64 has.
@@ -119,6 +121,8 @@ def _first(pairs: Sequence[tuple[str, str]], parameter: str) -> str | None:
 
 
 def _require_device(device_id: str) -> DeviceIdentity:
+    if _PLAIN_ID.fullmatch(device_id):
+        return DeviceIdentity(int(device_id), NAME, device_id)
     try:
         return identify(device_id)
     except Invalid as error:

@@ -250,7 +250,7 @@ class ApiRoute:
                 query_type = self.raw_body_query
             else:
                 hint = _RAW_BODY_HINT
-        if query_type is NoQuery and not request.query_string:
+        if query_type is NoQuery and "?" not in request.raw_path:
             return NO_QUERY
         return decode_query(request.query, query_type, hint)
 
@@ -266,7 +266,8 @@ class ApiRoute:
                 request, self.media_types, body_required=self.body_required
             )
             return b"", None
-        if content_type not in self._spooled_types:
+        has_arrived = request.content.is_eof() and content_type != OCTET_STREAM
+        if has_arrived or content_type not in self._spooled_types:
             return await read_whole_body(request, self.max_body), None
         spool = Spool(services.body_budget.folder)
         call_after_request(spool.close)
