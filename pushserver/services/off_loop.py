@@ -11,6 +11,7 @@ import os
 import pickle
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -38,6 +39,10 @@ _PIECE = 0.001
 _MAX_WORKERS = 2
 _SEMAPHORES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
 _SEMAPHORES = WeakKeyDictionary()
+_Waiting = deque[asyncio.Future[None]]
+#: Those of a loop that wait to go on with their next piece.
+_GAVE_WAY: WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting]
+_GAVE_WAY = WeakKeyDictionary()
 #: The process imports from where this one does.
 _CHILD = (
     "import sys; sys.path[:] = sys.argv[1:];"
@@ -184,10 +189,32 @@ async def _await_end(child: asyncio.subprocess.Process) -> None:
 
 
 async def in_pieces(items: Iterable[T]) -> AsyncIterator[T]:
-    """Return *items* one by one; others have their turn every millisecond."""
+    """
+    Return *items* one by one; others have their turn every millisecond.
+
+    However many such loops there are, they take no more than that of each turn.
+    """
     ends_at = time.monotonic() + _PIECE
     for item in items:
         yield item
         if time.monotonic() >= ends_at:
-            await asyncio.sleep(0)
+            await _give_way()
             ends_at = time.monotonic() + _PIECE
+
+
+async def _give_way() -> None:
+    """Let others have their turn; of all who give way, one goes on at each turn."""
+    loop = asyncio.get_running_loop()
+    waiting, turn = _GAVE_WAY.setdefault(loop, deque()), loop.create_future()
+    waiting.append(turn)
+    if len(waiting) == 1:
+        loop.call_soon(_go_on, loop, waiting)
+    await turn
+
+
+def _go_on(loop: asyncio.AbstractEventLoop, waiting: _Waiting) -> None:
+    turn = waiting.popleft()
+    if not turn.done():
+        turn.set_result(None)
+    if waiting:
+        loop.call_soon(_go_on, loop, waiting)

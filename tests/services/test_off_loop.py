@@ -1,20 +1,24 @@
 """What takes long for its size runs apart from the loop."""
 
+import asyncio
 import gc
 import os
 import threading
 from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from weakref import ref
 
 import pytest
 
 from pushserver.errors import Invalid
 from pushserver.model.ids import parse_int64
+from pushserver.services import off_loop
 from pushserver.services.off_loop import (
     MAX_IN_THREAD,
     MAX_INLINE,
     GaveUp,
+    in_pieces,
     run_off_loop,
 )
 from pushserver.services.off_loop_child import MAX_MEMORY
@@ -82,3 +86,28 @@ async def test_what_cannot_be_sent() -> None:
     """What cannot be given to a process is our own mistake, and is not hidden."""
     with pytest.raises(TypeError, match="pickle"):
         await run_off_loop(MAX_IN_THREAD + 1, str, threading.Lock())
+
+
+async def test_many_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Of many loops in pieces, one goes on at each turn of the event loop, and each of
+    them in its turn.
+    """
+    monkeypatch.setattr(off_loop, "_PIECE", 0)
+    seen: list[int] = []
+
+    async def work(number: int) -> None:
+        async for _ in in_pieces(count()):
+            seen.append(number)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work(number)) for number in range(5)]
+        await wait_until(lambda: len(seen) > 5)
+        seen.clear()
+        for turn in range(1, 21):
+            await asyncio.sleep(0)
+            assert turn >= len(seen)
+        for task in tasks:
+            task.cancel()
+
+    assert {0, 1, 2, 3, 4} == set(seen)

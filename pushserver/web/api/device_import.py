@@ -18,6 +18,8 @@ from pushserver.web.json_body import without_bom
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
+#: So many lines are read of a file, empty ones among them.
+MAX_LINES = 1_000_000
 #: So many wrong lines of a file are reported.
 MAX_LINE_ERRORS = 100
 
@@ -47,6 +49,8 @@ async def parse_rows(
     settings: dict[DeviceIdentity, Mapping[str, Any]] = {}
     errors: list[tuple[int, PushServerError]] = []
     async for number, line in in_pieces(lines):
+        if number > MAX_LINES:
+            raise Malformed(f"A file may have at most {MAX_LINES} lines.")
         if line is None:
             continue
         try:

@@ -11,7 +11,7 @@ from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.model.token import Permission
 from pushserver.model.unknown_request import UnknownRequest
-from pushserver.services.off_loop import in_pieces
+from pushserver.services.off_loop import MAX_INLINE, in_pieces
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_fields import device_settings
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
@@ -95,6 +95,13 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
 )
 async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse:
     """Create or change many devices, from NDJSON or CSV; or tell what would be done."""
+    if len(call.raw_body) <= MAX_INLINE:
+        return await _import(call)
+    async with call.services.device_import.turn():
+        return await _import(call)
+
+
+async def _import(call: ApiCall[ImportQuery, None]) -> web.StreamResponse:
     rows = await parse_rows(call.raw_body, call.media_type, call.services.protocols)
     dry_run = call.query.dry_run
     imported = await call.services.device_import.run(

@@ -1,11 +1,14 @@
 """A fleet from a file: NDJSON or CSV, in one call."""
 
+import asyncio
 import json
 
 import pytest
 
+from pushserver.services.device_import import MAX_LARGE
+from pushserver.web.api import device_import
 from tests.each_case import each_case
-from tests.web.local_server import LocalServer, Response
+from tests.web.local_server import LocalServer, Response, wait_until
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
@@ -323,3 +326,41 @@ async def test_nothing(server: LocalServer) -> None:
     for kind in (NDJSON, CSV):
         answer = await send(server, b"", kind)
         assert {"created": 0, "updated": 0, "unchanged": 0} == answer.json()
+
+
+async def test_many_at_once(server: LocalServer) -> None:
+    """
+    Of large imports one is under way at a time; a few wait, and the others are told to
+    come again. Small ones need not wait.
+    """
+    content, imports = ndjson(1, 1000), server.services.device_import
+    async with asyncio.TaskGroup() as group, imports.turn():
+        waiting = [
+            group.create_task(send(server, content, NDJSON)) for _ in range(MAX_LARGE)
+        ]
+        await wait_until(lambda: any(each.done() for each in waiting))
+        small = await send(server, ndjson(1, 9), NDJSON)
+
+    assert 200 == small.status
+    assert [200] * (MAX_LARGE - 1) + [503] == sorted(
+        each.result().status for each in waiting
+    )
+    assert 200 == (await send(server, content, NDJSON)).status
+
+
+@pytest.mark.parametrize("kind", [NDJSON, CSV])
+async def test_lines(
+    server: LocalServer, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A file has a largest number of lines, however short they are.
+    """
+    monkeypatch.setattr(device_import, "MAX_LINES", 100)
+    line = b"deviceId\n7\n" if kind == CSV else b'{"deviceId":7}\n\n'
+    content = line + b"\n" * 98
+
+    most = await send(server, content, kind)
+    more = await send(server, content + b"\n", kind)
+
+    assert (200, 400) == (most.status, more.status)
+    assert "A file may have at most 100 lines." == more.json()["detail"]
