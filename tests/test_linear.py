@@ -22,6 +22,7 @@ from pushserver.dialects.kapua.ids import decode_id
 from pushserver.errors import PushServerError
 from pushserver.model.ids import parse_int64
 from pushserver.model.parsed_result import LocatedResult
+from pushserver.model.storable_text import storable_text
 from pushserver.model.subscription import WebhookFormat
 from pushserver.protocols.controlid import configuration, refusals, request, result
 from pushserver.protocols.controlid.json_values import (
@@ -44,7 +45,6 @@ from pushserver.web.device_url import (
     mask_keys,
     mask_keys_in_body,
     mask_keys_in_text,
-    storable_text,
 )
 from pushserver.web.forwarded import (
     parse_address,

@@ -9,11 +9,11 @@ import attrs
 
 from pushserver.errors import Unavailable
 from pushserver.model.device import Device
+from pushserver.model.storable_text import storable_uuid
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, HandedOut
 from pushserver.services.held_polls import Poll
 from pushserver.services.polling import PollAnswer
 from pushserver.web.blob_parts import AnswerParts, mark_blob, split_at_marks
-from pushserver.web.device_url import storable_uuid
 from pushserver.web.services import Services
 
 

@@ -13,11 +13,11 @@ from pushserver.errors import BrokenBody, TooLarge, TooMany, Unavailable
 from pushserver.model.command import Result
 from pushserver.model.device import Device
 from pushserver.model.device_access import KeyState
+from pushserver.model.storable_text import storable_text, storable_uuid
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.posted_result import PostedResult
 from pushserver.web.body import NO_BODY, Body, read_refused_result, read_result
 from pushserver.web.body_framing import announces_no_length
-from pushserver.web.device_url import storable_text, storable_uuid
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import make_response
 from pushserver.web.services import Services

@@ -16,6 +16,7 @@ from pushserver.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from pushserver.model.storable_text import storable_text
 from pushserver.services.off_loop import (
     MAX_INLINE,
     MAX_QUICK,
@@ -33,7 +34,6 @@ from pushserver.web.body import (
 )
 from pushserver.web.body_framing import announces_no_length
 from pushserver.web.connection import MAX_BEGINNING
-from pushserver.web.device_url import storable_text
 from pushserver.web.field_errors import invalid_from_msgspec
 from pushserver.web.spool import Spool
 

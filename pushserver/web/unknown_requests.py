@@ -8,10 +8,11 @@ people to find their wrong address in; a device's is empty.
 from aiohttp import web
 
 from pushserver.errors import NotFound
+from pushserver.model.storable_text import storable_text
 from pushserver.protocols.base import DeviceRequest, UnknownRequestKind
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.body import Body, read_beginning
-from pushserver.web.device_url import mask_keys, mask_keys_in_body, storable_text
+from pushserver.web.device_url import mask_keys, mask_keys_in_body
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import idle_poll_response, make_response
 from pushserver.web.services import Services

@@ -18,8 +18,9 @@ from multidict import MultiMapping
 
 from pushserver.errors import Invalid
 from pushserver.model.ids import parse_int64
+from pushserver.model.storable_text import storable_text
 from pushserver.web.api.types import In
-from pushserver.web.device_url import mask_keys, storable_text
+from pushserver.web.device_url import mask_keys
 from pushserver.web.field_errors import INSTANT, invalid_from_msgspec
 
 MAX_PAGE_SIZE = 1000

@@ -8,9 +8,9 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import Invalid, Malformed
+from pushserver.model.storable_text import storable_text
 from pushserver.storage.operations import PageRequest, SortField
 from pushserver.web.api.query import cap_limit
-from pushserver.web.device_url import storable_text
 from pushserver.web.json_body import decode_json, read_whole_body
 from pushserver.web.kapua.problems import IllegalArgument
 

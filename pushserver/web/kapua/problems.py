@@ -15,7 +15,8 @@ from pushserver.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from pushserver.web.device_url import mask_keys, mask_keys_in_text, storable_text
+from pushserver.model.storable_text import storable_text
+from pushserver.web.device_url import mask_keys, mask_keys_in_text
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.problems import INTERNAL_ERROR, headers_of, status_of
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import aiohttp
 
+from pushserver.workers.webhooks.bounded_response import MAX_ANSWER, TOO_LONG
+
 HTTP_GONE = 410
 _REDIRECTS = range(300, 400)
 _MAX_LOCATION_LENGTH = 200
@@ -68,7 +70,9 @@ def _no_http(_: aiohttp.ClientResponseError) -> str:
     return "The answer is no HTTP that could be read."
 
 
-def _broken(_: aiohttp.ClientConnectionError) -> str:
+def _broken(failure: OSError | aiohttp.ClientConnectionError) -> str:
+    if getattr(failure, "errno", None) == TOO_LONG:
+        return f"The receiver answered with more than {MAX_ANSWER // 1024} kB."
     return "The connection broke before the answer came."
 
 

@@ -23,10 +23,12 @@ from yarl import URL
 
 from pushserver.clock import SECOND, server_time
 from pushserver.errors import Invalid
+from pushserver.model.storable_text import storable_text
 from pushserver.model.subscription import WebhookAttempt
 from pushserver.services.off_loop import MAX_IN_THREAD, run_in_thread
 from pushserver.services.ssrf_guard import SsrfGuard, refusal_message
 from pushserver.workers.webhooks.aiohttp_resolver import AiohttpResolver
+from pushserver.workers.webhooks.bounded_response import BoundedResponse
 from pushserver.workers.webhooks.failure_messages import (
     HTTP_GONE,
     AddressRefused,
@@ -36,7 +38,7 @@ from pushserver.workers.webhooks.failure_messages import (
 
 #: The most seconds of one request, from connecting to the end of the answer.
 REQUEST_TIMEOUT = 15.0
-#: The most bytes of an answer that are read, and that are stored.
+#: The most bytes of an answer's body that are read, and that are stored.
 MAX_READ = 64 * 1024
 MAX_KEPT = 4 * 1024
 #: Bytes above which a body is written in chunks, so that it does not block the loop.
@@ -138,6 +140,7 @@ class WebhookSender:
                 resolver=AiohttpResolver(self._guard.resolver),
                 socket_factory=self._make_socket,
             ),
+            response_class=BoundedResponse,
             cookie_jar=aiohttp.DummyCookieJar(),
             # Exact: aiohttp rounds up timeouts above the threshold.
             timeout=aiohttp.ClientTimeout(
@@ -190,8 +193,8 @@ class WebhookSender:
             response.close()
         return _Response(
             status=response.status,
-            text=body[:MAX_KEPT].decode("utf-8", "replace"),
-            location=response.headers.get(hdrs.LOCATION),
+            text=storable_text(body[:MAX_KEPT].decode("utf-8", "replace")),
+            location=storable_text(response.headers.get(hdrs.LOCATION)),
             retry_after=response.headers.get(hdrs.RETRY_AFTER),
         )
 

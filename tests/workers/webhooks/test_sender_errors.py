@@ -6,7 +6,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from aiohttp.test_utils import unused_port
 
 from pushserver.clock import SECOND
 from pushserver.services.ssrf_guard import SsrfGuard
+from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
 from pushserver.workers.webhooks.sender import (
     MAX_CONNECTIONS_PER_HOST,
     SendResult,
@@ -31,7 +32,10 @@ ALLOW = "allow it with PUSHSERVER_WEBHOOK_ALLOW_NETWORKS."
 async def raw_responder(raw: bytes) -> AsyncIterator[str]:
     """Have somebody on the loopback who says *raw* to everything; give the URL."""
 
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read(65_536)  # else the answer may be lost at the close
         writer.write(raw)
         writer.close()
 
@@ -314,3 +318,69 @@ async def test_unfit(sender: WebhookSender, fields: dict[str, Any]) -> None:
     assert not sent.ok
     assert "hush" not in (sent.attempt.error or "")
     assert [] == [r for r in receiver.requests if "X-Other" in r.headers]
+
+
+FLOODS = {
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, None),
+    "extensions": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"1;" + b"x" * 8000 + b"\r\nz\r\n",
+        200,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+async def test_flood(sender: WebhookSender, kind: str) -> None:
+    """Who answers without end, in words that say nothing, is read to a bound."""
+    head, words, status = FLOODS[kind]
+
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(words)
+                await writer.drain()
+
+    server = await asyncio.start_server(flood, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        sent = await sender.send(target(f"http://127.0.0.1:{port}/"))
+
+    too_much = "The receiver answered with more than 128 kB."
+    assert status == sent.attempt.status
+    assert (None if status else too_much) == sent.attempt.error
+    assert sent.attempt.duration < 5 * SECOND
+
+
+@pytest.mark.parametrize("over", [0, 1])
+async def test_interim_answers(sender: WebhookSender, over: int) -> None:
+    """As many bytes as the bound says come through, and one more does not."""
+    interim, final = b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\n"
+    end = b"Content-Length: 0\r\n\r\n"
+    count = MAX_ANSWER // len(interim) - 4
+    used = count * len(interim) + len(final) + len(end)
+    filling = b"X: " + b"x" * (MAX_ANSWER + over - used - 5) + b"\r\n"
+    async with raw_responder(interim * count + final + filling + end) as url:
+        sent = await sender.send(target(url))
+
+    assert (not over) == sent.ok
+
+
+async def test_every_answer_has_its_own_bound(sender: WebhookSender) -> None:
+    """What one answer took is not missing to the next one on its connection."""
+    async with running_receiver(respond_with(200, "x" * 60_000)) as receiver:
+        results = [await sender.send(target(receiver.url)) for _ in range(4)]
+
+    assert [True] * 4 == [sent.ok for sent in results]
+    assert 1 == len({request.peer for request in receiver.requests})
+
+
+async def test_text_that_no_store_takes(sender: WebhookSender) -> None:
+    """Bytes that are no text, and NUL, are replaced in what is kept of an answer."""
+    head = b"HTTP/1.1 302 Found\r\nLocation: http://a/\xff\xed\xa0\x80x\r\n"
+    async with raw_responder(head + b"Content-Length: 3\r\n\r\na\0b") as url:
+        sent = await sender.send(target(url))
+
+    assert "a\ufffdb" == sent.attempt.answer
+    assert "http://a/\ufffd\ufffd\ufffd\ufffdx" in (sent.attempt.error or "")
