@@ -19,9 +19,11 @@ from pushserver.interrupts import EXIT_INTERRUPTED
 from pushserver.listening import (
     connection_limits,
     listen,
+    metrics_socket,
     raise_open_file_limit,
     stop_with_supervisor,
 )
+from pushserver.metrics.recorder import LogLines
 from pushserver.settings import Settings
 from pushserver.stores import open_store
 from pushserver.web.app_factory import build_app
@@ -146,7 +148,8 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
     runner = Runner(build_app(services), limits, fast_lane=settings.fast_lane)
     await runner.setup()
     try:
-        yield await listen(runner, settings)
+        async with services.worker_metrics.sharing(metrics_socket()):
+            yield await listen(runner, settings)
     finally:
         services.holds.close()
         services.integrity_check.stop()
@@ -156,7 +159,7 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
         await runner.cleanup()
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> None:
+async def run(settings: Settings, stop: asyncio.Event, log_lines: LogLines) -> None:
     """
     Serve until *stop* is set; then answer held polls, flush and close.
 
@@ -169,6 +172,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     gc.disable()
     raise_open_file_limit()
     async with running_services(settings, clock) as services:
+        services.metrics.log_lines = log_lines
         _tune_gc()
         async with listening(settings, services) as url:
             log.info(
@@ -220,7 +224,7 @@ def serve(settings: Settings) -> int:
     logs.report_crashes(sys.stderr)
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            code = runner.run(_run_until_signaled(settings))
+            code = runner.run(_run_until_signaled(settings, logger.lines))
     except* _Unwritten:
         code = 1
     except* Misconfigured as errors:
@@ -239,7 +243,7 @@ def _first_leaf_error(error: BaseException) -> BaseException:
     return error
 
 
-async def _run_until_signaled(settings: Settings) -> int:
+async def _run_until_signaled(settings: Settings, log_lines: LogLines) -> int:
     stop, code = asyncio.Event(), 0
 
     def interrupt() -> None:
@@ -251,7 +255,7 @@ async def _run_until_signaled(settings: Settings) -> int:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, interrupt)
     stop_with_supervisor(stop)
-    await run(settings, stop)
+    await run(settings, stop, log_lines)
     return code
 
 

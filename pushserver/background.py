@@ -12,6 +12,7 @@ from pushserver.services.outbox_trimmer import OutboxTrimmer
 from pushserver.services.result_reading import UnreadResults
 from pushserver.web.services import Services
 from pushserver.workers.counter_log import CounterLog
+from pushserver.workers.loop_lag import LoopLag
 from pushserver.workers.webhooks.sender import WebhookSender
 from pushserver.workers.webhooks.supervisor import WebhookSupervisor
 from pushserver.workers.webhooks.throttle import Throttle
@@ -35,6 +36,7 @@ def build_webhook_supervisor(
             sender=sender,
             clock=services.clock,
             throttle=throttle,
+            metrics=services.metrics.webhooks,
         )
 
     return WebhookSupervisor(
@@ -86,6 +88,7 @@ def build_workers(
 
     return (
         Worker("record-written", 0.1, services.polling.record_written),
+        Worker("loop-lag", 0.45, LoopLag(services.metrics.loop_lag).measure),
         Worker("clock", 0.5, clock_watch.follow),
         Worker("clock-anchor", 60.0, clock_watch.anchor),
         Worker("recount-waiting", 10.0, store.recount_waiting),

@@ -1,9 +1,8 @@
 """The composition root: puts the services together."""
 
-from collections import Counter
-
 from pushserver.clock import Clock, micros
 from pushserver.dialects.kapua.sessions import new_token_id
+from pushserver.metrics.recorder import Metrics
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
@@ -46,6 +45,7 @@ from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
+from pushserver.services.server_metrics import ServerMetrics
 from pushserver.services.sessions import Sessions
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.services.shadow_tasks import ShadowTasks
@@ -71,6 +71,7 @@ from pushserver.storage.change_feed import ChangeKind
 from pushserver.web.body_budget import MEBIBYTE, BodyBudget
 from pushserver.web.proxies import Proxies
 from pushserver.web.services import Services
+from pushserver.web.worker_metrics import WorkerMetrics
 
 #: The protocols of devices that are served; ids that name no other are the first's.
 PROTOCOLS: tuple[DeviceProtocol, ...] = (ControlId(),)
@@ -83,7 +84,11 @@ def build_services(
     installed: tuple[DeviceProtocol, ...] = PROTOCOLS,
 ) -> Services:
     """Build the services over *store*, for devices of these protocols."""
-    ids, online_rule = store.new_id, OnlineRule(micros(settings.hold))
+    ids, online_rule, metrics = (
+        store.new_id,
+        OnlineRule(micros(settings.hold)),
+        Metrics(commits=store.commit_metrics),
+    )
     holds, completion_waiters = HeldPolls(), CompletionWaiters()
     lanes = Lanes(
         store=store,
@@ -91,9 +96,9 @@ def build_services(
         background_tasks=BackgroundTasks(),
         grace=micros(settings.grace),
     )
-    polling = Polling(store=store, clock=clock, lanes=lanes, holds=holds)
     devices = DeviceRegistry(store)
-    bounds, counts = settings.bounds, Counter[str]()
+    bounds, counts = settings.bounds, metrics.counts
+    polling = Polling(store, clock, lanes, holds, metrics.to_device)
     protocols = DeviceProtocols(installed, devices)
     queue = Queue(
         store=store,
@@ -262,7 +267,14 @@ def build_services(
         kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
         database_file=settings.sqlite_path.absolute() if settings.is_sqlite else None,
+        metrics=metrics,
         counts=counts,
+        worker_metrics=WorkerMetrics(
+            ServerMetrics(
+                store, clock, metrics, devices, holds, online_rule, subscriptions
+            ).read
+        ),
+        worker_failures=metrics.worker_failures,
     )
     _subscribe_to_changes(services)
     return services

@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 from collections import Counter
+from pathlib import Path
 
 from aiohttp import web
 
@@ -17,6 +18,8 @@ from pushserver.web.connection_limits import ConnectionLimits
 #: gone. The environment holds the numbers of both files.
 SOCKET_FD_VARIABLE = "PUSHSERVER_SOCKET_FILE"
 SUPERVISOR_FD_VARIABLE = "PUSHSERVER_KEEPER_FILE"
+#: Where a worker tells the others its numbers.
+METRICS_SOCKET_VARIABLE = "PUSHSERVER_METRICS_SOCKET"
 BACKLOG = 1024
 
 
@@ -79,6 +82,12 @@ async def listen(runner: web.AppRunner, settings: Settings) -> str:
         os.write(int(supervisor_fd), b"!")
     host, port = runner.addresses[0][:2]
     return f"http://{host}:{port}"
+
+
+def metrics_socket() -> Path | None:
+    """Return where this worker tells others its numbers; None: it is alone."""
+    path = os.environ.get(METRICS_SOCKET_VARIABLE)
+    return None if path is None else Path(path)
 
 
 def stop_with_supervisor(stop: asyncio.Event) -> None:

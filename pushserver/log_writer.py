@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from pushserver.clock import utc_text
+from pushserver.metrics.recorder import LogLines
 
 #: What waits to be written: the fields of a JSON line, or text as it is.
 Line = Mapping[str, Any] | str
@@ -42,6 +43,7 @@ class LogWriter:
         self._fd = fd
         self._queue: deque[Line | threading.Event] = deque()
         self._dropped = 0
+        self.lines = LogLines(lambda: len(self._queue))
         self._dropped_lock = threading.Lock()
         self._is_line_cut = False
         self._wakeup, self._hurry = threading.Event(), threading.Event()
@@ -77,6 +79,7 @@ class LogWriter:
     def _drop(self, count: int) -> None:
         with self._dropped_lock:
             self._dropped += count
+            self.lines.dropped += max(count, 0)
 
     def _run(self) -> None:
         while True:

@@ -23,7 +23,7 @@ _OTHER_VARIABLES = frozenset(
     PREFIX + name
     for name in (
         *("CONFIG", "SERVER", "TOKEN", "TOKEN_FILE", "PYTHON"),
-        *("SOCKET_FILE", "KEEPER_FILE"),
+        *("SOCKET_FILE", "KEEPER_FILE", "METRICS_SOCKET"),
     )
 )
 #: How many different characters a secret of 128 random bits has at least.

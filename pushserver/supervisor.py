@@ -13,6 +13,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import Mapping
 from contextlib import suppress
+from tempfile import TemporaryDirectory
 
 import attrs
 import structlog
@@ -22,6 +23,7 @@ from pushserver.errors import Misconfigured, Outdated
 from pushserver.interrupts import EXIT_INTERRUPTED
 from pushserver.listening import (
     BACKLOG,
+    METRICS_SOCKET_VARIABLE,
     SOCKET_FD_VARIABLE,
     SUPERVISOR_FD_VARIABLE,
     listen_error,
@@ -43,8 +45,11 @@ def serve(settings: Settings) -> int:
         return app.serve(settings)
     logger = logs.configure(settings.log_level)
     try:
-        with _open_listen_socket(settings) as listen_socket:
-            return asyncio.run(Supervisor(settings, listen_socket).run())
+        with (
+            _open_listen_socket(settings) as listen_socket,
+            TemporaryDirectory(prefix="pushserver-") as folder,
+        ):
+            return asyncio.run(Supervisor(settings, listen_socket, folder).run())
     except Misconfigured as error:
         logger.error(str(error))
         return 1
@@ -84,10 +89,15 @@ class _WorkerProcess:
 
 @attrs.define(eq=False)
 class Supervisor:
-    """Keeps the servers running on `listen_socket`."""
+    """
+    Keeps the servers running on `listen_socket`.
+
+    In `metrics_folder` they tell each other their numbers.
+    """
 
     settings: Settings
     listen_socket: socket.socket
+    metrics_folder: str
     _workers: list[_WorkerProcess] = attrs.field(factory=list, init=False)
     _stopping: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _exit_code: int = attrs.field(default=0, init=False)
@@ -149,7 +159,7 @@ class Supervisor:
                 "-m",
                 "pushserver",
                 "serve",
-                env=self._worker_environ(child_end),
+                env=self._worker_environ(worker.number, child_end),
                 pass_fds=(self.listen_socket.fileno(), child_end.fileno()),
             )
         except BaseException:
@@ -180,8 +190,10 @@ class Supervisor:
         else:
             asyncio.get_running_loop().remove_reader(parent_end)
 
-    def _worker_environ(self, child_end: socket.socket) -> Mapping[str, str]:
-        """Return a server's environment: its settings and inherited sockets."""
+    def _worker_environ(
+        self, number: int, child_end: socket.socket
+    ) -> Mapping[str, str]:
+        """Return a server's environment: its settings, and what is of this one."""
         setting_variables = {
             f"PUSHSERVER_{name.upper()}": str(value)
             for name, value in attrs.asdict(self.settings).items()
@@ -191,6 +203,7 @@ class Supervisor:
         file_variables = {
             SOCKET_FD_VARIABLE: str(self.listen_socket.fileno()),
             SUPERVISOR_FD_VARIABLE: str(child_end.fileno()),
+            METRICS_SOCKET_VARIABLE: f"{self.metrics_folder}/{number}.metrics",
         }
         return {**inherited, **setting_variables, **file_variables}
 

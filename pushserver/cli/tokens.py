@@ -71,8 +71,8 @@ async def create(
     permission
         devices:read, devices:write, commands:read, commands:write, commands:door,
         operations:read, operations:write, results:read, events:read,
-        subscriptions:read, subscriptions:write, tokens:write, or admin for all; may be
-        repeated.
+        subscriptions:read, subscriptions:write, tokens:write, metrics:read, or admin
+        for all; may be repeated.
     options
         For how long it is valid, and for which devices.
     """

@@ -1,6 +1,6 @@
 """Everything that a commit has to write."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 
 import attrs
 
@@ -74,6 +74,25 @@ class Changes:
     ended_devices: set[int] = attrs.Factory(set)
     deleted_devices: set[int] = attrs.Factory(set)
     audit_entries: list[AuditEntry] = attrs.Factory(list)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows of commands, results and what follows from them these write."""
+        written: tuple[Sized, ...] = (
+            self.new_commands,
+            self.new_deliveries,
+            self.results,
+            self.idempotency_keys,
+            self.changed_commands,
+            self.changed_deliveries,
+            self.operations,
+            self.steps,
+            self.notifications,
+            self.events,
+            self.services,
+            self.audit_entries,
+        )
+        return sum(map(len, written))
 
     @property
     def affected_device_ids(self) -> set[int]:

@@ -26,6 +26,7 @@ class Permission(enum.StrEnum):
     SUBSCRIPTIONS_READ = "subscriptions:read"
     SUBSCRIPTIONS_WRITE = "subscriptions:write"
     TOKENS_WRITE = "tokens:write"
+    METRICS_READ = "metrics:read"
 
 
 @attrs.frozen(kw_only=True)

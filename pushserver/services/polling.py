@@ -9,6 +9,7 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.errors import Unavailable
+from pushserver.metrics.histogram import Histogram
 from pushserver.model.changes import Changes
 from pushserver.model.in_flight import InFlight
 from pushserver.model.lane import Lane
@@ -79,12 +80,17 @@ class PollAnswer:
 
 @attrs.define(eq=False)
 class Polling:
-    """Hands commands out to polls, and holds polls while there is none."""
+    """
+    Hands commands out to polls, and holds polls while there is none.
+
+    `to_device` is told how long commands took to their devices, the first time.
+    """
 
     store: CommandStore
     clock: Clock
     lanes: Lanes
     holds: HeldPolls
+    to_device: Histogram
     _unrecorded: dict[int, InFlight] = attrs.field(factory=dict, init=False)
 
     def is_idle(self, device_id: int) -> bool:
@@ -156,7 +162,10 @@ class Polling:
         """Remember that the last byte was written; `record_written` stores it."""
         now = self.clock.now()
         for each in in_flights:
-            each.written_at = now
+            each.written_at, command = now, each.command
+            if command.attempts == 1:
+                ready_at = max(command.created_at, command.not_before or 0)
+                self.to_device.observe((now - ready_at) / SECOND)
             self._unrecorded[each.delivery.id] = each
 
     async def record_written(self) -> int:

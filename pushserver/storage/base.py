@@ -9,6 +9,7 @@ caller is cancelled.
 import asyncio
 from typing import Protocol
 
+from pushserver.metrics.recorder import CommitMetrics
 from pushserver.model.event import EventType
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.ids import IdGenerator
@@ -26,6 +27,7 @@ from pushserver.storage.retention import RetentionStore
 from pushserver.storage.scopes import ScopeStore, TokenStore
 from pushserver.storage.sessions import SessionStore
 from pushserver.storage.shadows import ShadowStore
+from pushserver.storage.statistics import StatisticsStore
 from pushserver.storage.subscriptions import StreamInterestStore, SubscriptionStore
 from pushserver.storage.tasks import TaskStore
 from pushserver.storage.upgrades import UpgradeStore
@@ -81,6 +83,14 @@ class Store(
     @property
     def blobs(self) -> BlobStore:
         """Bytes that commands carry."""
+
+    @property
+    def statistics(self) -> StatisticsStore:
+        """Numbers about what is stored."""
+
+    @property
+    def commit_metrics(self) -> CommitMetrics:
+        """What commits of this process took, and what became of commands by them."""
 
     @property
     def audit(self) -> AuditStore:

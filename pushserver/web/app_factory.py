@@ -6,8 +6,9 @@ from functools import partial
 from aiohttp import web
 
 from pushserver.web import api, console, device_api, health, kapua
+from pushserver.web import metrics as scraped
 from pushserver.web.api.responses import BASE_PATH
-from pushserver.web.middleware import Handler, with_error_responses
+from pushserver.web.middleware import ANY_PATH, Handler, with_error_responses
 from pushserver.web.problems import render_error
 from pushserver.web.services import SERVICES, Services
 from pushserver.web.unknown_requests import handle_unknown_request
@@ -20,19 +21,25 @@ def build_app(services: Services) -> web.Application:
     """Return the application that serves *services*."""
     app = web.Application()
     app[SERVICES] = services
-    api.add_routes(app.router, _send_continue)
-    api_fallback = with_error_responses(partial(_unknown_api_call, services))
+    metrics = services.metrics
+    api.add_routes(app.router, _send_continue, metrics)
+    # Whoever calls what there is not must not fill memory with routes.
+    others = metrics.responses_of("any", ANY_PATH)
+    api_fallback = with_error_responses(partial(_unknown_api_call, services), others)
     app.router.add_route(
         "*", BASE_PATH + _CATCH_ALL, api_fallback, expect_handler=_send_continue
     )
     for path, probe in health.PROBES.items():
         app.router.add_get(path, probe, expect_handler=_send_continue)
+    scrapes = metrics.responses_of("GET", scraped.PATH)
+    get_metrics = with_error_responses(scraped.get_metrics, scrapes)
+    app.router.add_get(scraped.PATH, get_metrics, expect_handler=_send_continue)
     for (method, path), handler in device_api.fast_path_handlers(services).items():
         app.router.add_route(method, path, handler, expect_handler=_send_continue)
     answer_unknown = partial(device_api.dispatch_any_path, services)
-    console.add_routes(app.router, _send_continue, answer_unknown)
-    kapua.add_routes(app.router, _send_continue, answer_unknown)
-    rest = with_error_responses(answer_unknown)
+    console.add_routes(app.router, _send_continue, answer_unknown, metrics)
+    kapua.add_routes(app.router, _send_continue, answer_unknown, metrics)
+    rest = with_error_responses(answer_unknown, others)
     app.router.add_route("*", _CATCH_ALL, rest, expect_handler=_send_continue)
     return app
 

@@ -11,7 +11,7 @@ from pushserver.errors import TooMany
 from pushserver.protocols.base import RequestKind
 from pushserver.web.connection import connection_of
 from pushserver.web.connection_limits import ConnectionLimits
-from pushserver.web.middleware import Handler, with_error_responses
+from pushserver.web.middleware import ANY_PATH, Handler, with_error_responses
 from pushserver.web.response import idle_poll_response
 from pushserver.web.services import Services
 
@@ -20,7 +20,9 @@ def with_client_limit(
     services: Services, limits: ConnectionLimits, handle: Handler
 ) -> Handler:
     """Return *handle* with what a client has beyond *limits* refused."""
-    refuse = with_error_responses(partial(_refuse, services))
+    refuse = with_error_responses(
+        partial(_refuse, services), services.metrics.responses_of("any", ANY_PATH)
+    )
     proxies = services.proxies
 
     async def handle_counted(request: web.Request) -> web.StreamResponse:

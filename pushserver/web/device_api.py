@@ -128,7 +128,7 @@ async def _send_command(
     answer: PollAnswer,
 ) -> web.StreamResponse:
     """Send the commands; a hand-out of which no byte was written is no attempt."""
-    command = answer.in_flights[0].command
+    command, services = answer.in_flights[0].command, device_poll.services
     with answer:
         body = await device_poll.render(protocol, answer)
         if body is None:
@@ -146,9 +146,11 @@ async def _send_command(
                     await connection.drain()
         except ConnectionError:
             # The device may have read enough of a long answer that broke off.
+            services.counts["polls.brokenOff"] += 1
             request[LOG_FIELDS].update(device_id=command.device_id, broken_off=True)
             return response
         answer.is_written = True
+    services.counts["polls.command"] += 1
     request[LOG_FIELDS].update(
         device_id=command.device_id,
         command_id=command.id,
@@ -175,7 +177,10 @@ _HANDLERS = {RequestKind.POLL: _poll, RequestKind.RESULT: receive_result}
 def fast_path_handlers(services: Services) -> Mapping[tuple[str, str], Handler]:
     """Return the handlers of the addresses that devices call all day."""
     return {
-        route: with_error_responses(partial(_serve_route, services, protocol))
+        route: with_error_responses(
+            partial(_serve_route, services, protocol),
+            services.metrics.responses_of(*route),
+        )
         for protocol in reversed(services.protocols.installed)
         for route in protocol.routes
     }

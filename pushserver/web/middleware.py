@@ -7,6 +7,7 @@ to time: a line for each would cost more than the poll.
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -25,15 +26,21 @@ ExpectHandler = Callable[[web.Request], Awaitable[None]]
 #: Turns what a handler raised into a response.
 ErrorRenderer = Callable[[Exception], web.StreamResponse]
 
+#: The route of whatever has none of its own, as it is counted: devices' addresses with
+#: keys or other prefixes, and calls that there are not.
+ANY_PATH = "/{any}"
+
 #: What is added to the log line of a request.
 LOG_FIELDS = web.RequestKey("notes", dict[str, object])
 
 
 def with_error_responses(
-    handler: Handler, render_error: ErrorRenderer = problem
+    handler: Handler, responses: Counter[int], render_error: ErrorRenderer = problem
 ) -> Handler:
     """
     Return *handler* with errors rendered by *render_error*, and one log line.
+
+    *responses* counts its answers by status, but those to idle polls.
 
     Wrapping each handler costs half of what a middleware of aiohttp does.
     """
@@ -56,7 +63,10 @@ def with_error_responses(
                 "request.failed", method=request.method, path=_shown_path(request)
             )
             response = render_error(error)
-        if is_logged and not getattr(response, "is_idle_poll", False):
+        if getattr(response, "is_idle_poll", False):
+            return response
+        responses[response.status] += 1
+        if is_logged:
             log_fields["method"] = request.method
             log_fields["path"] = _shown_path(request)
             log_fields["status"] = response.status

@@ -73,6 +73,11 @@ class Proxies:
     def _make_cache(self) -> Callable[..., RequestOrigin]:
         return lru_cache(_CACHE_SIZE)(self._find)
 
+    @property
+    def are_known(self) -> bool:
+        """Tell whether the settings say that there are any."""
+        return bool(self.networks or self.on_unix_socket or self.public_url)
+
     def is_trusted(self, peer: str | None) -> bool:
         """Tell whether the other side of a connection is a trusted proxy."""
         if peer is None:

@@ -102,12 +102,13 @@ def device_base(request: web.Request) -> str | None:
         return public_url
     origin = cast("HttpRequest", request).origin
     host = origin.host or request.host
-    if _is_loopback(host):
+    if is_loopback(host):
         return None
     return f"{origin.scheme or request.scheme}://{host}{origin.prefix}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, perhaps with a port, is a name of this very machine."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
     if name.rstrip(".").lower() == _LOOPBACK_NAME:
         return True

@@ -7,6 +7,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.clock import Clock
+from pushserver.metrics.recorder import Metrics
 from pushserver.model.bounds import Bounds
 from pushserver.services.blobs import Blobs
 from pushserver.services.clock_watch import ClockWatch
@@ -62,6 +63,7 @@ from pushserver.services.wrong_tokens import WrongTokens
 from pushserver.storage.base import Store
 from pushserver.web.body_budget import BodyBudget
 from pushserver.web.proxies import Proxies
+from pushserver.web.worker_metrics import WorkerMetrics
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -69,6 +71,7 @@ class Services:
     """
     Every service that a handler may use. `default_hold` is in microseconds.
 
+    `counts` are those of `metrics`, since every poll adds to them.
     `kapua_delete_status` is the status that Kapua's clients get after a DELETE.
     `worker_failures` are the rounds in a row that failed, by the name of the worker.
     """
@@ -133,8 +136,10 @@ class Services:
     kapua_delete_status: int
     started_at: int
     database_file: Path | None
+    metrics: Metrics
     counts: Counter[str]
-    worker_failures: Counter[str] = attrs.Factory(Counter)
+    worker_metrics: WorkerMetrics
+    worker_failures: Counter[str]
 
 
 SERVICES = web.AppKey("services", Services)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -137,3 +138,26 @@ def test_misconfigured(program: Program) -> None:
 
     assert 1 == code
     assert "Cannot open the database" in line
+
+
+async def test_one_scrape_reaches_all(program: Program) -> None:
+    """
+    Whichever process a scrape reaches, it has the numbers of all of them.
+    """
+    program.start(workers=2)
+    await listening(program, 2)
+
+    async def read_workers() -> set[str]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{program.url}/metrics") as answer,
+        ):
+            page = await answer.text()
+        return set(re.findall(r'pushserver_leader{worker="(\d+)"}', page))
+
+    async def has_both() -> bool:
+        return {"0", "1"} == await read_workers()
+
+    await wait_until(has_both, within=30)
+
+    assert 0 == await asyncio.to_thread(program.stop)

@@ -22,6 +22,7 @@ Permission = Literal[
     "subscriptions:read",
     "subscriptions:write",
     "tokens:write",
+    "metrics:read",
 ]
 """One thing that a token may do."""
 

@@ -42,6 +42,7 @@ from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.order_cache import OrderCache
 from pushserver.storage.sql.retention import SqlRetention
 from pushserver.storage.sql.shadows import SqlShadows
+from pushserver.storage.sql.statistics import SqlStatistics
 from pushserver.storage.sql.stream_interests import SqlStreamInterests
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
@@ -169,6 +170,7 @@ async def _open(
         ),
         audit=SqlAudit(lists, write, low_watermark),
         blobs=SqlBlobs(lists, workers, write),
+        statistics=SqlStatistics(workers),
         new_id=new_id,
         event_interest=interest,
         exit_stack=exit_stack,

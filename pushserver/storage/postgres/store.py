@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import attrs
 
+from pushserver.metrics.recorder import CommitMetrics
 from pushserver.model.device import Device
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
@@ -66,6 +67,10 @@ class PostgresStore(SqlStore):
     @property
     def waiting_by_scope(self) -> Counter[int]:
         return self.group_commit.decisions.waiting_by_scope
+
+    @property
+    def commit_metrics(self) -> CommitMetrics:
+        return self.group_commit.decisions.metrics
 
     async def recount_waiting(self) -> int:
         before = Counter(self.waiting_by_scope)

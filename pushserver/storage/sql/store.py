@@ -22,6 +22,7 @@ from pushserver.storage.sql.retention import SqlRetention
 from pushserver.storage.sql.scopes import SqlScopes, SqlTokens
 from pushserver.storage.sql.sessions import SqlSessions
 from pushserver.storage.sql.shadows import SqlShadows
+from pushserver.storage.sql.statistics import SqlStatistics
 from pushserver.storage.sql.stream_interests import SqlStreamInterests
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
@@ -43,6 +44,7 @@ class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlSessions, SqlS
     clock: SqlClock
     audit: SqlAudit
     blobs: SqlBlobs
+    statistics: SqlStatistics
 
     async def check_writable(self) -> None:
         # Updating no row still takes the write lock and commits.

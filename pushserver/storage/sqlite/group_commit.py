@@ -6,6 +6,7 @@ recorded changes in one transaction, and only then tells the callers.
 
 import asyncio
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ import attrs
 import structlog
 
 from pushserver.errors import PushServerError, Unavailable
+from pushserver.metrics.recorder import CommitMetrics
 from pushserver.model.change_notice import commit_notice
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventTypesByScope
@@ -67,6 +69,7 @@ class GroupCommit:
     waiting_by_scope: Counter[int]
     last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
     is_closing_soon: bool = attrs.field(default=False, init=False)
+    metrics: CommitMetrics = attrs.field(factory=CommitMetrics, init=False)
     _waiting: list[WriteJob] = attrs.field(factory=list, init=False)
     _stale_devices: set[int] = attrs.field(factory=set, init=False)
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -144,11 +147,15 @@ class GroupCommit:
                 run = (
                     run_long_transaction if has_pieces(changes) else run_in_transaction
                 )
+                started = time.perf_counter()
                 await self.connection.run(partial(self._write, run, apply))
+                seconds, rows = time.perf_counter() - started, changes.row_count
+                self.metrics.record_write(seconds, rows + len(sql_jobs))
                 self.last_write.record(jobs, failed=False)
         except Exception as error:  # noqa: BLE001 - told to the callers; the writer lives
             if is_of_the_store(error):
                 self.last_write.record(jobs, failed=True)
+                self.metrics.failed += 1
             await self._reload_lanes(jobs)
             for job in decided or jobs:
                 job.settle(error=error)
@@ -236,6 +243,7 @@ class GroupCommit:
     ) -> None:
         """After the commit: update the lanes, publish the notice, wake the callers."""
         mark_stored(changes, self.waiting_by_scope)
+        self.metrics.record_changes(changes)
         self.lanes.update(lanes, changes.new_commands)
         self.order_cache.update(changes)
         self.feed.publish(commit_notice(changes, lanes))

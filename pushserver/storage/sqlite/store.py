@@ -13,6 +13,7 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Misconfigured, Unavailable
+from pushserver.metrics.recorder import CommitMetrics
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
@@ -32,6 +33,7 @@ from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.order_cache import OrderCache
 from pushserver.storage.sql.retention import SqlRetention
 from pushserver.storage.sql.shadows import RoundServices, SqlShadows
+from pushserver.storage.sql.statistics import SqlStatistics
 from pushserver.storage.sql.store import SqlStore
 from pushserver.storage.sql.stream_interests import SqlStreamInterests
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
@@ -157,6 +159,7 @@ class SqliteStore(SqlStore):
             integrity=SqliteIntegrity(path, workers, sql_writer),
             audit=SqlAudit(lists, sql_writer),
             blobs=SqlBlobs(lists, workers, sql_writer),
+            statistics=SqlStatistics(workers),
             new_id=new_id,
             event_interest=event_interest,
         )
@@ -169,6 +172,10 @@ class SqliteStore(SqlStore):
     @property
     def waiting_by_scope(self) -> Counter[int]:
         return self.group_commit.waiting_by_scope
+
+    @property
+    def commit_metrics(self) -> CommitMetrics:
+        return self.group_commit.metrics
 
     async def recount_waiting(self) -> int:
         return self.waiting_by_scope.total()

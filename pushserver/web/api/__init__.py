@@ -6,6 +6,7 @@ from functools import cache
 
 from aiohttp import web
 
+from pushserver.metrics.recorder import Metrics
 from pushserver.services.off_loop import run_in_thread
 from pushserver.web.api import (
     audit,
@@ -100,13 +101,17 @@ def fast_enqueue_handler(services: Services) -> Handler:
         names = {"device_id": request.raw_path.split("/", 5)[4]}
         return _ENQUEUE_ROUTE.handle_call(request, services, names)
 
-    return with_error_responses(enqueue_fast)
+    responses = services.metrics.responses_of("POST", BASE_PATH + _ENQUEUE_ROUTE.path)
+    return with_error_responses(enqueue_fast, responses)
 
 
-def add_routes(router: web.UrlDispatcher, expect_handler: ExpectHandler) -> None:
+def add_routes(
+    router: web.UrlDispatcher, expect_handler: ExpectHandler, metrics: Metrics
+) -> None:
     """Serve every route."""
     for route in ROUTES:
-        serve = with_error_responses(route.serve)
+        responses = metrics.responses_of(route.method, BASE_PATH + route.path)
+        serve = with_error_responses(route.serve, responses)
         for method in route.methods:
             router.add_route(
                 method,

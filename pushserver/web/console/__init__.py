@@ -9,12 +9,18 @@ from functools import partial
 
 from aiohttp import web
 
+from pushserver.metrics.recorder import Metrics
 from pushserver.web.browser import is_from_browser
 from pushserver.web.console import commands, device, devices, live, overview, sign_in
 from pushserver.web.console.page import BASE_PATH, PageCall
 from pushserver.web.console.pages import PageRoute, with_error_pages
 from pushserver.web.console.static import serve_static
-from pushserver.web.middleware import ExpectHandler, Handler, with_error_responses
+from pushserver.web.middleware import (
+    ANY_PATH,
+    ExpectHandler,
+    Handler,
+    with_error_responses,
+)
 
 #: Every page and form for those who are signed in.
 ROUTES: tuple[PageRoute, ...] = (
@@ -37,7 +43,10 @@ _ID = r"_id:(?!(?:push|result)\Z)[^/]+}"
 
 
 def add_routes(
-    router: web.UrlDispatcher, expect_handler: ExpectHandler, answer_unknown: Handler
+    router: web.UrlDispatcher,
+    expect_handler: ExpectHandler,
+    answer_unknown: Handler,
+    metrics: Metrics,
 ) -> None:
     """Serve every page; `/` leads browsers there, and is for devices as it was."""
     routes = [
@@ -45,7 +54,8 @@ def add_routes(
         *((route.method, route.path, route.serve) for route in ROUTES),
     ]
     for method, path, serve in routes:
-        handler = with_error_responses(with_error_pages(serve))
+        responses = metrics.responses_of(method, BASE_PATH + path)
+        handler = with_error_responses(with_error_pages(serve), responses)
         for each in ("GET", "HEAD") if method == "GET" else (method,):
             router.add_route(
                 each,
@@ -53,7 +63,8 @@ def add_routes(
                 handler,
                 expect_handler=expect_handler,
             )
-    lead = with_error_responses(partial(_lead_browsers, answer_unknown))
+    others = metrics.responses_of("any", ANY_PATH)
+    lead = with_error_responses(partial(_lead_browsers, answer_unknown), others)
     for path in ("/", f"{BASE_PATH}/"):
         router.add_get(path, lead, expect_handler=expect_handler)
 

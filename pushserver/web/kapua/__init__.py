@@ -3,12 +3,14 @@
 It is served where Kapua's page prints it, at the root, and where Kapua has it, at /v1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
 from aiohttp import web
 
+from pushserver.metrics.recorder import Metrics
 from pushserver.model.token import Permission
 from pushserver.web.authentication import authenticate
 from pushserver.web.kapua import devices, notifications, operations, sessions
@@ -17,6 +19,7 @@ from pushserver.web.kapua.list_query import LIST_PARAMETERS
 from pushserver.web.kapua.problems import render_error
 from pushserver.web.kapua.route import OWN_SCOPE, KapuaRoute
 from pushserver.web.middleware import (
+    ANY_PATH,
     ExpectHandler,
     Handler,
     with_error_responses,
@@ -77,7 +80,10 @@ _LAST_ID_PATTERN = r"Id:(?!(?:push|result)\Z)[^/]+}"
 
 
 def add_routes(
-    router: web.UrlDispatcher, expect_handler: ExpectHandler, answer_unknown: Handler
+    router: web.UrlDispatcher,
+    expect_handler: ExpectHandler,
+    answer_unknown: Handler,
+    metrics: Metrics,
 ) -> None:
     """
     Serve every call under each base path.
@@ -92,12 +98,15 @@ def add_routes(
             resource_path = (
                 path.removesuffix("Id}") + _LAST_ID_PATTERN if ends_with_id else path
             )
-            _add_resource(router, base + resource_path, handlers, expect_handler)
+            count = partial(metrics.responses_of, route=base + path)
+            _add_resource(router, base + resource_path, handlers, expect_handler, count)
         for path, (method, serve) in SESSION_ROUTES.items():
-            _add_resource(router, base + path, {method: serve}, expect_handler)
+            count = partial(metrics.responses_of, route=base + path)
+            _add_resource(router, base + path, {method: serve}, expect_handler, count)
 
     for path in _UNKNOWN_PATHS:
-        handler = with_error_responses(answer_unknown, render_error)
+        others = metrics.responses_of("any", ANY_PATH)
+        handler = with_error_responses(answer_unknown, others, render_error)
         any_path = path.replace("{scopeId}", _SCOPE_ID) + _REST
         router.add_route("*", any_path, handler, expect_handler=expect_handler)
 
@@ -107,6 +116,7 @@ def _add_resource(
     path: str,
     handlers: Mapping[str, Handler],
     expect_handler: ExpectHandler,
+    count: Callable[[str], Counter[int]],
 ) -> None:
     resource = router.add_resource(path.replace("{scopeId}", _SCOPE_ID))
     # What is got can be asked for its head, too: HTTP asks for it, and Kapua does so.
@@ -117,7 +127,9 @@ def _add_resource(
     for method, handler in all_handlers.items():
         resource.add_route(
             method,
-            with_error_responses(handler, render_error),
+            with_error_responses(
+                handler, count("any" if method == "*" else method), render_error
+            ),
             expect_handler=expect_handler,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from pushserver.clock import Clock
+from pushserver.metrics.recorder import WebhookMetrics
 from pushserver.model.event import Event
 from pushserver.model.subscription import (
     PingResult,
@@ -52,6 +53,7 @@ class WebhookWorker:
     sender: WebhookSender
     clock: Clock
     throttle: Throttle
+    metrics: WebhookMetrics
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _window: SendWindow = attrs.field(init=False)
     _health: ReceiverHealth = attrs.field(init=False)
@@ -224,6 +226,7 @@ class WebhookWorker:
         """Send once; return whether the device's next event may follow."""
         now = self.clock.now()
         sent = await self._event_sender.send(event, delivery.message_id, now)
+        self.metrics.record(sent.attempt, ok=sent.ok)
         self._health.record(sent)
         if not sent.ok and now < (delivery.next_attempt_at or 0):
             # A probe that was not due yet does not count as an attempt.

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from pushserver.clock import SECOND
 from pushserver.composition import build_services
+from pushserver.metrics.recorder import WebhookMetrics
 from pushserver.model.event import Event, EventType
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.subscription import (
@@ -61,6 +62,7 @@ class WebhookDriver:
         """Return a worker that is notified of events, as the supervisor makes it."""
         services = self.services
         worker = WebhookWorker(
+            metrics=WebhookMetrics(),
             subscription=subscription,
             subscriptions=services.subscription_registry,
             store=services.store.subscriptions,

@@ -7,6 +7,7 @@ device.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from functools import partial
 import attrs
 
 from pushserver.errors import PushServerError, Unavailable
+from pushserver.metrics.recorder import CommitMetrics
 from pushserver.model.change_notice import ChangeNotice, commit_notice
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventTypesByScope
@@ -50,6 +52,7 @@ class DecisionRunner:
     database_clock: DatabaseClock
     publish: Callable[[ChangeNotice], None]
     waiting_by_scope: Counter[int]
+    metrics: CommitMetrics = attrs.field(factory=CommitMetrics, init=False)
 
     async def run(self, writer: ConnectionThread, jobs: list[WriteJob]) -> None:
         """
@@ -117,6 +120,7 @@ class DecisionRunner:
         previous_rows, version = start.lane_rows, self.new_id()
         updated_rows = updated_lane_rows(changes, lanes, previous_rows, version, failed)
         lane_rows_sql = upsert_sql(updated_rows, previous_rows)
+        started = time.perf_counter()
         await writer.run(
             partial(
                 write_and_commit,
@@ -124,6 +128,8 @@ class DecisionRunner:
                 lane_rows_sql=lane_rows_sql,
             )
         )
+        rows = changes.row_count + len(updated_rows)
+        self.metrics.record_write(time.perf_counter() - started, rows)
         versions: dict[int, int | None] = {
             **{device_id: each.version for device_id, each in previous_rows.items()},
             **{device_id: version for device_id, _ in updated_rows},
@@ -158,6 +164,7 @@ class DecisionRunner:
     ) -> None:
         """After the commit: update the cache, publish the notice, wake the callers."""
         mark_stored(changes, self.waiting_by_scope)
+        self.metrics.record_changes(changes)
         for lane in lanes.values():
             if lane.device_id != NO_DEVICE:
                 self.lane_cache.put(

@@ -5,6 +5,7 @@ at a time.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -141,6 +142,7 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - told to the callers
             if is_of_the_database(error):
                 self.last_write.record(jobs, failed=True)
+                self.decisions.metrics.failed += 1
             for job in jobs:
                 job.settle(error=error)
         finally:
@@ -174,7 +176,10 @@ class GroupCommit:
             commit = partial(
                 try_to_commit, write_changes=write_changes, may_retry=may_retry
             )
+            started = time.perf_counter()
             if await writer.run(commit):
+                seconds = time.perf_counter() - started
+                self.decisions.metrics.record_write(seconds, len(jobs))
                 break
         for job in jobs:
             job.settle(job.value)

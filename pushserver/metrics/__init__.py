@@ -1,0 +1,1 @@
+"""What is counted and measured: plain numbers, which Prometheus is told at a scrape."""
