@@ -509,6 +509,15 @@ CREATE TABLE integrity_check (
     faults     TEXT   NOT NULL                 -- a JSON array of strings
 );
 
+-- How long commands, commits and the event loop took, for a day.
+CREATE TABLE latency (
+    at      BIGINT NOT NULL,                   -- the end of about a minute
+    server  BIGINT NOT NULL,                   -- the process that measured it
+    kind    TEXT   NOT NULL,
+    buckets TEXT   NOT NULL,                   -- JSON: how many in which bucket
+    PRIMARY KEY (at, server, kind)
+);
+
 -- Who did what, when and from where: a year long, whatever became of it. Commands stand
 -- here once they are purged; until then, they tell it themselves.
 CREATE TABLE audit (

@@ -131,6 +131,13 @@ def build_workers(
             "old-keys", 3600.0, deadlines.purge_idempotency_keys, is_leader=is_leader
         ),
         Worker("old-sessions", 3600.0, services.sessions.purge, is_leader=is_leader),
+        Worker("latencies", 60.0, services.latency_history.save),
+        Worker(
+            "old-latencies",
+            3600.0,
+            services.latency_history.purge,
+            is_leader=is_leader,
+        ),
         Worker("integrity", 5.0, services.integrity_check.run_if_due),
         Worker("counts", 60.0, CounterLog(services.counts).log_growth),
     )

@@ -30,6 +30,7 @@ from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.key_issuer import KeyIssuer
 from pushserver.services.lanes import Lanes
+from pushserver.services.latency_history import LatencyHistory
 from pushserver.services.live_topics import LiveTopics
 from pushserver.services.next_steps import NextSteps
 from pushserver.services.notifications import Notifications
@@ -169,14 +170,7 @@ def build_services(
         store.retention, clock, settings.retention, settings.audit_retention
     )
     removal = DeviceRemoval(lanes, devices, device_sync)
-    fleet = FleetAdmin(
-        store,
-        clock,
-        removal,
-        devices,
-        device_sync,
-        stock_bounds,
-    )
+    fleet = FleetAdmin(store, clock, removal, devices, device_sync, stock_bounds)
     services = Services(
         clock=clock,
         clock_watch=ClockWatch(store, clock),
@@ -213,6 +207,7 @@ def build_services(
         integrity_check=IntegrityCheck(
             store.integrity, clock, settings.integrity_check_at
         ),
+        latency_history=LatencyHistory(store, clock, metrics),
         queue=queue,
         idempotency_keys=IdempotencyKeys(store, clock),
         held_commands=HeldCommands(store, lanes, queue),

@@ -86,6 +86,7 @@ async def fill(server: LocalServer) -> Tenant:
     await server.request("POST", "/v1/authentication/apikey", json=key)
     owner = await populated_tenant(await empty_tenant(server, "first"), "first", 0)
     await server.services.write_behind.flush()
+    await server.services.latency_history.save()
     interest = StreamInterest(1, EventType.COMMAND_STATUS, START, START + 1)
     await server.services.store.stream_interests.save_interests([interest])
     return owner

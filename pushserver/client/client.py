@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from pushserver.client.access import AuditCalls, ScopeCalls, TokenCalls
 from pushserver.client.blobs import BlobCalls
@@ -16,7 +16,12 @@ from pushserver.client.transport import Transport
 
 if TYPE_CHECKING:
     from pushserver.client.answers import ApiResponse
-    from pushserver.client.types import Purge, PurgeOptions, Server
+    from pushserver.client.types import (
+        Latencies,
+        Purge,
+        PurgeOptions,
+        Server,
+    )
 
 #: Seconds for which a call is sent again whose answer was lost.
 RETRY_FOR = 10.0
@@ -70,6 +75,10 @@ class Client:
     async def status(self) -> Server:
         """Return what the server is doing, and what it has refused."""
         return await self._api.call("GET", "server")
+
+    async def latencies(self, period: Literal["hour", "day"] = "hour") -> Latencies:
+        """Return how long things took over the last hour, or day."""
+        return await self._api.call("GET", "latencies", params={"period": period})
 
     async def openapi(self) -> dict[str, Any]:
         """Return the API's description."""

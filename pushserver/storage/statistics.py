@@ -1,10 +1,11 @@
 """What is waiting in the database, in numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import attrs
 
+from pushserver.metrics.latency import LatencyRecord
 from pushserver.model.state import CommandState
 
 
@@ -34,3 +35,22 @@ class StatisticsStore(Protocol):
         Raises:
             Unavailable: the store is away.
         """
+
+    async def add_latencies(self, records: Sequence[LatencyRecord]) -> None:
+        """
+        Keep how long things took.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
+    async def latencies(self, since: int) -> Sequence[LatencyRecord]:
+        """
+        Return what every server measured after *since*, oldest first.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
+    async def purge_latencies(self, *, before: int, limit: int) -> int:
+        """Delete about *limit* records from before an instant; return how many."""

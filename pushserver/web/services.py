@@ -33,6 +33,7 @@ from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.key_issuer import KeyIssuer
 from pushserver.services.lanes import Lanes
+from pushserver.services.latency_history import LatencyHistory
 from pushserver.services.live_topics import LiveTopics
 from pushserver.services.next_steps import NextSteps
 from pushserver.services.notifications import Notifications
@@ -98,6 +99,7 @@ class Services:
     lanes: Lanes
     polling: Polling
     integrity_check: IntegrityCheck
+    latency_history: LatencyHistory
     readiness: Readiness
     queue: Queue
     idempotency_keys: IdempotencyKeys

@@ -52,6 +52,7 @@ class Client(BlockingCalls):
 
     purge = Blocking(asynchronous.Client.purge)
     status = Blocking(asynchronous.Client.status)
+    latencies = Blocking(asynchronous.Client.latencies)
     openapi = Blocking(asynchronous.Client.openapi)
     probe = Blocking(asynchronous.Client.probe)
 

@@ -232,6 +232,50 @@ class Server(TypedDict):
     """The SQLite file, if it is one."""
 
 
+Period = Literal["hour", "day"]
+"""Over how long one looks back."""
+LatencyKind = Literal["enqueueToDevice", "deviceToResult", "commit", "loopLag"]
+"""What took so long."""
+
+
+class LatencyPoint(TypedDict):
+    """What was measured from an instant until the next point."""
+
+    at: str
+    """From when on."""
+    count: int
+    """How many were measured."""
+    p50: float
+    """Half of them took at most so many seconds."""
+    p99: float
+    """99 of 100 took at most so many seconds."""
+
+
+class Latency(TypedDict):
+    """How long one kind of thing took; the percentiles are there if there was one."""
+
+    kind: LatencyKind
+    """
+    What took so long: a command from when it may be given out until its device has it;
+    from then until its result; a commit; or what the event loop was late with.
+    """
+    count: int
+    """How many were measured."""
+    p50: NotRequired[float]
+    """Half of them took at most so many seconds."""
+    p99: NotRequired[float]
+    """99 of 100 took at most so many seconds."""
+    points: list[LatencyPoint]
+    """The same over time, oldest first; where nothing was measured, there is none."""
+
+
+class Latencies(TypedDict):
+    """How long things took, of each kind."""
+
+    items: list[Latency]
+    """The kinds."""
+
+
 class LineProblem(TypedDict):
     """What is wrong with one line of a file; lines are counted from one."""
 

@@ -170,7 +170,7 @@ async def _open(
         ),
         audit=SqlAudit(lists, write, low_watermark),
         blobs=SqlBlobs(lists, workers, write),
-        statistics=SqlStatistics(workers),
+        statistics=SqlStatistics(workers, write),
         new_id=new_id,
         event_interest=interest,
         exit_stack=exit_stack,

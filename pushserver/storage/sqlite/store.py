@@ -159,7 +159,7 @@ class SqliteStore(SqlStore):
             integrity=SqliteIntegrity(path, workers, sql_writer),
             audit=SqlAudit(lists, sql_writer),
             blobs=SqlBlobs(lists, workers, sql_writer),
-            statistics=SqlStatistics(workers),
+            statistics=SqlStatistics(workers, sql_writer),
             new_id=new_id,
             event_interest=event_interest,
         )

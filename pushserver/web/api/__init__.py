@@ -17,6 +17,7 @@ from pushserver.web.api import (
     devices,
     enqueue,
     events,
+    latencies,
     operations,
     purge,
     results,
@@ -76,6 +77,7 @@ ROUTES: tuple[ApiRoute, ...] = (
     *purge.routes,
     *audit.routes,
     *server_status.routes,
+    *latencies.routes,
     ApiRoute(
         method="GET",
         path="/openapi.json",

@@ -98,6 +98,7 @@ def test_nothing_lost(old: str) -> None:
         "blob",
         "integrity_check",
         "session",
+        "latency",
     }
     assert new >= after.keys() - before.keys()
 

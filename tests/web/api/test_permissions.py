@@ -115,6 +115,7 @@ EXPECTED_ROUTES = {
         "recoverSubscription",
     },
     "results:read": {"listResults", "getCommandResult"},
+    "metrics:read": {"getLatencies"},
     "tokens:write": {"makeToken", "listTokens", "revokeToken", "listScopes"},
     "admin": {"makeScope", "deleteScope", "makeTokenOfScope", "purge", "listAudit"},
 }

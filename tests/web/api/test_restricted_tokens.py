@@ -37,6 +37,7 @@ WHOLE_SCOPE = {
     "makeTokenOfScope",
     "purge",
     "getServer",
+    "getLatencies",
     "listAudit",
 }
 #: What is found by the names of tasks and subscriptions, which others have made.

@@ -242,6 +242,7 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
         RequestTemplate(query="action=command.create"),
     ),
     "getServer": (RequestTemplate(),),
+    "getLatencies": (RequestTemplate(),),
     "getOpenapi": (RequestTemplate(),),
 }
 #: What the first scope's administrators may do to others: they run the server.
