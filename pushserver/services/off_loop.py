@@ -31,8 +31,10 @@ MAX_IN_THREAD = 512 * 1024
 #: Bytes of JSON that are decoded in some milliseconds, if they hold few values.
 MAX_QUICK = 4 * 1024 * 1024
 _MAX_QUICK_VALUES = 2000
-#: Seconds after which a process is stopped.
-CHILD_TIMEOUT = 25.0
+#: Seconds of processor time that a process may take.
+CHILD_CPU_SECONDS = 25
+#: Seconds after which a process is stopped that others left too little of them.
+CHILD_TIMEOUT = 300.0
 #: Seconds after which a loop over many items lets others have their turn.
 _PIECE = 0.001
 #: So many threads, and as many processes, at a time.
@@ -46,12 +48,16 @@ _GAVE_WAY = WeakKeyDictionary()
 #: The process imports from where this one does.
 _CHILD = (
     "import sys; sys.path[:] = sys.argv[1:];"
-    " from pushserver.services.off_loop_child import main; main()"
+    " from pushserver.services.off_loop_child import main; main({cpu_seconds})"
 )
 
 
 class GaveUp(Exception):
     """The work took too long, or too much memory."""
+
+
+class MachineBusy(GaveUp):
+    """The machine has no room for the work now, or had too little time for it."""
 
 
 def is_quick(json: bytes) -> bool:
@@ -70,7 +76,10 @@ async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> 
     All of them are importable or can be pickled.
 
     Raises:
-        GaveUp: it took too long, or too much memory. Besides, what *function* raises.
+        GaveUp: it took too long, or too much memory.
+        MachineBusy: the same work may be done at another time.
+
+    Besides, what *function* raises.
     """
     if size <= MAX_INLINE:
         return function(*args)
@@ -127,7 +136,7 @@ async def _run_in_child(work: object, file: int | None) -> Any:
         os.close(target)
         os.close(answer_source)
         if isinstance(error, OSError):
-            raise GaveUp(str(error)) from None
+            raise MachineBusy(str(error)) from None
         raise
     finally:
         os.close(source)
@@ -153,7 +162,7 @@ async def _start_child(
         sys.executable,
         "-P",
         "-c",
-        _CHILD,
+        _CHILD.format(cpu_seconds=CHILD_CPU_SECONDS),
         *sys.path,
         stdin=source,
         stdout=target,
@@ -180,7 +189,7 @@ async def _await_end(child: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(CHILD_TIMEOUT):
             await child.wait()
     except TimeoutError:
-        raise GaveUp(f"It took more than {CHILD_TIMEOUT:g} s.") from None
+        raise MachineBusy(f"It took more than {CHILD_TIMEOUT:g} s.") from None
     finally:
         with suppress(ProcessLookupError):
             if child.returncode is None:

@@ -13,9 +13,9 @@ MAX_MEMORY = 2 * 1024 * 1024 * 1024
 _NICENESS = 10
 
 
-def main() -> None:
+def main(cpu_seconds: int) -> None:
     """Read pickled work from standard input, and write its pickled result."""
-    _give_way()
+    _limit(cpu_seconds)
     function, args = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
     try:
         result = function(*args)
@@ -24,9 +24,10 @@ def main() -> None:
     pickle.dump(result, sys.stdout.buffer)
 
 
-def _give_way() -> None:
+def _limit(cpu_seconds: int) -> None:
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415 - not on every platform
 
         os.nice(_NICENESS)
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))

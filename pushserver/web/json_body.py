@@ -2,7 +2,8 @@
 
 import codecs
 import copyreg
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from pushserver.services.off_loop import (
     MAX_INLINE,
     MAX_QUICK,
     GaveUp,
+    MachineBusy,
     is_quick,
     run_in_child,
     run_in_thread,
@@ -166,7 +168,7 @@ async def decode_body(data: bytes, target_type: Any) -> Any:
 
     Raises:
         Malformed, Invalid: as `decode_json`.
-        TooLarge: it takes too long, or too much memory.
+        TooLarge, Unavailable: as `parse_apart`.
     """
     if is_quick(data):
         return decode_json(data, target_type)
@@ -178,12 +180,11 @@ async def parse_apart(size: int, parse: Callable[..., T], *args: object) -> T:
     Return what *parse* returns, apart from the event loop.
 
     Raises:
-        TooLarge: it takes too long, or too much memory. And what *parse* raises.
+        TooLarge: it takes too long, or too much memory.
+        Unavailable: the machine is too busy. And what *parse* raises.
     """
-    try:
+    with _refusing():
         return await run_off_loop(max(size, MAX_INLINE + 1), parse, *args)
-    except GaveUp:
-        raise TooLarge("The body holds more values than can be read.") from None
 
 
 async def parse_file_apart(spool: Spool, parse: Callable[..., T], *args: object) -> T:
@@ -194,14 +195,25 @@ async def parse_file_apart(spool: Spool, parse: Callable[..., T], *args: object)
 
     Raises:
         TooLarge: it takes too long, or too much memory.
-        Unavailable: there is no room for the body. And what *parse* raises.
+        Unavailable: there is no room for the body, or the machine is too busy.
+
+    And what *parse* raises.
     """
-    try:
+    with _refusing():
         quick = spool.size <= MAX_QUICK and is_quick(await spool.take())
         file = await spool.descriptor()
         if quick:
             return await run_in_thread(parse, file, *args)
         return await run_in_child(parse, file, *args, file=file)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Refuse a body that the block could not parse, for its own sake or for ours."""
+    try:
+        yield
+    except MachineBusy:
+        raise Unavailable("There is no time to read the body. Try again.") from None
     except GaveUp:
         raise TooLarge("The body holds more values than can be read.") from None
     except OSError:

@@ -14,7 +14,12 @@ from pushserver.model.token import Permission
 from pushserver.model.unknown_request import UNKNOWN_REQUEST_RETENTION
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.protocols.controlid.result import MAX_PAIRS
-from pushserver.services.off_loop import CHILD_TIMEOUT, MAX_IN_THREAD, MAX_INLINE
+from pushserver.services.off_loop import (
+    CHILD_CPU_SECONDS,
+    CHILD_TIMEOUT,
+    MAX_IN_THREAD,
+    MAX_INLINE,
+)
 from pushserver.services.off_loop_child import MAX_MEMORY
 from pushserver.services.outbox_trimmer import DEAD_LETTER_RETENTION, EVENT_RETENTION
 from pushserver.services.wrong_tokens import MAX_WAITING, MAX_WAITING_IN_ALL
@@ -139,7 +144,9 @@ def test_numbers_in_sentences() -> None:
     sentences = (
         f"Results of up to {_kib(MAX_INLINE)} are read at once",
         f"those over {_kib(MAX_IN_THREAD)} in a process of their own",
-        f"with {CHILD_TIMEOUT:g} seconds and {MAX_MEMORY // 2**30} GiB of memory",
+        f"with {CHILD_CPU_SECONDS} seconds of processor time"
+        f" and {MAX_MEMORY // 2**30} GiB of memory",
+        f"that time within {CHILD_TIMEOUT:g} seconds",
         f"ends at most {MAX_ENDED_AT_ONCE} waiting commands",
         f"A body over {_mib(MAX_IN_MEMORY)} is in a private file",
         f"or {MAX_WAITING_IN_ALL} of all, more are 429",

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from itertools import count
@@ -18,6 +19,7 @@ from pushserver.services.off_loop import (
     MAX_IN_THREAD,
     MAX_INLINE,
     GaveUp,
+    MachineBusy,
     in_pieces,
     run_off_loop,
 )
@@ -60,6 +62,26 @@ async def test_too_much_memory() -> None:
     """Work that takes too much memory takes none from the server, and is given up."""
     with pytest.raises(GaveUp):
         await run_off_loop(MAX_IN_THREAD + 1, bytes, 2 * MAX_MEMORY)
+
+
+async def test_too_much_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that takes too much processor time is given up, whenever that is."""
+    monkeypatch.setattr(off_loop, "CHILD_CPU_SECONDS", 1)
+
+    with pytest.raises(GaveUp) as raised:
+        await run_off_loop(MAX_IN_THREAD + 1, pow, 3, 10**9)
+
+    assert GaveUp is raised.type
+
+
+async def test_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that was given little processor time is not taken for too much of it."""
+    monkeypatch.setattr(off_loop, "CHILD_CPU_SECONDS", 1)
+    await run_off_loop(MAX_IN_THREAD + 1, time.sleep, 1.5)
+
+    monkeypatch.setattr(off_loop, "CHILD_TIMEOUT", 0.2)
+    with pytest.raises(MachineBusy):
+        await run_off_loop(MAX_IN_THREAD + 1, time.sleep, 60)
 
 
 @pytest.fixture(name="no_collector")

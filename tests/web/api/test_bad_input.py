@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pushserver.services import off_loop
 from pushserver.services.off_loop import MAX_IN_THREAD
 from pushserver.web.api import ROUTES
 from pushserver.web.api.command_parsing import COMMAND_OR_LIST
@@ -320,6 +321,21 @@ async def test_large_json(server: LocalServer, path: str) -> None:
     answer = await server.api("POST", path, batch)
 
     assert (201, 200) == (answer.status, len(answer.json()["items"]))
+
+
+async def test_busy_machine(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    JSON that a busy machine has no time to decode may come again: it is not too large.
+    """
+    monkeypatch.setattr(off_loop, "CHILD_TIMEOUT", 0.01)
+    batch = [{"endpoint": "x", "body": list(range(1000))}] * 200
+
+    answer = await server.api("POST", PATH, batch)
+
+    assert (503, "unavailable", None) == answer.problem
+    assert "1" == answer.headers["Retry-After"]
 
 
 def test_every_body_can_be_decoded_apart() -> None:
