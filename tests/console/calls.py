@@ -28,3 +28,27 @@ def poll(program: Program, device_id: int) -> bytes:
     url = f"{program.url}/push?deviceId={device_id}"
     with urllib.request.urlopen(url, timeout=15) as answer:  # noqa: S310 - likewise
         return bytes(answer.read())
+
+
+def make_rollouts(program: Program, device_id: int, name: str) -> dict[str, str]:
+    """Make an operation, a task and an upgrade, called *name*; return their ids."""
+    step = {"endpoint": "system_information"}
+    plan = {"name": name, "targets": {"deviceIds": [str(device_id)]}}
+    phases = {
+        "download": [step],
+        "apply": [{"endpoint": "reboot"}],
+        "verify": {"command": step, "versionPointer": "/version"},
+    }
+    asked = {"deviceId": str(device_id), "resource": name, "steps": []}
+    bodies = {
+        "operation": asked,
+        "task": plan | {"steps": [step]},
+        "upgrade": plan | {"targetVersion": name, "phases": phases},
+    }
+    made = {
+        f"{kind}_id": str(api(program, "POST", f"/{kind}s", body)["id"])
+        for kind, body in bodies.items()
+    }
+    path = f"/operations/{made['operation_id']}/notifications"
+    api(program, "POST", path, {"progress": 40, "message": name})
+    return made

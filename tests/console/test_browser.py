@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.calls import api, poll
+from tests.console.calls import api, make_rollouts, poll
 from tests.console.conftest import show
 from tests.program import Program
 
@@ -21,6 +21,12 @@ PAGES = {
     "device": "/console/devices/{device_id}",
     "commands": "/console/commands",
     "command": "/console/commands/{command_id}",
+    "operations": "/console/operations",
+    "operation": "/console/operations/{operation_id}",
+    "tasks": "/console/tasks",
+    "task": "/console/tasks/{task_id}",
+    "upgrades": "/console/upgrades",
+    "upgrade": "/console/upgrades/{upgrade_id}",
 }
 #: What a browser would run, if a page were broken.
 SCRIPT = "<script>window.broken=1</script><img src=x onerror=window.broken=1>"
@@ -35,7 +41,11 @@ def _ids(shared_program: Program) -> dict[str, str]:
     command = {"endpoint": "load_objects", "body": body, "expiresIn": 3600}
     made = api(shared_program, "POST", f"{path}/commands", command)
     poll(shared_program, 478_999)
-    return {"device_id": str(DEVICE), "command_id": made["id"]}
+    return {
+        "device_id": str(DEVICE),
+        "command_id": made["id"],
+        **make_rollouts(shared_program, DEVICE, SCRIPT),
+    }
 
 
 def test_pages_are_accessible(page: Page, ids: dict[str, str]) -> None:

@@ -11,7 +11,17 @@ from aiohttp import web
 
 from pushserver.metrics.recorder import Metrics
 from pushserver.web.browser import is_from_browser
-from pushserver.web.console import commands, device, devices, live, overview, sign_in
+from pushserver.web.console import (
+    commands,
+    device,
+    devices,
+    live,
+    operations,
+    overview,
+    sign_in,
+    tasks,
+    upgrades,
+)
 from pushserver.web.console.page import BASE_PATH, PageCall
 from pushserver.web.console.pages import PageRoute, with_error_pages
 from pushserver.web.console.static import serve_static
@@ -28,6 +38,9 @@ ROUTES: tuple[PageRoute, ...] = (
     *devices.pages,
     *device.pages,
     *commands.pages,
+    *operations.pages,
+    *tasks.pages,
+    *upgrades.pages,
     *live.pages,
 )
 #: What needs no sign-in.

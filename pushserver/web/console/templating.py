@@ -6,8 +6,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pushserver import __version__
+from pushserver.model.operation import OperationStatus
 from pushserver.model.state import CommandState
+from pushserver.model.task import TaskState
 from pushserver.model.token import Permission
+from pushserver.model.upgrade import DeviceUpgradeState
 from pushserver.web.console.static import static_files
 from pushserver.web.console.translations import catalogues
 
@@ -18,6 +21,9 @@ NAVIGATION = (
     ("overview", "", None),
     ("devices", "/devices", Permission.DEVICES_READ),
     ("commands", "/commands", Permission.COMMANDS_READ),
+    ("operations", "/operations", Permission.OPERATIONS_READ),
+    ("tasks", "/tasks", Permission.OPERATIONS_READ),
+    ("upgrades", "/upgrades", Permission.OPERATIONS_READ),
 )
 #: What a badge of a state looks like: its colour and its shape.
 TONES = {
@@ -34,6 +40,15 @@ TONES = {
     "offline": "bad",
     "unseen": "off",
     "quarantined": "hold",
+    OperationStatus.RUNNING: "busy",
+    OperationStatus.COMPLETED: "good",
+    OperationStatus.STALE: "warn",
+    TaskState.PAUSED: "hold",
+    "waiting": "wait",
+    DeviceUpgradeState.IDLE: "off",
+    DeviceUpgradeState.DOWNLOADING: "busy",
+    DeviceUpgradeState.DOWNLOADED: "busy",
+    DeviceUpgradeState.UPDATING: "busy",
 }
 
 

@@ -13,6 +13,15 @@ from tests.web.local_server import DEVICE, TOKEN, LocalServer
 PAGES = [r for r in ROUTES if r.method == "GET" and r.path != "/live"]
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e\u0001{{7*7}}"
 
+UPGRADE = {
+    "targetVersion": HOSTILE[:90].replace("\x01", ""),
+    "phases": {
+        "download": [{"endpoint": "firmware_load"}],
+        "apply": [{"endpoint": "reboot"}],
+        "verify": {"command": {"endpoint": "system_information"}, "versionPointer": ""},
+    },
+}
+
 
 def path_of(path: str, **ids: str) -> str:
     """Return the path of a page with ids in the place of their names."""
@@ -28,7 +37,21 @@ async def fill(server: LocalServer) -> dict[str, str]:
     await server.poll()
     await server.post_result(b'{"error": "<script>alert(2)</script>"}')
     await server.poll("deviceId=77")
-    return {"device_id": str(DEVICE), "command_id": str(made["id"])}
+    plan = {"name": HOSTILE[:90], "targets": {"deviceIds": [str(DEVICE)]}}
+    steps = [{"endpoint": "reboot"}]
+    task = await server.api("POST", "/tasks", plan | {"steps": steps})
+    upgrade = await server.api("POST", "/upgrades", plan | UPGRADE)
+    asked = {"deviceId": str(DEVICE), "resource": HOSTILE[:60], "steps": []}
+    operation = (await server.api("POST", "/operations", asked)).json()["id"]
+    progress = {"progress": 40, "message": HOSTILE}
+    await server.api("POST", f"/operations/{operation}/notifications", progress)
+    return {
+        "device_id": str(DEVICE),
+        "command_id": str(made["id"]),
+        "task_id": task.json()["id"],
+        "upgrade_id": upgrade.json()["id"],
+        "operation_id": operation,
+    }
 
 
 @pytest.mark.parametrize("language", catalogues())
