@@ -21,7 +21,9 @@ from pushserver.services.device_removal import DeviceRemoval
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.due_services import DueServices
+from pushserver.services.event_feed import EventFeed
 from pushserver.services.event_interest import EventInterest
+from pushserver.services.event_renderer import EventRenderer
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
 from pushserver.services.held_contact import HeldContact
@@ -219,6 +221,9 @@ def build_services(
         completion_waiters=completion_waiters,
         wait_bounds=WaitBounds(bounds, counts),
         event_interest=event_interest,
+        event_feed=EventFeed(
+            store.subscriptions, EventRenderer(store, devices, protocols)
+        ),
         operations=operations,
         next_steps=next_steps,
         notifications=Notifications(store, lanes, ids, operations),

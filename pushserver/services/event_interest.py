@@ -118,7 +118,8 @@ class EventInterest:
         """
         stream = _StreamWaiter(scope_id, types, asyncio.Event())
         self._streams.add(stream)
-        self._recompute()
+        if not types <= self.store.event_interest.get(scope_id, frozenset()):
+            self._recompute()
         try:
             yield stream.wakeup
         finally:

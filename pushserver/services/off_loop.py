@@ -207,11 +207,11 @@ async def in_pieces(items: Iterable[T]) -> AsyncIterator[T]:
     for item in items:
         yield item
         if time.monotonic() >= ends_at:
-            await _give_way()
+            await give_way()
             ends_at = time.monotonic() + _PIECE
 
 
-async def _give_way() -> None:
+async def give_way() -> None:
     """Let others have their turn; of all who give way, one goes on at each turn."""
     loop = asyncio.get_running_loop()
     waiting, turn = _GAVE_WAY.setdefault(loop, deque()), loop.create_future()

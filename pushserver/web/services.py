@@ -24,6 +24,7 @@ from pushserver.services.device_removal import DeviceRemoval
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.due_services import DueServices
+from pushserver.services.event_feed import EventFeed
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
@@ -112,6 +113,7 @@ class Services:
     completion_waiters: CompletionWaiters
     wait_bounds: WaitBounds
     event_interest: EventInterest
+    event_feed: EventFeed
     operations: Operations
     next_steps: NextSteps
     notifications: Notifications

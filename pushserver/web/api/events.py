@@ -8,7 +8,6 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import Unauthorized
-from pushserver.model.event import Event
 from pushserver.model.ids import parse_int64
 from pushserver.model.subscription import (
     SubscriptionFilter,
@@ -17,7 +16,8 @@ from pushserver.model.subscription import (
 )
 from pushserver.model.token import Permission, Token
 from pushserver.services.completion_waiters import wait_at_most
-from pushserver.services.event_renderer import EventRenderer
+from pushserver.services.event_feed import EventBatch
+from pushserver.services.off_loop import give_way, in_pieces
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_fields import parse_tags
 from pushserver.web.api.event_names import parse_event_names
@@ -105,42 +105,38 @@ class _EventStream:
         await self._write(b"id: %d\nevent: missed\ndata: %s\n\n" % (self.cursor, data))
 
     async def _write_batch(self) -> bool:
-        events = await self.services.store.subscriptions.events(
-            self.scope_id, after=self.cursor, limit=BATCH_SIZE
-        )
-        if not events:
-            return False
-        if self.services.cluster_sync.may_have_missed_tokens():
-            await self.services.cluster_sync.catch_up()
-        if not self._should_continue():
-            return True
-        self.cursor = events[-1].id
-        matches = self.services.subscription_registry.matches
-        reaches = self.services.token_reach.reaches
-        messages = [
-            await self._render_message(event)
-            for event in events
-            if matches(self.event_filter, event)
-            and reaches(self.token, event.device_id)
-        ]
-        if messages:
-            await self._write(b"".join(messages))
-        if len(events) == BATCH_SIZE:
+        """Write what comes next; tell whether there was any event."""
+        feed = self.services.event_feed
+        async with feed.turn:
+            batch = await feed.read(self.scope_id, after=self.cursor, limit=BATCH_SIZE)
+            if not batch.events:
+                return False
+            if self.services.cluster_sync.may_have_missed_tokens():
+                await self.services.cluster_sync.catch_up()
+            if not self._should_continue():
+                return True
+            self.cursor = batch.events[-1].id
+            data = await self._render(batch)
+        if data:
+            await self._write(data)
+        if len(batch.events) == BATCH_SIZE:
             await self._skip_backlog()
         return True
 
-    async def _render_message(self, event: Event) -> bytes:
-        """Render an event without its result, as the stream sends it."""
-        renderer = EventRenderer(
-            self.services.store, self.services.devices, self.services.protocols
-        )
-        body = await renderer.render_native(
-            event,
-            include_result=False,
-            may_read=what_token_reads(self.token),
-        )
-        kind = event.type.encode()
-        return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, body)
+    async def _render(self, batch: EventBatch) -> bytes:
+        """Render what this reader gets of a batch, as the stream sends it."""
+        matches = self.services.subscription_registry.matches
+        reaches = self.services.token_reach.reaches
+        render, may_read = self.services.event_feed.render, what_token_reads(self.token)
+        messages = []
+        async for event in in_pieces(batch.events):
+            if matches(self.event_filter, event) and reaches(
+                self.token, event.device_id
+            ):
+                parts = event.id, event.type.encode()
+                body = await render(batch, event, may_read)
+                messages.append(b"id: %d\nevent: %s\ndata: %s\n\n" % (*parts, body))
+        return b"".join(messages)
 
 
 @routes(
@@ -186,6 +182,8 @@ async def _stream(
             call.scope_id, event_filter.event_types, cursor
         )
     await services.event_interest.extend(call.scope_id, event_filter.event_types)
+    # Many begin with one commit.
+    await give_way()
     with services.event_interest.open_stream(
         call.scope_id, event_filter.event_types
     ) as wakeup:

@@ -1,11 +1,15 @@
 """The stream of events: what it sends, to whom, and where it resumes."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
 
 import aiohttp
 import pytest
 
 from pushserver.model.event import EventType
+from pushserver.services import event_feed
+from pushserver.services.event_renderer import EventRenderer
 from pushserver.web.api import events
 from tests.clock import ManualClock
 from tests.web.event_stream import EventStreamReader, open_event_stream
@@ -341,3 +345,30 @@ async def test_wrong_header(server: LocalServer) -> None:
     answer = await server.api("GET", "/events", headers={"Last-Event-ID": "x"})
 
     assert (422, "invalid", "/lastEventId") == answer.problem
+
+
+async def test_many_streams(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    An event is read and rendered once for all streams whose tokens read the same.
+    """
+    rendered: list[int] = []
+    render = EventRenderer.render_native
+
+    async def count(*args: Any, **kwargs: Any) -> bytes:
+        rendered.append(args[1].id)
+        return await render(*args, **kwargs)
+
+    monkeypatch.setattr(EventRenderer, "render_native", count)
+    monkeypatch.setattr(event_feed, "_LIFETIME", 60)
+    async with AsyncExitStack() as stack:
+        streams = [
+            await stack.enter_async_context(open_event_stream(server)) for _ in range(5)
+        ]
+        await server.enqueue()
+        await server.poll()
+        received = [await stream.next_ids(2) for stream in streams]
+
+    assert [received[0]] * 5 == received
+    assert sorted(set(rendered)) == rendered
