@@ -47,7 +47,7 @@ class ServerSetup:
     workers: int = 1
     uses_both_cores: int = 0
     preload: Path | None = None
-    fast_lane: bool = False
+    fast_lane: bool = True
 
     def command(self, port: int) -> list[str]:
         """Return the command line."""

@@ -184,7 +184,7 @@ class Settings(Bounds):
         help="Networks of proxies that say truly whose requests they pass on; or unix.",
     )
     fast_lane: bool = ts.option(
-        default=False,
+        default=True,
         help="Whether what devices and programs ask all day is answered the fast way.",
     )
     again: bool = ts.option(

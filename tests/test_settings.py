@@ -60,7 +60,7 @@ def test_environment(name: str) -> None:
         "device_keys": "required",
         "identity_conflict": "quarantine",
         "webhook_allow_http": "True",
-        "fast_lane": "True",
+        "fast_lane": "False",
         "again": "True",
         "restored": "True",
         "webhook_allow_networks": "10.20.0.0/16",
