@@ -1,11 +1,14 @@
 """Secrets in files that a variable `…_FILE` names, as containers have them."""
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 
 from pushserver.errors import Misconfigured
 
 SUFFIX = "_FILE"
+#: No secret has more bytes.
+MAX_SECRET = 64 * 1024
 
 
 def read_secret(environ: Mapping[str, str], variable: str) -> str | None:
@@ -14,7 +17,8 @@ def read_secret(environ: Mapping[str, str], variable: str) -> str | None:
     of line; None without either. An empty variable is none.
 
     Raises:
-        Misconfigured: both are set, or the file cannot be read or is empty.
+        Misconfigured: both are set, or the file cannot be read, is empty, or is longer
+            than a secret.
     """
     secret = environ.get(variable) or None
     file = environ.get(variable + SUFFIX)
@@ -23,7 +27,7 @@ def read_secret(environ: Mapping[str, str], variable: str) -> str | None:
     if secret is not None:
         raise Misconfigured(f"Set {variable} or {variable}{SUFFIX}, not both.")
     try:
-        text = Path(file).read_text("utf-8").strip()
+        text = _read(Path(file)).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise Misconfigured(
@@ -32,3 +36,19 @@ def read_secret(environ: Mapping[str, str], variable: str) -> str | None:
     if not text:
         raise Misconfigured(f"The file {file} of {variable}{SUFFIX} is empty.")
     return text
+
+
+def _read(path: Path) -> bytes:
+    """
+    Return what a file has; a pipe or a device may never end, so it is none.
+
+    Raises:
+        OSError: it cannot be read, or is no file, or too long.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no plain file")
+    with path.open("rb") as file:
+        content = file.read(MAX_SECRET + 1)
+    if len(content) > MAX_SECRET:
+        raise OSError(errno.EFBIG, f"it has more than {MAX_SECRET} bytes")
+    return content

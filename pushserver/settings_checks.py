@@ -65,8 +65,10 @@ def refuse_wrong_file(path: Path, types: Mapping[str, object]) -> None:
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise Misconfigured(f"{path} is no TOML: {error}") from None
+    except RecursionError:
+        raise Misconfigured(f"{path} is no TOML of settings: it is nested.") from None
     unknown = sorted(name for name in document if name != SECTION)
     if unknown:
         kind = "section" if isinstance(document[unknown[0]], dict) else "key"
@@ -77,6 +79,8 @@ def refuse_wrong_file(path: Path, types: Mapping[str, object]) -> None:
     if not isinstance(document.get(SECTION, {}), dict):
         raise Misconfigured(f"In {path}, {SECTION} must be a section.")
     for name, value in document.get(SECTION, {}).items():
+        if isinstance(value, dict):
+            raise Misconfigured(f"In {path}, {name} must not be a section.")
         setting_type = types.get(name.replace("-", "_"))
         if setting_type is not None and not _fits(value, setting_type):
             kind = type(value).__name__

@@ -1,10 +1,12 @@
 """Settings in a file, and secrets in files of their own."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pushserver.errors import Misconfigured
+from pushserver.secret_files import MAX_SECRET, read_secret
 from pushserver.settings import SECRETS
 from pushserver.settings_loading import load, load_with_origins
 
@@ -47,6 +49,39 @@ def test_file_of_a_secret_is_refused(name: str, tmp_path: Path) -> None:
         load({}, {f"{variable}_FILE": str(empty)})
     with pytest.raises(Misconfigured, match=r"nowhere.*No such file"):
         load({}, {f"{variable}_FILE": str(tmp_path / "nowhere")})
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_length_of_a_secret(over: int, tmp_path: Path) -> None:
+    """A file as long as a secret may be is read, and one with a byte more is not."""
+    file = tmp_path / "token"
+    file.write_text("x" * (MAX_SECRET + over))
+
+    environ = {"PUSHSERVER_TOKEN_FILE": str(file)}
+    if over:
+        with pytest.raises(Misconfigured, match="more than 65536 bytes"):
+            read_secret(environ, "PUSHSERVER_TOKEN")
+    else:
+        assert "x" * MAX_SECRET == read_secret(environ, "PUSHSERVER_TOKEN")
+
+
+def test_files_without_an_end(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, or a device, is refused instead of being read."""
+    os.mkfifo(tmp_path / "pipe")
+    for file in (str(tmp_path / "pipe"), "/dev/zero"):
+        with pytest.raises(Misconfigured, match="cannot be read: it is no plain file"):
+            load({}, {"PUSHSERVER_ADMIN_TOKEN_FILE": file})
+
+
+@pytest.mark.parametrize("text", ["a=" + "[" * 100_000, "a" + ".a" * 3000 + "=1"])
+def test_nested_file(text: str, tmp_path: Path) -> None:
+    """A settings file that is nested without end is refused in one line."""
+    file = tmp_path / "settings.toml"
+    file.write_text(f"[pushserver]\n{text}\n")
+
+    with pytest.raises(Misconfigured) as refused:
+        load({"config": str(file)}, {})
+    assert "\n" not in str(refused.value)
 
 
 def test_variables_of_files_are_known(capsys: pytest.CaptureFixture[str]) -> None:
