@@ -7,12 +7,15 @@ values it asks the program, which asks the server: shortly, and silently without
 import http.client
 import json
 import os
+import threading
 from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode, urlsplit
 
 from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.printing.values import strip_unprintable
 from pushserver.errors import PushServerError
 
 if TYPE_CHECKING:
@@ -22,6 +25,16 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 #: How many there may be to choose from.
 MAX_CANDIDATES = 200
+#: The most bytes of an answer that are looked at.
+_MAX_ANSWER = 16 * 1024 * 1024
+#: Why there is nothing to choose from, which nobody wants to read at a press of Tab.
+_NO_ANSWER = (
+    OSError,
+    http.client.HTTPException,
+    PushServerError,
+    ValueError,
+    RecursionError,
+)
 #: Names of parameters, and whose ids they take: a path of the API, and which field says
 #: to people what is meant.
 _LISTS = {
@@ -101,16 +114,38 @@ def ask_server(
     token: str | None = None,
 ) -> list[tuple[str, str]]:
     """Return the newest ids of a kind; none if there is no server, or it refuses."""
-    try:
-        context = CliContext.from_flags(environ, server=server, token=token, json=False)
-        items = _fetch(context, f"/api/v1/{kind}")["items"]
-    except (OSError, http.client.HTTPException, PushServerError, ValueError, KeyError):
-        return []
+    found: list[tuple[str, str]] = []
+
+    def ask() -> None:
+        with suppress(*_NO_ANSWER):
+            context = CliContext.from_flags(
+                environ, server=server, token=token, json=False
+            )
+            content = _fetch(context, f"/api/v1/{kind}")
+            found.extend(_candidates(content, kind, meaning))
+
+    # A name that does not resolve, or an answer that trickles, heeds no timeout.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return [] if thread.is_alive() else found
+
+
+def _candidates(content: bytes, kind: str, meaning: str) -> list[tuple[str, str]]:
+    """Return the ids that a shell can show, each with what it means, in one line."""
     id_name = "deviceId" if kind == "devices" else "id"
-    return [(each[id_name], str(each.get(meaning, ""))) for each in items]
+    page = json.loads(content)
+    items = page.get("items") if isinstance(page, dict) else None
+    listed = items[:MAX_CANDIDATES] if isinstance(items, list) else []
+    ids = [
+        (each[id_name], " ".join(str(each.get(meaning, "")).split()))
+        for each in listed
+        if isinstance(each, dict) and isinstance(each.get(id_name), str)
+    ]
+    return [(id_, strip_unprintable(text)) for id_, text in ids if id_.isprintable()]
 
 
-def _fetch(context: CliContext, path: str) -> Any:
+def _fetch(context: CliContext, path: str) -> bytes:
     """Ask with what is at hand: to load the client takes longer than the answer."""
     url = urlsplit(context.server)
     is_tls = url.scheme == "https"
@@ -123,7 +158,8 @@ def _fetch(context: CliContext, path: str) -> Any:
             f"{url.path.rstrip('/')}{path}?{urlencode(limit)}",
             headers={"Authorization": f"Bearer {context.token}"},
         )
-        return json.loads(connection.getresponse().read())
+        content = connection.getresponse().read(_MAX_ANSWER + 1)
+        return content if len(content) <= _MAX_ANSWER else b"{}"
     finally:
         connection.close()
 

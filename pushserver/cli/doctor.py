@@ -1,5 +1,6 @@
 """`pushserver doctor`: look for what is commonly wrong, and say what to do."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,6 +15,13 @@ from pushserver.client import ApiError, Client, Json, Unreachable, iter_items
 from pushserver.model.state import IN_FLIGHT
 
 HTTP_FORBIDDEN = 403
+#: Seconds for which a server may answer, in all.
+PATIENCE = 300
+#: The most items of a list that are looked at.
+MAX_ITEMS = 200_000
+#: What checks of answers end with that lack what the API promises.
+_MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError)
+_NO_PUSHSERVER = "Check that --server is a pushserver's address, and see its log."
 
 
 async def doctor(
@@ -33,12 +41,19 @@ async def doctor(
         once; two entries of the audit stay of that.
     """
     has_errors = False
-    async with context.client() as client:
-        async for finding in _run_checks(
-            client, context.token, round_trip=not no_round_trip
-        ):
-            has_errors = has_errors or finding.level is Level.WRONG
-            _print_finding(context, finding)
+    try:
+        async with asyncio.timeout(PATIENCE) as patience, context.client() as client:
+            async for finding in _run_checks(
+                client, context.token, round_trip=not no_round_trip
+            ):
+                has_errors = has_errors or finding.level is Level.WRONG
+                _print_finding(context, finding)
+    except TimeoutError:
+        if not patience.expired():
+            raise
+        found = f"{context.server} has not answered everything in {PATIENCE} s."
+        _print_finding(context, Finding(Level.WRONG, "server", found))
+        return 1
     return int(has_errors)
 
 
@@ -65,9 +80,13 @@ async def _run_checks(
     except Unreachable as error:
         todo = "Start it with `pushserver serve`, or give --server its address."
         yield Finding(Level.WRONG, "server", str(error), todo)
-    except ApiError as error:
-        todo = "Check that --server is a pushserver's address, and see its log."
-        yield Finding(Level.WRONG, "api", str(error), todo)
+    except (ApiError, *_MISSHAPEN) as error:
+        found = str(error) if isinstance(error, ApiError) else _misshapen(error)
+        yield Finding(Level.WRONG, "api", found, _NO_PUSHSERVER)
+
+
+def _misshapen(error: Exception) -> str:
+    return f"An answer is not as in the API: {type(error).__name__} {error}."
 
 
 async def _check_server(client: Client) -> AsyncIterator[Finding]:
@@ -79,7 +98,7 @@ async def _check_server(client: Client) -> AsyncIterator[Finding]:
 
 
 async def _check_fleet(client: Client) -> list[Finding]:
-    devices = [device async for device in iter_items(client.devices.list)]
+    devices = [device async for device in iter_items(client.devices.list, MAX_ITEMS)]
     now = datetime.now(UTC)
     ids = fleet_checks.devices_to_inspect(devices, now)
     # Only a device that is asked for by itself comes with its unknown calls.
@@ -93,9 +112,12 @@ async def _check_fleet(client: Client) -> list[Finding]:
 
 
 async def _check_commands(client: Client) -> list[Finding]:
-    in_flight_pages = iter_items(client.commands.list, state=sorted(IN_FLIGHT))
+    in_flight_pages = iter_items(
+        client.commands.list, MAX_ITEMS, state=sorted(IN_FLIGHT)
+    )
     commands = [command async for command in in_flight_pages]
-    held = [command async for command in iter_items(client.commands.list, held=True)]
+    held_pages = iter_items(client.commands.list, MAX_ITEMS, held=True)
+    held = [command async for command in held_pages]
     return [
         *fleet_checks.check_in_flight(commands, datetime.now(UTC)),
         *fleet_checks.check_held(held),
@@ -141,4 +163,5 @@ def _print_finding(context: CliContext, finding: Finding) -> None:
         context.print_json({k: v for k, v in attrs.asdict(finding).items() if v})
         return
     todo = f" {finding.todo}" if finding.todo else ""
-    context.print_line(f"{finding.level:7} {finding.found}{todo}")
+    # A server's words make no line of their own.
+    context.print_line(" ".join(f"{finding.level:7} {finding.found}{todo}".split("\n")))

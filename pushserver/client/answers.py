@@ -30,7 +30,7 @@ class ApiResponse:
         """
         try:
             return msgspec.json.decode(self.content, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             detail = f"HTTP {self.status} without JSON. Is a pushserver there?"
             raise ApiError(self.status, {"detail": detail}, self.retry_after) from None
 

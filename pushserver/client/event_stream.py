@@ -24,6 +24,12 @@ class StreamMessage:
     id: str | None
 
 
+#: The most bytes of a line of a stream.
+MAX_LINE = 64 * 1024 * 1024
+#: The fields of a message that mean something here.
+_FIELDS = frozenset({"id", "event", "data"})
+
+
 @attrs.define
 class EventStream:
     """
@@ -60,7 +66,8 @@ class EventStream:
             if line:
                 # A line that begins with a colon is a comment: a field without a name.
                 name, _, value = line.partition(":")
-                fields[name] = value.removeprefix(" ")
+                if name in _FIELDS:
+                    fields[name] = value.removeprefix(" ")
                 continue
             self.last_event_id = fields.get("id", self.last_event_id)
             if "data" in fields:
@@ -78,8 +85,11 @@ class EventStream:
 
 async def _split_lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[str]:
     """Yield complete lines without their ends."""
-    incomplete = b""
+    incomplete = bytearray()
     async for chunk in chunks:
-        *lines, incomplete = (incomplete + chunk).split(b"\n")
+        if len(incomplete) > MAX_LINE:
+            raise ValueError(f"a line of the stream has more than {MAX_LINE} bytes")
+        incomplete += chunk
+        *lines, incomplete = incomplete.split(b"\n") if b"\n" in chunk else [incomplete]
         for line in lines:
             yield line.decode(errors="replace").removesuffix("\r")

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
-from pushserver.client.answers import ApiResponse
-from pushserver.client.transport import Transport, api_path, translate_network_errors
+from pushserver.client.transport import (
+    Transport,
+    api_path,
+    read_answer,
+    translate_network_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,9 +50,7 @@ class OpenStream(Generic[T]):
             response = await self.api.start_request("GET", url_path, **self.options)
             self._response = response
             if response.status != HTTPStatus.OK:
-                content = await response.read()
-                headers = response.headers.copy()
-                ApiResponse(response.status, headers, content).raise_for_status()
+                (await read_answer(response)).raise_for_status()
         return self.read(response)
 
     async def __aexit__(self, *exc: object) -> None:

@@ -13,7 +13,7 @@ import attrs
 import msgspec
 
 from pushserver.client.answers import ApiResponse
-from pushserver.client.errors import Unreachable
+from pushserver.client.errors import ApiError, Unreachable
 from pushserver.client.resending import Resender
 from pushserver.client.server_address import BASE, server_address
 
@@ -26,6 +26,8 @@ QueryParams = Mapping[str, str | int | bool | Sequence[str] | None]
 
 #: Seconds without a byte after which the server counts as gone.
 READ_TIMEOUT = 60
+#: The most bytes of an answer that is not read as it comes, unpacked.
+MAX_ANSWER = 256 * 1024 * 1024
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -138,8 +140,7 @@ class Transport:
                 read_timeout=READ_TIMEOUT + (wait or 0),
             )
             async with response:
-                content = await response.read()
-                return ApiResponse(response.status, response.headers.copy(), content)
+                return await read_answer(response)
 
     async def start_request(
         self,
@@ -165,6 +166,22 @@ class Transport:
             allow_redirects=False,
             **options,
         )
+
+
+async def read_answer(response: "aiohttp.ClientResponse") -> ApiResponse:
+    """
+    Read an answer whole.
+
+    Raises:
+        ApiError: it is longer than any of a pushserver.
+    """
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > MAX_ANSWER:
+            detail = f"The answer has more than {MAX_ANSWER >> 20} MiB."
+            raise ApiError(response.status, {"detail": detail})
+    return ApiResponse(response.status, response.headers.copy(), bytes(content))
 
 
 @contextmanager
