@@ -4,7 +4,7 @@ The store reads a lane, a rule changes it, and the store writes the changes, all
 transaction. A rule raises before it changes anything, or not at all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from pushserver.model import upgrade_steps
@@ -28,6 +28,7 @@ from pushserver.model.withdrawal import (
     end_waiting,
     room_to_end,
     supersede_by_key,
+    take_replaceable,
 )
 
 _ANSWERED_OUTCOMES = (DeliveryOutcome.SUCCESSFUL, DeliveryOutcome.FAILED)
@@ -41,11 +42,21 @@ _RESULT_OUTCOMES = {
 
 def enqueue(lane: Lane, command: Command, changes: Changes) -> None:
     """Put a new command into the queue, in place of what it supersedes."""
-    if command.supersede_key is not None:
-        supersede_by_key(lane, command, changes)
-    changes.new_commands.append(command)
-    changes.emit_command_status(command, command.created_at)
-    lane.insert(command)
+    enqueue_all(lane, [command], changes)
+
+
+def enqueue_all(lane: Lane, commands: Sequence[Command], changes: Changes) -> None:
+    """Put new commands into the queue, in place of what they supersede."""
+    waiting = take_replaceable(lane, commands)
+    for command in commands:
+        if command.supersede_key is not None:
+            supersede_by_key(waiting, command, changes)
+        changes.new_commands.append(command)
+        changes.emit_command_status(command, command.created_at)
+    for command in commands:
+        # Another one of these may have taken its place already.
+        if not command.is_finished:
+            lane.insert(command)
 
 
 def hand_out(

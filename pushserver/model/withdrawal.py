@@ -1,6 +1,7 @@
 """Taking commands back: those that wait end, those in flight are not given again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.changes import Changes
@@ -12,6 +13,10 @@ from pushserver.model.state import CommandEvent
 #: Commands that one commit ends at the most: everybody waits for its decisions, and
 #: those over 200,000 commands take seconds.
 MAX_ENDED_AT_ONCE = 500
+
+
+#: The scope of commands, and what they supersede each other by.
+SupersedeKey = tuple[int, str | None]
 
 
 def room_to_end(changes: Changes) -> int:
@@ -59,20 +64,41 @@ def mark_withdrawn(command: Command, changes: Changes, *, by: Actor = NOBODY) ->
     changes.changed_commands[command.id] = command
 
 
-def supersede_by_key(lane: Lane, command: Command, changes: Changes) -> None:
+def take_replaceable(
+    lane: Lane, commands: Iterable[Command]
+) -> dict[SupersedeKey, list[Command]]:
     """
-    Let a new command take the place of waiting ones of its scope with the same key.
+    Take out of the lane the waiting commands whose places *commands*, new ones, take.
 
     One that was attempted stays: what came of it is not known, and its retry may tell.
+    The lane is looked through once: there may be many, of each.
     """
-    replaced = [
-        each
-        for each in lane.waiting
-        if each.supersede_key == command.supersede_key
-        and each.scope_id == command.scope_id
-        and not each.attempts
-    ]
-    supersede(lane, replaced, command, changes, now=command.created_at)
+    found: dict[SupersedeKey, list[Command]] = {
+        (each.scope_id, each.supersede_key): []
+        for each in commands
+        if each.supersede_key is not None
+    }
+    if found:
+        for each in lane.waiting:
+            same = found.get((each.scope_id, each.supersede_key))
+            if same is not None and not each.attempts:
+                same.append(each)
+        lane.remove_waiting(chain.from_iterable(found.values()))
+    return found
+
+
+def supersede_by_key(
+    taken: dict[SupersedeKey, list[Command]], command: Command, changes: Changes
+) -> None:
+    """
+    Let a new command take the place of those *taken* out of its lane for its key.
+
+    The next one with the key may take its own.
+    """
+    key = command.scope_id, command.supersede_key
+    replaced, taken[key] = taken[key], [command]
+    _mark_replaced(replaced, command)
+    _end(replaced, changes, now=command.created_at, by=command.created_by)
 
 
 def supersede(
@@ -84,10 +110,14 @@ def supersede(
     now: int,
 ) -> None:
     """End waiting commands because *replacement*, a new one, takes their place."""
+    _mark_replaced(replaced, replacement)
+    end_waiting(lane, replaced, changes, now=now, by=replacement.created_by)
+
+
+def _mark_replaced(replaced: Sequence[Command], replacement: Command) -> None:
     for command in replaced:
         command.replaced_by = replacement.id
     replacement.superseded += tuple(each.id for each in replaced)
-    end_waiting(lane, replaced, changes, now=now, by=replacement.created_by)
 
 
 def end_waiting(
@@ -105,6 +135,12 @@ def end_waiting(
     """
     commands = [*commands]  # it may be the lane's own list
     lane.remove_waiting(commands)
+    _end(commands, changes, now=now, by=by)
+
+
+def _end(
+    commands: Sequence[Command], changes: Changes, *, now: int, by: Actor | None
+) -> None:
     for command in commands:
         command.withdrawn = command.attempts > 0
         command.canceled_by = by or command.canceled_by

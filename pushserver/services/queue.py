@@ -17,7 +17,7 @@ from pushserver.model.command_request import (
 )
 from pushserver.model.lane import Lane
 from pushserver.model.state import FINISHED, CommandState
-from pushserver.model.transitions import enqueue
+from pushserver.model.transitions import enqueue_all
 from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
@@ -106,8 +106,7 @@ class Queue:
             self.new_command(request, scope_id, lane.device_id, changes, created_by)
             for request in requests
         ]
-        for command in commands:
-            enqueue(lane, command, changes)
+        enqueue_all(lane, commands, changes)
         answer = render(commands)
         remember_answer(idempotency, answer, changes)
         return Enqueued(commands, answer)

@@ -1,5 +1,6 @@
 """A lane with very many commands takes no longer than others should wait."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.lane import Lane
 from pushserver.model.state import CommandState
-from pushserver.model.transitions import apply_deadlines, enqueue
+from pushserver.model.transitions import apply_deadlines, enqueue, enqueue_all
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE, end_waiting, withdraw
 from tests.clock import START
-from tests.growth import seconds_for
+from tests.growth import is_linear, seconds_for
 from tests.model.factories import GRACE, command, lane_with, new_id, poll_command
 
 LATER = START + 1000 * SECOND
@@ -120,3 +121,20 @@ def test_a_poll_behind_what_is_overdue() -> None:
 
     assert overdue[-1:] == lane.waiting
     assert CommandState.PENDING is overdue[-1].state
+
+
+def test_many_take_many_places() -> None:
+    """Many that come at once replace as many; each key's last one is left to wait."""
+
+    def work(size: int) -> Callable[[], object]:
+        def supersede() -> None:
+            lane = Lane(1)
+            for _ in range(2):
+                commands = [command(supersede_key=f"{i}") for i in range(size)]
+                commands += [command(supersede_key="one") for _ in range(9)]
+                enqueue_all(lane, commands, changes())
+            assert size + 1 == lane.depth
+
+        return supersede
+
+    assert is_linear(work, 1000)
