@@ -63,14 +63,15 @@ class Queue:
         scope_id: int,
         device_id: int,
         requests: Sequence[CommandRequest],
-        render: RenderCommands,
+        render: RenderCommands | None,
         idempotency: IdempotentRequest | None = None,
         created_by: Actor = SERVER,
     ) -> Awaitable[Enqueued]:
         """
         Enqueue commands for a device, all or none; they are on disk when it is done.
 
-        The device must have been adopted in the scope.
+        The device must have been adopted in the scope. Everybody waits while the answer
+        is rendered: without *render*, which a key needs, there is none.
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
@@ -89,7 +90,7 @@ class Queue:
         self,
         scope_id: int,
         requests: Sequence[CommandRequest],
-        render: RenderCommands,
+        render: RenderCommands | None,
         idempotency: IdempotentRequest | None,
         created_by: Actor,
         lane: Lane,
@@ -107,7 +108,7 @@ class Queue:
             for request in requests
         ]
         enqueue_all(lane, commands, changes)
-        answer = render(commands)
+        answer = b"" if render is None else render(commands)
         remember_answer(idempotency, answer, changes)
         return Enqueued(commands, answer)
 

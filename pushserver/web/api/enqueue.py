@@ -1,24 +1,27 @@
 """Enqueue over the API: one command or many, once, and with the outcome if wanted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any
 
+import attrs
 from aiohttp import web
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from pushserver.clock import micros
 from pushserver.errors import Unavailable
 from pushserver.model.actor import Actor
 from pushserver.model.command import Command
+from pushserver.model.command_request import CommandRequest
 from pushserver.model.device import Device, DeviceIdentity
-from pushserver.model.order import OCTET_STREAM
+from pushserver.model.order import OCTET_STREAM, Order
 from pushserver.model.token import Permission, Token
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
 from pushserver.services.enqueue_warnings import enqueue_warnings
 from pushserver.services.idempotency import IdempotentRequest
+from pushserver.services.off_loop import in_pieces
 from pushserver.services.queue import Enqueued
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import COMMAND_OR_LIST, parse_commands
@@ -164,15 +167,31 @@ async def enqueue_commands(
     device = await get_or_adopt_device(
         services.fleet, services.cluster_sync, token, identity, actor
     )
+    scope_id, device_id = token.scope_id, identity.device_id
+    # What is stored with the commands is rendered in their round, which is short then.
+    is_rendered_later = parsed.is_array and idempotency is None
     render = partial(render_created, device, services, parsed.is_array)
-    scope_id = token.scope_id
+    is_held = services.holds.find_waiting(device_id) is not None
     async with kept_bodies(services.blobs, scope_id, parsed, actor) as requests:
-        return await services.queue.enqueue(
-            scope_id, identity.device_id, requests, render, idempotency, actor
+        enqueued = await services.queue.enqueue(
+            scope_id,
+            device_id,
+            requests,
+            None if is_rendered_later else render,
+            idempotency,
+            actor,
         )
+    if not is_rendered_later:
+        return enqueued
+    show = partial(_created_out, device, services, is_held)
+    # Commands that were handed out meanwhile have no order any more.
+    created = zip(enqueued.commands, map(_order_of, requests), strict=True)
+    items = [encode_json(show(*each)) async for each in in_pieces(created)]
+    answer = b'{"items":[%s]}' % b",".join(items)
+    return attrs.evolve(enqueued, answer=answer)
 
 
-_order_of = attrgetter("order")
+_order_of: Callable[[CommandRequest], Order] = attrgetter("order")
 
 
 async def _enqueue_response(
@@ -254,18 +273,23 @@ def render_created(
     *reader* has not said itself what is ordered, and sees what it may read.
     """
     is_held = services.holds.find_waiting(device.device_id) is not None
-    device_seen: bool | UnsetType = UNSET if device.last_seen_at is not None else False
     items = []
     for command in commands:
         assert command.order is not None  # noqa: S101 - a new command has its order
-        # A device whose poll is held is in contact.
-        warnings = None if is_held else enqueue_warnings(device, command)
-        out = command_out(
-            services.protocols,
-            command,
-            command.order,
-            warnings=warnings,
-            device_seen=device_seen,
-        )
+        out = _created_out(device, services, is_held, command, command.order)
         items.append(out if reader is None else without_order(out, reader))
     return encode_json(CommandsOut(items=items) if is_array else items[0])
+
+
+def _created_out(
+    device: Device, services: Services, is_held: bool, command: Command, order: Order
+) -> CommandOut:
+    # A device whose poll is held is in contact.
+    warnings = None if is_held else enqueue_warnings(device, command)
+    return command_out(
+        services.protocols,
+        command,
+        order,
+        warnings=warnings,
+        device_seen=UNSET if device.last_seen_at is not None else False,
+    )

@@ -207,6 +207,25 @@ async def test_many(server: LocalServer) -> None:
     assert 0 == (await server.poll()).json()["body"]["n"]
 
 
+async def test_many_with_a_key(server: LocalServer) -> None:
+    """
+    An array is answered the same with an Idempotency-Key, with which its answer is
+    stored, and without one: long bodies, and those that had no time to wait, are shown.
+    """
+    body = [{"endpoint": "x", "body": "x" * 70_000, "supersede": "one"}] * 2
+
+    with_key = await server.api("POST", PATH, body, headers={"Idempotency-Key": "k"})
+    await server.poll()
+    without = await server.api("POST", PATH, body)
+
+    kept = [
+        [(each["state"], each["body"], "replacedBy" in each) for each in items]
+        for items in (with_key.json()["items"], without.json()["items"])
+    ]
+    assert kept[0] == kept[1]
+    assert ("CANCELED", "x" * 70_000, True) == kept[1][0]
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
