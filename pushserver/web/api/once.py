@@ -105,7 +105,7 @@ async def answer_once(
     secret = bearer_secret(request.headers["Authorization"])
     stored = await keys.claim(idempotent_request)
     if stored is not None:
-        return _replay(await _in_thread_if_long(unseal, stored, secret))
+        return _replay(await _in_thread_if_long(len(stored), unseal, stored, secret))
     try:
         response = await answer()
     except Unavailable:
@@ -114,25 +114,27 @@ async def answer_once(
     except PushServerError:
         await keys.release(idempotent_request)
         raise
-    body = cast("bytes | None", cast("web.Response", response).body) or b""
-    stored_response = _StoredResponse(response.status, body, response.content_type)
-    to_store = msgspec.msgpack.encode(stored_response)
+    length = response.content_length or 0
+    to_store = await _in_thread_if_long(length, _seal_response, response, secret)
     with suppress(Unavailable):
         # It was done, and its caller learns so; the key stays claimed.
-        await keys.settle(
-            idempotent_request,
-            await _in_thread_if_long(seal, to_store, secret),
-        )
+        await keys.settle(idempotent_request, to_store)
     return response
 
 
 async def _in_thread_if_long(
-    function: Callable[[bytes, str], bytes], answer: bytes, secret: str
+    length: int, function: Callable[..., bytes], *args: object
 ) -> bytes:
     """Return what *function* makes of an answer, which may be that of a whole fleet."""
-    if len(answer) <= MAX_INLINE:
-        return function(answer, secret)
-    return await run_in_thread(function, answer, secret)
+    if length <= MAX_INLINE:
+        return function(*args)
+    return await run_in_thread(function, *args)
+
+
+def _seal_response(response: web.StreamResponse, secret: str) -> bytes:
+    body = cast("bytes | None", cast("web.Response", response).body) or b""
+    stored = _StoredResponse(response.status, body, response.content_type)
+    return seal(msgspec.msgpack.encode(stored), secret)
 
 
 def _replay(stored: bytes) -> web.StreamResponse:
