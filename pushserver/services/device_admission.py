@@ -177,6 +177,7 @@ class DeviceAdmission:
             created_at=self.clock.now(),
         )
         self.devices.add(device)
+        self.devices.publish_changed([device.device_id])
         self.write_behind.add_new(device)
         log.warning("device.quarantined", device_id=identity.device_id)
         self.device_events.add(device, EventType.DEVICE_QUARANTINED)

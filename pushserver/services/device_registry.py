@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import attrs
 
 from pushserver.errors import Invalid, NotFound
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.device import Device
 from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.target import TargetSelector
@@ -157,6 +158,10 @@ class DeviceRegistry:
         if "hold" in names:
             device = device or source
             device.hang_up_count, device.shortest_aborted_hold = 0, None
+
+    def publish_changed(self, device_ids: Iterable[int]) -> None:
+        """Tell who shows devices that this server changed some, or is deleting them."""
+        self.store.feed.publish_own(ChangeNotice(devices={*device_ids}))
 
     @contextmanager
     def leaving(self, device_id: int) -> Iterator[None]:

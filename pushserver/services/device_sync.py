@@ -92,6 +92,7 @@ class DeviceSync:
 
     def forget(self, device_id: int) -> None:
         """Forget a deleted device, and release its held poll."""
+        self.devices.publish_changed([device_id])
         self.devices.forget(device_id)
         self.write_behind.discard(device_id)
         self.holds.release(device_id)

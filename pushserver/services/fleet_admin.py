@@ -63,6 +63,7 @@ class FleetAdmin:
             )
             await self.store.audit.add_entries([entry])
         device.end_conflict()
+        self.devices.publish_changed([device.device_id])
 
     async def put(
         self,
@@ -224,6 +225,7 @@ class FleetAdmin:
             known = self.devices.find_in_any_scope(device.device_id)
             names = () if current[identity] is known else ("scope_id", *SCOPE_FIELDS)
             self.devices.update(device, (*names, *settings[identity]))
+        self.devices.publish_changed(device.device_id for device in updated)
 
     def _device_or_blank(self, scope_id: int, identity: DeviceIdentity) -> Device:
         """Return the device; from another scope only what was seen of it."""

@@ -154,6 +154,7 @@ class SubscriptionRegistry:
         self.apply_changes()
 
     def apply_changes(self) -> None:
-        """Update the event interest, and have workers started or stopped."""
+        """Update the event interest, tell who shows them, and start or stop workers."""
+        self.store.feed.publish_own(ChangeNotice(subscriptions=True))
         self.event_interest.set_subscriptions(self._by_id.values())
         self.wakeup.set()

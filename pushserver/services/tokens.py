@@ -8,6 +8,7 @@ from pushserver.clock import SECOND, Clock
 from pushserver.errors import Conflict, Invalid, NotFound, Unauthorized
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.secret import hash_secret
@@ -25,7 +26,8 @@ from pushserver.services.token_limits import (
     refuse_longer_life,
     refuse_more,
 )
-from pushserver.storage.scopes import Revocation, TokenStore
+from pushserver.storage.base import Store
+from pushserver.storage.scopes import Revocation
 
 #: The name of a scope's first token.
 FIRST_TOKEN = "first admin token"  # noqa: S105 - a name, no secret
@@ -36,7 +38,7 @@ _MINUTE = 60 * SECOND
 class Tokens:
     """Keeps every valid token in memory, by its hash."""
 
-    store: TokenStore
+    store: Store
     clock: Clock
     ids: IdGenerator
     bounds: StockBounds
@@ -178,13 +180,18 @@ class Tokens:
     def activate(self, token: Token) -> None:
         """Make a stored token valid."""
         self._by_hash[token.hash] = token
-        self._version += 1
+        self._mark_changed()
 
     def forget_scope(self, scope_id: int) -> None:
         """Make the tokens of a deleted scope invalid."""
-        self._version += 1
+        self._mark_changed()
         for token in self.in_scope(scope_id):
             del self._by_hash[token.hash]
+
+    def _mark_changed(self) -> None:
+        """Have a read that is under way repeated, and tell who shows tokens."""
+        self._version += 1
+        self.store.feed.publish_own(ChangeNotice(tokens=True))
 
     def in_scope(self, scope_id: int) -> Sequence[Token]:
         """Return the tokens of the scope that are not revoked, oldest first."""
@@ -232,7 +239,7 @@ class Tokens:
                 "This is the scope's last token with admin that is not restricted and"
                 " does not expire. If that is meant, revoke it with force=true."
             )
-        self._version += 1
+        self._mark_changed()
         for token in self.in_scope(scope_id):
             if token.id == token_id:
                 del self._by_hash[token.hash]

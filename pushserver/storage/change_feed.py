@@ -52,6 +52,14 @@ class ChangeFeed:
         for kind, subscribers in self._subscribers.items():
             if getattr(notice, kind) or notice.everything:
                 _call(subscribers, notice)
+        self.publish_own(notice)
+
+    def publish_own(self, notice: ChangeNotice) -> None:
+        """
+        Call the subscribers to all with what a service of this server has written.
+
+        That service keeps it in memory, too: nobody has to read it again.
+        """
         _call(self._subscribers_to_all, notice)
 
 

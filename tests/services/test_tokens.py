@@ -21,7 +21,7 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token
 from pushserver.services.token_limits import TokenLimits
 from pushserver.services.tokens import Tokens
-from pushserver.storage.scopes import TokenStore
+from pushserver.storage.base import Store
 from pushserver.web.services import Services
 from tests.services.driver import ServiceDriver
 
@@ -287,7 +287,7 @@ async def test_last_admin(tokens: Tokens) -> None:
 class PausedTokenStore:
     """A store whose first list of tokens takes until `may_return` to arrive."""
 
-    store: TokenStore
+    store: Store
     has_read: asyncio.Event = attrs.Factory(asyncio.Event)
     may_return: asyncio.Event = attrs.Factory(asyncio.Event)
 
@@ -303,7 +303,7 @@ async def test_changed_while_read(tokens: Tokens) -> None:
     """A token that is revoked or created during a refresh stays so."""
     revoked, old = await tokens.create(DEFAULT_SCOPE_ID, "old", [READ])
     store, slow = tokens.store, PausedTokenStore(tokens.store)
-    tokens.store = cast("TokenStore", slow)
+    tokens.store = cast("Store", slow)
     refreshing = asyncio.create_task(tokens.refresh())
     await slow.has_read.wait()
     tokens.store = store

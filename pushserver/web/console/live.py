@@ -24,7 +24,7 @@ HEARTBEAT = 15.0
 #: Seconds that changes are collected for: at first, and where they never end.
 MIN_INTERVAL, MAX_INTERVAL = 0.4, 10.0
 _GROWTH = 1.5
-#: Seconds after which parts that show devices are fetched again in any case.
+#: Seconds after which parts are fetched again that show when devices were seen.
 SEEN_INTERVAL = 10.0
 _HEADERS = {
     "Content-Type": "text/event-stream",
@@ -61,19 +61,18 @@ async def _run(
     """Write what changed, the less often the longer changes go on without a pause."""
     await write_and_drain(call.request, response, b": listening\n\n")
     interval, seen_at = MIN_INTERVAL, time.monotonic()
-    on_devices = watch.topics & {Topic.DEVICES, Topic.SEEN}
+    seen = watch.topics & {Topic.SEEN}
     while await _may_go_on(call):
         started = time.monotonic()
-        await wait_at_most(watch.wakeup, SEEN_INTERVAL if on_devices else HEARTBEAT)
+        await wait_at_most(watch.wakeup, SEEN_INTERVAL if seen else HEARTBEAT)
         if watch.wakeup.is_set():
             is_quiet = time.monotonic() - started > interval
             grown = min(interval * _GROWTH, MAX_INTERVAL)
             interval = MIN_INTERVAL if is_quiet else grown
             await asyncio.sleep(interval / 2 if is_quiet else interval)
         changed = watch.take() - {Topic.SEEN}
-        # What this server itself wrote of devices, no commit tells.
         if time.monotonic() - seen_at >= SEEN_INTERVAL:
-            changed |= on_devices
+            changed |= seen
             seen_at = time.monotonic()
         data = msgspec.json.encode(sorted(changed))
         message = b"event: changed\ndata: %s\n\n" % data

@@ -9,7 +9,7 @@ import pytest
 
 from pushserver.web.console import live
 from tests.web.console.visitor import Visitor
-from tests.web.local_server import wait_until
+from tests.web.local_server import DEVICE, wait_until
 
 
 @asynccontextmanager
@@ -35,6 +35,35 @@ async def test_tells_what_changed(visitor: Visitor) -> None:
     assert b'event: changed\ndata: ["commands"]\n\n' == message
 
 
+async def test_tells_what_services_wrote(visitor: Visitor) -> None:
+    """
+    What no command is about is told at once, too, on the server that wrote it.
+    """
+    server, messages = visitor.server, []
+    acts = [
+        ("PUT", f"/devices/{DEVICE}", {"name": "Door"}),
+        ("DELETE", f"/devices/{DEVICE}", None),
+        ("POST", "/tokens", {"name": "guards", "permissions": ["devices:read"]}),
+    ]
+    topics = "devices,tokens,subscriptions"
+    async with stream(visitor, topics) as content, asyncio.timeout(10):
+        for method, path, body in acts:
+            await server.api(method, path, body)
+            messages.append((await content.readuntil(b"\n\n")).split()[-1].decode())
+        await server.poll("deviceId=77")
+        messages.append((await content.readuntil(b"\n\n")).split()[-1].decode())
+        server.services.subscription_registry.apply_changes()
+        messages.append((await content.readuntil(b"\n\n")).split()[-1].decode())
+
+    assert [
+        '["devices"]',
+        '["devices"]',
+        '["tokens"]',
+        '["devices"]',
+        '["subscriptions"]',
+    ] == messages
+
+
 async def test_ends_with_the_session(visitor: Visitor) -> None:
     """
     Who signs out is told nothing more, and no longer counts as one who waits.
@@ -48,12 +77,12 @@ async def test_ends_with_the_session(visitor: Visitor) -> None:
     assert rest in (b"", b'event: changed\ndata: ["commands"]\n\n')
 
 
-async def test_devices(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_seen(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Parts that show devices are fetched again now and then, whatever happens.
+    Parts that show when devices were seen are fetched again now and then.
     """
     monkeypatch.setattr(live, "SEEN_INTERVAL", 0.05)
     async with stream(visitor, "devices,seen") as content, asyncio.timeout(10):
         message = await content.readuntil(b"\n\n")
 
-    assert b'event: changed\ndata: ["devices","seen"]\n\n' == message
+    assert b'event: changed\ndata: ["seen"]\n\n' == message
