@@ -31,7 +31,7 @@ def poll(program: Program, device_id: int) -> bytes:
 
 
 def make_rollouts(program: Program, device_id: int, name: str) -> dict[str, str]:
-    """Make an operation, a task and an upgrade, called *name*; return their ids."""
+    """Make an operation, a task, an upgrade and a subscription, all called *name*."""
     step = {"endpoint": "system_information"}
     plan = {"name": name, "targets": {"deviceIds": [str(device_id)]}}
     phases = {
@@ -44,6 +44,11 @@ def make_rollouts(program: Program, device_id: int, name: str) -> dict[str, str]
         "operation": asked,
         "task": plan | {"steps": [step]},
         "upgrade": plan | {"targetVersion": name, "phases": phases},
+        "subscription": {
+            "url": "https://9.9.9.9/",
+            "events": ["*"],
+            "description": name,
+        },
     }
     made = {
         f"{kind}_id": str(api(program, "POST", f"/{kind}s", body)["id"])

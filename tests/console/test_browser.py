@@ -27,6 +27,12 @@ PAGES = {
     "task": "/console/tasks/{task_id}",
     "upgrades": "/console/upgrades",
     "upgrade": "/console/upgrades/{upgrade_id}",
+    "subscriptions": "/console/subscriptions",
+    "subscription": "/console/subscriptions/{subscription_id}",
+    "new-subscription": "/console/subscriptions/new",
+    "tokens": "/console/tokens",
+    "scopes": "/console/scopes",
+    "audit": "/console/audit",
 }
 #: What a browser would run, if a page were broken.
 SCRIPT = "<script>window.broken=1</script><img src=x onerror=window.broken=1>"

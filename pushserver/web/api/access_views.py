@@ -1,14 +1,11 @@
 """Tokens and scopes as programs read them."""
 
-from typing import Any
-
 from pushserver.clock import from_datetime, utc_text
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.token_limits import TokenLimits
 from pushserver.web.api.access_types import ScopeOut, TokenIn, TokenOut
-from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.device_fields import parse_device_ids
 from pushserver.web.api.rendering import optional_instant, render
@@ -37,7 +34,7 @@ def _expiry(token: Token) -> str | None:
     return optional_instant(token.expires_at)
 
 
-def parse_token_limits(call: ApiCall[Any, Any], body: TokenIn) -> TokenLimits:
+def parse_token_limits(protocols: DeviceProtocols, body: TokenIn) -> TokenLimits:
     """
     Return until when a token is to be valid, and for which devices.
 
@@ -49,7 +46,7 @@ def parse_token_limits(call: ApiCall[Any, Any], body: TokenIn) -> TokenLimits:
     return TokenLimits(
         expires_at=expires_at,
         expires_wall=None if given is None else from_datetime(given),
-        device_ids=parse_device_ids(call, body.device_ids),
+        device_ids=parse_device_ids(protocols, body.device_ids),
         tags=body.tags,
     )
 

@@ -7,6 +7,7 @@ from msgspec import UNSET
 
 from pushserver.clock import micros
 from pushserver.errors import Invalid
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_types import DeviceImportRow, DeviceIn
 from pushserver.web.api.label_size import refuse_long_labels
@@ -25,7 +26,7 @@ def optional_device_id(call: ApiCall[Any, Any], text: str | None) -> int | None:
 
 
 def parse_device_ids(
-    call: ApiCall[Any, Any], ids: Sequence[int | str] | None
+    protocols: DeviceProtocols, ids: Sequence[int | str] | None
 ) -> frozenset[int] | None:
     """
     Return which devices the body's `deviceIds` mean, if they are given.
@@ -35,9 +36,8 @@ def parse_device_ids(
     """
     if ids is None:
         return None
-    identify = call.services.protocols.identify
     return frozenset(
-        identify(str(one), f"/deviceIds/{index}").device_id
+        protocols.identify(str(one), f"/deviceIds/{index}").device_id
         for index, one in enumerate(ids)
     )
 

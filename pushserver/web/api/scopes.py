@@ -76,7 +76,7 @@ async def create_token(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
         body.permissions,
         call.token,
         call.actor,
-        parse_token_limits(call, body),
+        parse_token_limits(call.services.protocols, body),
     )
     protocols = call.services.protocols
     return json_response(token_out(protocols, token, secret), status=201)

@@ -1,23 +1,20 @@
 """Subscriptions over the API."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from msgspec import UNSET
 
-from pushserver.model.subscription import READABLE, Subscription, what_token_reads
-from pushserver.model.tag_filter import TagFilter
+from pushserver.model.subscription import Subscription
 from pushserver.model.token import Permission
-from pushserver.services.result_permission import require_results_read
-from pushserver.services.token_reach import narrow_subscription, reaches_subscription
+from pushserver.services.token_reach import reaches_subscription
 from pushserver.web.api.call import ApiCall
-from pushserver.web.api.device_fields import parse_device_ids
-from pushserver.web.api.event_names import parse_event_names
-from pushserver.web.api.label_size import refuse_long_labels
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.subscription_settings import (
+    change_subscription,
+    create_subscription,
+)
 from pushserver.web.api.subscription_types import (
     BacklogOut,
     SubscriptionIn,
@@ -33,8 +30,6 @@ routes = Routes(
     Tag.SUBSCRIPTIONS, Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE
 )
 SUBSCRIPTION_PATH = "/subscriptions/{subscription_id}"
-#: The fields that are stored as they are given.
-_PLAIN_FIELDS = ("headers", "description", "resource_name", "app_id", "ordered")
 
 
 @routes(
@@ -54,25 +49,7 @@ _PLAIN_FIELDS = ("headers", "description", "resource_name", "app_id", "ordered")
 )
 async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
     """Have events posted to a URL; the secret is shown once."""
-    body = call.body
-    given = {name: getattr(body, name) for name in _PLAIN_FIELDS}
-    settings = {name: value for name, value in given.items() if value is not None}
-    settings |= {"profile": body.retry_profile, **_device_filters(call, body)}
-    settings = narrow_subscription(call.token, settings)
-    settings["include_result"] = bool(body.include)
-    settings["may_read"] = what_token_reads(call.token)
-    require_results_read(
-        call.token, body.format, include_result=settings["include_result"]
-    )
-    settings.setdefault("app_id", str(call.scope_id))
-    subscription = await call.services.subscriptions.create(
-        call.scope_id,
-        url=body.url,
-        events=parse_event_names(body.events, body.format),
-        format_=body.format,
-        settings=settings,
-        actor=call.actor,
-    )
+    subscription = await create_subscription(call, call.body)
     call.log_fields["subscription_id"] = subscription.id
     return await _response(call, subscription, subscription.secret, status=201)
 
@@ -94,33 +71,6 @@ async def _load_subscription_out(
     lag = await call.services.store.subscriptions.lag(subscription)
     backlog = BacklogOut(lag.pending, lag.dead, lag.unprocessed, subscription.dropped)
     return subscription_out(call.services.protocols, subscription, backlog, secret)
-
-
-def _device_filters(
-    call: ApiCall[Any, Any], body: SubscriptionIn | SubscriptionPatch
-) -> dict[str, Any]:
-    """Return which devices are meant, as far as that is given."""
-    filters: dict[str, Any] = {}
-    if body.device_ids is not UNSET:
-        ids = body.device_ids
-        filters["device_ids"] = parse_device_ids(call, ids)
-    if body.tags is not UNSET:
-        filters["tags"] = body.tags and _tag_filter(body.tags)
-    return filters
-
-
-def _tag_filter(tags: Mapping[str, str | list[str]]) -> TagFilter:
-    """
-    Return which values of each key are meant.
-
-    Raises:
-        Invalid: they are too long.
-    """
-    refuse_long_labels({key: "".join(given) for key, given in tags.items()}, "/tags")
-    return {
-        key: frozenset([given] if isinstance(given, str) else given)
-        for key, given in tags.items()
-    }
 
 
 @routes(
@@ -165,51 +115,9 @@ def subscription_from_path(call: ApiCall[Any, Any]) -> Subscription:
 )
 async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
     """Change a subscription."""
-    body = call.body
-    settings = _changed_fields(body)
-    if body.include is not UNSET:
-        settings["include_result"] = bool(body.include)
     subscription = subscription_from_path(call)
-    settings |= _narrowed_filters(call, body, subscription)
-    if body.events is not UNSET:
-        settings["events"] = parse_event_names(body.events, subscription.format)
-    include_result = settings.get("include_result", subscription.include_result)
-    require_results_read(call.token, subscription.format, include_result=include_result)
-    settings |= _narrowed_reading(call, subscription)
-    changed = await call.services.subscriptions.patch(
-        call.scope_id, subscription.id, settings, call.actor
-    )
+    changed = await change_subscription(call, subscription, call.body)
     return await _response(call, changed)
-
-
-def _narrowed_filters(
-    call: ApiCall[Any, Any], body: SubscriptionPatch, subscription: Subscription
-) -> dict[str, Any]:
-    """Return the filters that are given, narrowed to what the token reaches."""
-    given = _device_filters(call, body)
-    before = {"device_ids": subscription.device_ids, "tags": subscription.tags}
-    narrowed = narrow_subscription(call.token, before | given)
-    return {name: narrowed[name] for name in given}
-
-
-def _narrowed_reading(
-    call: ApiCall[Any, Any], subscription: Subscription
-) -> dict[str, Any]:
-    """Return what is sent from now on: what the caller may read, too."""
-    readable = what_token_reads(call.token)
-    if all(
-        permission in readable or not subscription.shows(permission)
-        for permission in READABLE
-    ):
-        return {}
-    return {"may_read": frozenset(filter(subscription.shows, readable))}
-
-
-def _changed_fields(body: SubscriptionPatch) -> dict[str, Any]:
-    """Return what is given and is stored as it is."""
-    given = {name: getattr(body, name) for name in ("url", *_PLAIN_FIELDS)}
-    given["profile"] = body.retry_profile
-    return {name: value for name, value in given.items() if value is not UNSET}
 
 
 @routes("DELETE", SUBSCRIPTION_PATH, "deleteSubscription", status=204)

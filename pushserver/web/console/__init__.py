@@ -12,14 +12,19 @@ from aiohttp import web
 from pushserver.metrics.recorder import Metrics
 from pushserver.web.browser import is_from_browser
 from pushserver.web.console import (
+    audit,
     commands,
     device,
     devices,
     live,
     operations,
     overview,
+    scopes,
     sign_in,
+    subscription_forms,
+    subscriptions,
     tasks,
+    tokens,
     upgrades,
 )
 from pushserver.web.console.page import BASE_PATH, PageCall
@@ -41,6 +46,11 @@ ROUTES: tuple[PageRoute, ...] = (
     *operations.pages,
     *tasks.pages,
     *upgrades.pages,
+    *subscriptions.pages,
+    *subscription_forms.pages,
+    *tokens.pages,
+    *scopes.pages,
+    *audit.pages,
     *live.pages,
 )
 #: What needs no sign-in.

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pushserver import __version__
 from pushserver.model.operation import OperationStatus
 from pushserver.model.state import CommandState
+from pushserver.model.subscription import SubscriptionHealth, WebhookState
 from pushserver.model.task import TaskState
 from pushserver.model.token import Permission
 from pushserver.model.upgrade import DeviceUpgradeState
@@ -24,7 +25,13 @@ NAVIGATION = (
     ("operations", "/operations", Permission.OPERATIONS_READ),
     ("tasks", "/tasks", Permission.OPERATIONS_READ),
     ("upgrades", "/upgrades", Permission.OPERATIONS_READ),
+    ("subscriptions", "/subscriptions", Permission.SUBSCRIPTIONS_READ),
+    ("tokens", "/tokens", Permission.TOKENS_WRITE),
+    ("scopes", "/scopes", Permission.ADMIN),
+    ("audit", "/audit", Permission.ADMIN),
 )
+#: Those of them that are about a whole scope: no restricted token sees them.
+WHOLE_SCOPE = ("/tokens", "/scopes", "/audit")
 #: What a badge of a state looks like: its colour and its shape.
 TONES = {
     CommandState.PENDING: "wait",
@@ -49,6 +56,12 @@ TONES = {
     DeviceUpgradeState.DOWNLOADING: "busy",
     DeviceUpgradeState.DOWNLOADED: "busy",
     DeviceUpgradeState.UPDATING: "busy",
+    SubscriptionHealth.ACTIVE: "good",
+    SubscriptionHealth.PAUSED: "warn",
+    SubscriptionHealth.DISABLED: "off",
+    WebhookState.PENDING: "wait",
+    WebhookState.DELIVERED: "good",
+    WebhookState.DEAD: "bad",
 }
 
 
@@ -65,6 +78,7 @@ def environment() -> Environment:
     made.globals.update(
         languages=catalogues(),
         navigation=NAVIGATION,
+        whole_scope=WHOLE_SCOPE,
         states=[*CommandState],
         tones=TONES,
         themes=THEMES,

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pushserver.model.audit import AuditAction, TargetKind
+from pushserver.model.token import Permission
 from pushserver.web import console
 from pushserver.web.console.templating import TEMPLATES, TONES
 from pushserver.web.console.translations import catalogues, choose_language
@@ -84,6 +86,15 @@ def test_states_have_texts() -> None:
     Each state that a badge may show is worded.
     """
     assert set() == {f"state.{tone}" for tone in TONES} - KEYS
+
+
+def test_choices_have_texts() -> None:
+    """
+    What may be done, what was done, and to what is worded.
+    """
+    named = {"permission": Permission, "action": AuditAction, "kind": TargetKind}
+
+    assert set() == {f"{k}.{each}" for k, kind in named.items() for each in kind} - KEYS
 
 
 @pytest.mark.parametrize(
