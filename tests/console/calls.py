@@ -45,7 +45,7 @@ def make_rollouts(program: Program, device_id: int, name: str) -> dict[str, str]
         "task": plan | {"steps": [step]},
         "upgrade": plan | {"targetVersion": name, "phases": phases},
         "subscription": {
-            "url": "https://9.9.9.9/",
+            "url": "http://127.0.0.1:9/",
             "events": ["*"],
             "description": name,
         },

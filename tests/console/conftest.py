@@ -18,7 +18,7 @@ PATIENCE = 15_000
 def _shared_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Return the program, which all these tests share."""
     program = Program(tmp_path_factory.mktemp("console"))
-    program.start()
+    program.start(webhook_allow_networks="127.0.0.0/8")
     yield program
     program.stop()
 

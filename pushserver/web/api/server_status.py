@@ -35,16 +35,21 @@ async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
             started_at=rfc3339(services.started_at),
             now=rfc3339(services.clock.now()),
             devices=sum(1 for _ in services.devices.in_scope(call.scope_id)),
-            held_polls=sum(
-                services.devices.find(call.scope_id, hold.poll.device_id) is not None
-                for hold in services.holds
-            ),
+            held_polls=count_held_polls(services, call.scope_id),
             counts=dict(services.counts) if is_first_scope else None,
             failing_workers=dict(services.worker_failures) if is_first_scope else None,
             integrity=_integrity(services) if is_first_scope else None,
             clocks=_host_clocks(services) if is_first_scope else None,
-            storage=_storage(services.database_file) if is_first_scope else None,
+            storage=read_storage(services.database_file) if is_first_scope else None,
         )
+    )
+
+
+def count_held_polls(services: Services, scope_id: int) -> int:
+    """Count the polls of a scope's devices that are held here."""
+    return sum(
+        services.devices.find(scope_id, hold.poll.device_id) is not None
+        for hold in services.holds
     )
 
 
@@ -55,7 +60,7 @@ def _integrity(services: Services) -> IntegrityOut | None:
     return IntegrityOut(rfc3339(outcome.checked_at), list(outcome.faults))
 
 
-def _storage(file: Path | None) -> StorageOut | None:
+def read_storage(file: Path | None) -> StorageOut | None:
     """Look at the SQLite file and those beside it; None if there is none."""
     if file is None:
         return None

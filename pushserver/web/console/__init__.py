@@ -23,6 +23,7 @@ from pushserver.web.console import (
     sign_in,
     subscription_forms,
     subscriptions,
+    system,
     tasks,
     tokens,
     upgrades,
@@ -51,6 +52,7 @@ ROUTES: tuple[PageRoute, ...] = (
     *tokens.pages,
     *scopes.pages,
     *audit.pages,
+    *system.pages,
     *live.pages,
 )
 #: What needs no sign-in.

@@ -26,12 +26,14 @@ NAVIGATION = (
     ("tasks", "/tasks", Permission.OPERATIONS_READ),
     ("upgrades", "/upgrades", Permission.OPERATIONS_READ),
     ("subscriptions", "/subscriptions", Permission.SUBSCRIPTIONS_READ),
+)
+#: The menu of those who run the server: about a whole scope, for no restricted token.
+ADMINISTRATION = (
     ("tokens", "/tokens", Permission.TOKENS_WRITE),
     ("scopes", "/scopes", Permission.ADMIN),
     ("audit", "/audit", Permission.ADMIN),
+    ("system", "/system", Permission.DEVICES_READ),
 )
-#: Those of them that are about a whole scope: no restricted token sees them.
-WHOLE_SCOPE = ("/tokens", "/scopes", "/audit")
 #: What a badge of a state looks like: its colour and its shape.
 TONES = {
     CommandState.PENDING: "wait",
@@ -78,7 +80,7 @@ def environment() -> Environment:
     made.globals.update(
         languages=catalogues(),
         navigation=NAVIGATION,
-        whole_scope=WHOLE_SCOPE,
+        administration=ADMINISTRATION,
         states=[*CommandState],
         tones=TONES,
         themes=THEMES,

@@ -136,3 +136,20 @@ async def test_audit(visitor: Visitor) -> None:
 def rows(page: bytes) -> bytes:
     """Return the rows of a table."""
     return page.partition(b"<tbody>")[2]
+
+
+async def test_system(visitor: Visitor) -> None:
+    """
+    Whoever administers the first scope sees how the server does; others see less.
+    """
+    made = (await visitor.server.api("POST", "/scopes", {"name": "other"})).json()
+    other = Visitor(visitor.server)
+    await other.sign_in(made["token"])
+    await visitor.server.enqueue()
+    await visitor.server.services.latency_history.save()
+    whole, less = [(await each.get("/system")).body for each in (visitor, other)]
+
+    assert b"leads" in whole
+    assert b"leads" in less
+    assert b"How long things took" in whole
+    assert b"How long things took" not in less

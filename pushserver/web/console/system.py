@@ -1,0 +1,41 @@
+"""The server itself: what runs, how fast it is, and whether its database is sound."""
+
+from aiohttp import web
+
+from pushserver import __version__
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.token import Permission
+from pushserver.services.latency_history import LatencySummary, Period
+from pushserver.web.api.server_status import count_held_polls, read_storage
+from pushserver.web.console.page import SignedInCall
+from pushserver.web.console.pages import Pages
+
+pages = Pages()
+
+
+@pages.page("/system", Permission.DEVICES_READ)
+async def show_system(call: SignedInCall) -> web.StreamResponse:
+    """Show this server; what is of all scopes, to those of the first alone."""
+    services, is_first_scope = call.services, call.scope_id == DEFAULT_SCOPE_ID
+    file = services.database_file
+    return call.render(
+        "system.html",
+        is_first_scope=is_first_scope,
+        services=services,
+        release=__version__,
+        devices=sum(1 for _ in services.devices.in_scope(call.scope_id)),
+        held_polls=count_held_polls(services, call.scope_id),
+        file=file,
+        storage=read_storage(file) if is_first_scope else None,
+        latencies=await _latencies(call) if is_first_scope else (),
+    )
+
+
+async def _latencies(
+    call: SignedInCall,
+) -> list[tuple[LatencySummary, LatencySummary]]:
+    """Return how long things took over the last hour and day, of each kind."""
+    if not call.may(Permission.METRICS_READ):
+        return []
+    read = call.services.latency_history.read
+    return [*zip(await read(Period.HOUR), await read(Period.DAY), strict=True)]
