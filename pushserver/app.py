@@ -24,6 +24,7 @@ from pushserver.listening import (
     stop_with_supervisor,
 )
 from pushserver.metrics.recorder import LogLines
+from pushserver.sd_notify import feeding_watchdog
 from pushserver.settings import Settings
 from pushserver.stores import open_store
 from pushserver.web.app_factory import build_app
@@ -172,7 +173,10 @@ async def run(settings: Settings, stop: asyncio.Event, log_lines: LogLines) -> N
     # What is loaded at the start lives long: collecting garbage would find none.
     gc.disable()
     raise_open_file_limit()
-    async with running_services(settings, clock) as services:
+    async with (
+        feeding_watchdog() as manager,
+        running_services(settings, clock) as services,
+    ):
         services.metrics.log_lines = log_lines
         _tune_gc()
         async with listening(settings, services) as url:
@@ -184,8 +188,10 @@ async def run(settings: Settings, stop: asyncio.Event, log_lines: LogLines) -> N
                 devices=len(services.devices),
                 connections=connection_limits(settings, services.counts).total,
             )
+            manager.ready(f"Serves at {url}.")
             await _first_of(stop, services.store.outdated)
             log.info("server.stopping", held_polls=len(services.holds))
+            manager.stopping("Answers what is held, and writes what is pending.")
             services.store.prepare_to_close()
     log.info("server.stopped")
     if services.store.outdated.is_set():

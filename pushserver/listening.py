@@ -3,20 +3,18 @@
 import asyncio
 import os
 import resource
-import socket
 from collections import Counter
 from pathlib import Path
 
 from aiohttp import web
 
 from pushserver.errors import Misconfigured
+from pushserver.inherited_socket import inherited_socket
 from pushserver.settings import Settings
 from pushserver.web.connection_limits import ConnectionLimits
 
-#: A supervisor passes its workers the listening socket, and one end of a socket pair: a
-#: worker writes a byte once it listens, and reads end of file when the supervisor is
-#: gone. The environment holds the numbers of both files.
-SOCKET_FD_VARIABLE = "PUSHSERVER_SOCKET_FILE"
+#: A supervisor passes its workers one end of a socket pair: a worker writes a byte once
+#: it listens, and reads end of file when the supervisor is gone. This has its number.
 SUPERVISOR_FD_VARIABLE = "PUSHSERVER_KEEPER_FILE"
 #: Where a worker tells the others its numbers.
 METRICS_SOCKET_VARIABLE = "PUSHSERVER_METRICS_SOCKET"
@@ -60,19 +58,17 @@ def raise_open_file_limit() -> None:
 
 async def listen(runner: web.AppRunner, settings: Settings) -> str:
     """
-    Start listening, and return the URL.
+    Start listening, at the inherited socket if there is one, and return the URL.
 
     Raises:
         Misconfigured: the address is not available.
     """
-    socket_fd = os.environ.get(SOCKET_FD_VARIABLE)
+    inherited = inherited_socket(os.environ)
     site: web.BaseSite = web.TCPSite(
         runner, settings.host, settings.port, backlog=BACKLOG
     )
-    if socket_fd is not None:
-        site = web.SockSite(
-            runner, socket.socket(fileno=int(socket_fd)), backlog=BACKLOG
-        )
+    if inherited is not None:
+        site = web.SockSite(runner, inherited, backlog=BACKLOG)
     try:
         await site.start()
     except OSError as error:
@@ -80,7 +76,10 @@ async def listen(runner: web.AppRunner, settings: Settings) -> str:
     supervisor_fd = os.environ.get(SUPERVISOR_FD_VARIABLE)
     if supervisor_fd is not None:
         os.write(int(supervisor_fd), b"!")
-    host, port = runner.addresses[0][:2]
+    address = runner.addresses[0]
+    if isinstance(address, str):
+        return f"unix:{address}"
+    host, port = address[:2]
     return f"http://{host}:{port}"
 
 

@@ -20,14 +20,15 @@ import structlog
 
 from pushserver import logs
 from pushserver.errors import Misconfigured, Outdated
+from pushserver.inherited_socket import SOCKET_FD_VARIABLE, inherited_socket
 from pushserver.interrupts import EXIT_INTERRUPTED
 from pushserver.listening import (
     BACKLOG,
     METRICS_SOCKET_VARIABLE,
-    SOCKET_FD_VARIABLE,
     SUPERVISOR_FD_VARIABLE,
     listen_error,
 )
+from pushserver.sd_notify import VARIABLES, NotifySocket, feeding_watchdog
 from pushserver.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ def serve(settings: Settings) -> int:
             _open_listen_socket(settings) as listen_socket,
             TemporaryDirectory(prefix="pushserver-") as folder,
         ):
-            return asyncio.run(Supervisor(settings, listen_socket, folder).run())
+            return asyncio.run(_supervise(settings, listen_socket, folder))
     except Misconfigured as error:
         logger.error(str(error))
         return 1
@@ -57,7 +58,17 @@ def serve(settings: Settings) -> int:
         logger.flush()
 
 
+async def _supervise(
+    settings: Settings, listen_socket: socket.socket, folder: str
+) -> int:
+    async with feeding_watchdog() as manager:
+        return await Supervisor(settings, listen_socket, folder, manager).run()
+
+
 def _open_listen_socket(settings: Settings) -> socket.socket:
+    inherited = inherited_socket(os.environ)
+    if inherited is not None:
+        return inherited
     try:
         return socket.create_server(
             (settings.host, settings.port),
@@ -92,12 +103,13 @@ class Supervisor:
     """
     Keeps the servers running on `listen_socket`.
 
-    In `metrics_folder` they tell each other their numbers.
+    In `metrics_folder` they tell each other their numbers. `manager` hears how it goes.
     """
 
     settings: Settings
     listen_socket: socket.socket
     metrics_folder: str
+    manager: NotifySocket
     _workers: list[_WorkerProcess] = attrs.field(factory=list, init=False)
     _stopping: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _exit_code: int = attrs.field(default=0, init=False)
@@ -119,14 +131,20 @@ class Supervisor:
             # What was restored is held by now; what comes after is new.
             self.settings = attrs.evolve(self.settings, restored=False)
             supervising += [group.create_task(self._supervise(each)) for each in others]
+            self._ready()
             await asyncio.gather(*supervising)
             restarting.cancel()
         return self._exit_code
+
+    def _ready(self) -> None:
+        if not self._stopping.is_set():
+            self.manager.ready(f"{len(self._workers)} processes serve.")
 
     def _stop(self, exit_code: int) -> None:
         """Terminate all servers; release whoever waits for one to listen."""
         self._exit_code = self._exit_code or exit_code
         self._stopping.set()
+        self.manager.stopping("The processes stop.")
         for worker in self._workers:
             worker.terminate()
             worker.listening.set()
@@ -199,7 +217,11 @@ class Supervisor:
             for name, value in attrs.asdict(self.settings).items()
             if value is not None and name != "workers"
         }
-        inherited = {k: v for k, v in os.environ.items() if "PUSHSERVER_" not in k}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if "PUSHSERVER_" not in name and name not in VARIABLES
+        }
         file_variables = {
             SOCKET_FD_VARIABLE: str(self.listen_socket.fileno()),
             SUPERVISOR_FD_VARIABLE: str(child_end.fileno()),
@@ -214,9 +236,11 @@ class Supervisor:
         while True:
             await hangup.wait()
             hangup.clear()
+            self.manager.reloading("The processes are exchanged, one by one.")
             for worker in self._workers:
                 # A server that is still starting would take SIGTERM for a failed start.
                 await worker.listening.wait()
                 worker.listening.clear()
                 worker.terminate()
                 await worker.listening.wait()
+            self._ready()

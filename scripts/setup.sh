@@ -76,11 +76,12 @@ pip_install() {
         --root-user-action=ignore "$@" >&2
 }
 
-# Installs nginx and Caddy, which the tests of deploy/ run, where that can be done.
-set_up_proxies() {
+# Installs nginx, Caddy and systemd's tools, which the tests of deploy/ run, where that
+# can be done.
+set_up_deploy_tools() {
     local name missing= status=0
-    for name in nginx caddy; do
-        PATH=$PATH:/usr/sbin command -v "$name" >/dev/null || missing="$missing $name"
+    for name in nginx caddy systemd-analyze; do
+        PATH=$PATH:/usr/sbin command -v "$name" >/dev/null || missing="$missing ${name%-*}"
     done
     [ -z "$missing" ] && return
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

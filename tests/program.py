@@ -26,7 +26,7 @@ class Program:
 
     `database_url`: the address of its database; without one it has a file there, too.
     `stderr`: an open file that it logs to instead, if it is spawned. `wrapper`: the
-    command that runs it.
+    command that runs it, which inherits the open files `pass_fds`.
     """
 
     folder: Path
@@ -35,6 +35,7 @@ class Program:
     url: str = ""
     stderr: int | None = None
     wrapper: Sequence[str] = ()
+    pass_fds: Sequence[int] = ()
     _process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     @property
@@ -84,6 +85,7 @@ class Program:
                 cwd=Path(__file__).parents[1],
                 stdout=log,
                 stderr=log if self.stderr is None else self.stderr,
+                pass_fds=self.pass_fds,
             )
 
     def _environ(self, settings: Mapping[str, object]) -> dict[str, str]:

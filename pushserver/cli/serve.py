@@ -51,9 +51,11 @@ def serve(
     # Nothing is to be undone until a server listens to signals by itself.
     end_on_interrupt()
     # Help does without them, and starts faster for it.
+    from pushserver.inherited_socket import inherited_address  # noqa: PLC0415
     from pushserver.settings_loading import load  # noqa: PLC0415
 
-    settings = load(attrs.asdict(options), context.environ)
+    flags = attrs.asdict(options) | inherited_address(context.environ)
+    settings = load(flags, context.environ)
     # A wrong setting is refused before anything else is loaded.
     from pushserver.supervisor import serve as run  # noqa: PLC0415
 

@@ -26,6 +26,13 @@ def _scripts_exist(text: str) -> None:
         assert (ROOT / script).is_file(), script
 
 
+def _files_exist(text: str) -> None:
+    files = re.findall(r"\bdeploy/[\w./]+", text)
+
+    assert files
+    assert [] == [file for file in files if not (ROOT / file).exists()]
+
+
 def _bodies_are_json(text: str) -> None:
     bodies = re.findall(r"-d '([^']+)'", text)
 
@@ -92,6 +99,12 @@ NOT_RUN: tuple[tuple[str, str, str, Callable[[str], None]], ...] = (
         "pg_dump ",
         "It takes a pg_dump that is as new as the PostgreSQL of the tests.",
         _is_said_by_postgres,
+    ),
+    (
+        "docs/operating.md",
+        "python3 -m venv /opt/pushserver",
+        "It changes the machine; tests/deploy asks systemd about the units.",
+        _files_exist,
     ),
     (
         "docs/api.md",

@@ -1,6 +1,5 @@
 """Blocks that are no commands and no output are what they look like."""
 
-import configparser
 import tomllib
 from collections.abc import Callable, Mapping
 
@@ -13,13 +12,6 @@ from tests.docs.examples.blocks import PAGES, Block, blocks_of
 
 def _is_python(text: str) -> None:
     compile(text, "a page", "exec")
-
-
-def _is_a_service(text: str) -> None:
-    parser = configparser.ConfigParser(strict=False)
-    parser.read_string(text)
-
-    assert ["Unit", "Service", "Install"] == parser.sections()
 
 
 def _is_a_file_of_settings(text: str) -> None:
@@ -35,7 +27,6 @@ def _is_drawn(text: str) -> None:
 #: How blocks of each language are checked; commands and outputs are run and compared.
 _CHECKS: Mapping[str, Callable[[str], None]] = {
     "python": _is_python,
-    "ini": _is_a_service,
     "toml": _is_a_file_of_settings,
     "mermaid": _is_drawn,
 }

@@ -1,0 +1,1 @@
+"""Tests of the files in deploy/ for what runs and packs the program."""
