@@ -73,8 +73,9 @@ async def _load(settings: Settings, services: Services) -> None:
         await services.store.check_writable()
         await services.devices.load()
         await _load_tokens(settings, services)
-        if settings.holds_commands:
-            await _hold_commands(services)
+        is_restored = await services.store.backups.is_restored()
+        if settings.holds_commands or is_restored:
+            await _hold_commands(settings, services)
         await services.event_interest.load()
         await services.subscription_registry.load()
         await services.integrity_check.load()
@@ -106,15 +107,17 @@ async def _load_tokens(settings: Settings, services: Services) -> None:
         log.warning("tokens.first_written", path=str(path))
 
 
-async def _hold_commands(services: Services) -> None:
+async def _hold_commands(settings: Settings, services: Services) -> None:
     """Hold, before any device polls, what it may have done already."""
     count = await services.held_commands.hold_all()
+    await services.store.backups.forget_restore()
     log.warning("restore.commands_held", commands=count)
+    removal = " Remove RESTORED or AGAIN before the next start."
     # For people at a terminal; where nobody reads, the line above has said it.
     with suppress(OSError):
         sys.stderr.write(
             f"{count} commands that must not be given twice are held; see `pushserver"
-            " commands --held`. Remove RESTORED or AGAIN before the next start.\n"
+            f" commands --held`.{removal if settings.holds_commands else ''}\n"
         )
 
 
@@ -155,6 +158,7 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
     finally:
         services.holds.close()
         services.integrity_check.stop()
+        services.backups.stop()
         services.completion_waiters.close()
         services.event_interest.wake_streams()
         services.live_topics.wake()

@@ -139,5 +139,6 @@ def build_workers(
             is_leader=is_leader,
         ),
         Worker("integrity", 5.0, services.integrity_check.run_if_due),
+        Worker("backups", 5.0, services.backups.run_if_due),
         Worker("counts", 60.0, CounterLog(services.counts).log_growth),
     )

@@ -6,6 +6,7 @@ from pushserver.metrics.recorder import Metrics
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
+from pushserver.services.backups import Backups
 from pushserver.services.blobs import Blobs
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
@@ -208,6 +209,13 @@ def build_services(
         readiness=Readiness(store),
         integrity_check=IntegrityCheck(
             store.integrity, clock, settings.integrity_check_at
+        ),
+        backups=Backups(
+            store.backups,
+            clock,
+            settings.backup_path,
+            micros(settings.backup_every),
+            settings.backup_keep,
         ),
         latency_history=LatencyHistory(store, clock, metrics),
         queue=queue,

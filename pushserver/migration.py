@@ -18,7 +18,7 @@ from pushserver.settings import Settings
 from pushserver.settings_loading import load
 from pushserver.storage.migrations import SCHEMA_VERSION
 from pushserver.storage.sqlite.file_lock import FileLock
-from pushserver.storage.sqlite.moved import mark_moved
+from pushserver.storage.sqlite.marks import mark_moved
 
 try:
     import psycopg

@@ -157,6 +157,20 @@ class Settings(Bounds):
         validator=_validate_time_of_day,
         help="When a SQLite file is checked, by the machine's clock: HH:MM, or never.",
     )
+    backup_folder: str = ts.option(
+        default="",
+        help="Where backups of a SQLite file are put; none are made without.",
+    )
+    backup_every: float = _duration(
+        21_600,
+        attrs.evolve(_SECONDS, is_zero_allowed=False),
+        help="How long after the newest backup another one is made.",
+    )
+    backup_keep: int = ts.option(
+        default=28,
+        validator=_validate(lambda n: n >= 1, "1 or more"),
+        help="How many backups are kept.",
+    )
     bodies: int = ts.option(
         default=256,
         validator=_validate(lambda n: n >= _MIN_BODIES, f"MiB, {_MIN_BODIES} or more"),
@@ -238,6 +252,11 @@ class Settings(Bounds):
     def integrity_check_at(self) -> time | None:
         """When a SQLite file is checked, by the machine's clock; None: never."""
         return _parse_time_of_day(self.integrity_check)
+
+    @property
+    def backup_path(self) -> Path | None:
+        """Where backups are put; None: none are made."""
+        return Path(self.backup_folder) if self.backup_folder else None
 
     @property
     def trusted_networks(self) -> tuple[Network, ...]:

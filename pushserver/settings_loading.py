@@ -145,6 +145,7 @@ def _refuse_unsafe(settings: Settings) -> None:
             f"WORKERS {settings.workers} takes PostgreSQL: a SQLite file has one"
             " server. Set DATABASE to postgresql://…, or WORKERS to 1."
         )
+    _refuse_backups_nowhere(settings)
     reachable = _reachable_from_others(settings)
     if reachable is None:
         return
@@ -160,6 +161,17 @@ def _refuse_unsafe(settings: Settings) -> None:
             f" can be guessed: set it to {MIN_TOKEN_BITS} random bits or more, such as"
             " `openssl rand -hex 32` prints."
         )
+
+
+def _refuse_backups_nowhere(settings: Settings) -> None:
+    if settings.backup_path is None:
+        return
+    if settings.is_postgres:
+        raise Misconfigured(
+            "BACKUP_FOLDER is for a SQLite file; a PostgreSQL is backed up by pg_dump."
+        )
+    if not settings.backup_path.is_dir():
+        raise Misconfigured(f"BACKUP_FOLDER {settings.backup_folder} is no folder.")
 
 
 def _reachable_from_others(settings: Settings) -> str | None:

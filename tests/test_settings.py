@@ -69,6 +69,7 @@ def test_environment(name: str) -> None:
         "kapua_delete_status": "204",
         "bodies": "64",
         "public_url": "https://push.example",
+        "backup_folder": "/",
         "trusted_proxies": "10.20.0.0/16",
         "workers": "1",
     }

@@ -75,6 +75,14 @@ COMMANDS = {
         "purge:purge",
         "Delete commands that have ended, results, operations and tasks of long ago.",
     ),
+    "backup": (
+        "backup:backup",
+        "Copy the SQLite file to a new one, checked, while the server runs.",
+    ),
+    "restore": (
+        "backup:restore",
+        "Put a backup in the database's place; the one before is kept.",
+    ),
     "migrate": (
         "migrate:migrate",
         "Do what the database's schema lacks for this release: all of it, or nothing.",

@@ -14,6 +14,7 @@ from pushserver.model.event import EventType
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.ids import IdGenerator
 from pushserver.storage.audit import AuditStore
+from pushserver.storage.backup import BackupStore
 from pushserver.storage.blobs import BlobStore
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.clock import ClockStore
@@ -91,6 +92,10 @@ class Store(
     @property
     def commit_metrics(self) -> CommitMetrics:
         """What commits of this process took, and what became of commands by them."""
+
+    @property
+    def backups(self) -> BackupStore:
+        """Backups, and whether this is a restored one."""
 
     @property
     def audit(self) -> AuditStore:

@@ -9,6 +9,7 @@ from aiohttp import web
 from pushserver.clock import Clock
 from pushserver.metrics.recorder import Metrics
 from pushserver.model.bounds import Bounds
+from pushserver.services.backups import Backups
 from pushserver.services.blobs import Blobs
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
@@ -100,6 +101,7 @@ class Services:
     lanes: Lanes
     polling: Polling
     integrity_check: IntegrityCheck
+    backups: Backups
     latency_history: LatencyHistory
     readiness: Readiness
     queue: Queue

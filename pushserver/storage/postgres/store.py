@@ -15,6 +15,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.order import Order
 from pushserver.model.queue_status import QueueStatus
 from pushserver.model.unknown_request import UnknownRequest
+from pushserver.storage.backup import NoBackups
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.integrity import NoIntegrityChecks
@@ -58,6 +59,7 @@ class PostgresStore(SqlStore):
     exit_stack: AsyncExitStack
     server_version: str
     integrity: NoIntegrityChecks = attrs.Factory(NoIntegrityChecks)
+    backups: NoBackups = attrs.Factory(NoBackups)
 
     async def read_order(self, command_id: int) -> Order:
         return self.lane_cache.orders.find(command_id) or await super().read_order(

@@ -12,7 +12,7 @@ from pushserver.storage.sqlite.checkpoints import (
     AUTOCHECKPOINT_PAGES,
     JOURNAL_SIZE_LIMIT,
 )
-from pushserver.storage.sqlite.moved import check_moved
+from pushserver.storage.sqlite.marks import check_moved
 from pushserver.storage.sqlite.schema import prepare
 
 T = TypeVar("T")

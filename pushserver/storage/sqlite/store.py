@@ -40,6 +40,7 @@ from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
 from pushserver.storage.sql.upgrades import SqlUpgrades
 from pushserver.storage.sql.write_jobs import SqlWriter
+from pushserver.storage.sqlite.backups import SqliteBackups
 from pushserver.storage.sqlite.checkpoints import CheckpointWatch, empty_log
 from pushserver.storage.sqlite.connection import (
     SqliteConnection,
@@ -69,6 +70,7 @@ class SqliteStore(SqlStore):
     list_reader: SqliteConnection
     background_reader: SqliteConnection
     integrity: SqliteIntegrity
+    backups: SqliteBackups
     lanes: InMemoryLanes
     feed: ChangeFeed
     new_id: IdGenerator
@@ -157,6 +159,7 @@ class SqliteStore(SqlStore):
             stream_interests=SqlStreamInterests(workers, sql_writer),
             retention=SqlRetention(workers, sql_writer),
             integrity=SqliteIntegrity(path, workers, sql_writer),
+            backups=SqliteBackups(path, workers, sql_writer),
             audit=SqlAudit(lists, sql_writer),
             blobs=SqlBlobs(lists, workers, sql_writer),
             statistics=SqlStatistics(workers, sql_writer),

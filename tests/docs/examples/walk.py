@@ -24,7 +24,7 @@ _GO_ON = (
     (re.compile(r"python receiver\.py"), ""),
 )
 #: Commands that need a database that no server uses.
-_ALONE = re.compile(r"pushserver migrate-store\b|--restored\b")
+_ALONE = re.compile(r"pushserver (migrate-store|restore)\b|--restored\b")
 #: Commands that end otherwise than with 0, and why.
 _CODES = (
     (r"(tasks|upgrades) make.*--follow", {0, 1}, "a device failed, or never came"),
@@ -90,9 +90,11 @@ class Walk:
                 self.outputs = self.outputs if said else [file]
                 return
         self._check(self.terminal.run(command, typed))
+        # A page that goes on has a server over the file, as before.
         if "migrate-store" in command:
-            # A page that goes on with the file has a server over it, as before.
             self.run(f"PUSHSERVER_ADMIN_TOKEN={TOKEN} scripts/serve --again")
+        elif "pushserver restore" in command:
+            self.run(f"PUSHSERVER_ADMIN_TOKEN={TOKEN} scripts/serve")
 
     def _check(self, run: Run) -> None:
         codes = [

@@ -1,6 +1,7 @@
-"""The mark of a file that was copied into another store, where servers go on from it.
+"""Marks in the file itself (`application_id`), so that they go with every copy of it.
 
-It is in the file itself (`application_id`), so that it goes with every copy of it.
+*Moved*: it was copied into another store, where servers go on from it. *Restored*: it
+was a backup, and what was pending in it may have been done since.
 """
 
 import sqlite3
@@ -8,8 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 from pushserver.errors import Misconfigured
+from pushserver.storage.sql.connection import SqlConnection
 
 _MOVED = int.from_bytes(b"move")
+_RESTORED = int.from_bytes(b"rest")
 _UNMARKED = 0
 
 
@@ -38,8 +41,7 @@ def check_moved(file: sqlite3.Connection, path: Path, *, again: bool) -> None:
     Raises:
         Misconfigured: it was copied.
     """
-    (mark,) = file.execute("PRAGMA application_id").fetchone()
-    if mark != _MOVED:
+    if _mark(file) != _MOVED:
         return
     if not again:
         raise Misconfigured(
@@ -50,5 +52,27 @@ def check_moved(file: sqlite3.Connection, path: Path, *, again: bool) -> None:
     _set_mark(file, _UNMARKED)
 
 
-def _set_mark(file: sqlite3.Connection, mark: int) -> None:
+def mark_restored(file: sqlite3.Connection) -> None:
+    """Mark a restored file; one that was moved stays so, which says more."""
+    if _mark(file) != _MOVED:
+        _set_mark(file, _RESTORED)
+
+
+def is_restored(file: SqlConnection) -> bool:
+    """Tell whether nobody has held yet what was pending in a restored file."""
+    return _mark(file) == _RESTORED
+
+
+def forget_restore(file: SqlConnection) -> None:
+    """Take the mark of a restored file away."""
+    if is_restored(file):
+        _set_mark(file, _UNMARKED)
+
+
+def _mark(file: SqlConnection) -> int:
+    (mark,) = file.execute("PRAGMA application_id").fetchone()
+    return int(mark)
+
+
+def _set_mark(file: SqlConnection, mark: int) -> None:
     file.execute(f"PRAGMA application_id = {mark}")

@@ -1,0 +1,84 @@
+"""Backs the database up every few hours, and keeps the newest backups."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import structlog
+
+from pushserver.clock import Clock, from_datetime
+from pushserver.storage.backup import BackupStore
+
+log = structlog.get_logger(__name__)
+
+_NAME = "pushserver-%Y%m%dT%H%M%SZ.db"
+_PATTERN = re.compile(r"pushserver-\d{8}T\d{6}Z\.db", re.ASCII)
+
+
+@attrs.define(eq=False)
+class Backups:
+    """
+    Keeps `keep` backups in `folder` (None: makes none), one each `every` microseconds.
+
+    The folder says when the last one was made: a restart makes none too many.
+    """
+
+    store: BackupStore
+    clock: Clock
+    folder: Path | None
+    every: int
+    keep: int
+    _is_stopping: bool = attrs.field(default=False, init=False)
+
+    async def run_if_due(self) -> int:
+        """
+        Make a backup if the newest is old; return how many.
+
+        Raises:
+            Misconfigured: it cannot be made; the next call tries again.
+        """
+        if self.folder is None or not self._is_due(self.folder):
+            return 0
+        now, started = self._wall_now(), self.clock.now()
+        path = self.folder / now.strftime(_NAME)
+        made = await self.store.back_up(path, lambda: self._is_stopping)
+        if made is None:
+            return 0
+        seconds = round((self.clock.now() - started) / 1_000_000, 1)
+        log.info(
+            "backup.made",
+            file=str(path),
+            bytes=made.size,
+            rows=made.rows,
+            seconds=seconds,
+        )
+        for old in _backups_in(self.folder)[: -self.keep]:
+            old.unlink()
+        return 1
+
+    def stop(self) -> None:
+        """End a backup that is being made; nothing is left of it."""
+        self._is_stopping = True
+
+    def _is_due(self, folder: Path) -> bool:
+        backups = _backups_in(folder)
+        if not backups:
+            return True
+        age = from_datetime(self._wall_now()) - from_datetime(_made_at(backups[-1]))
+        # One of the future is of a clock that was wrong.
+        return not 0 <= age < self.every
+
+    def _wall_now(self) -> datetime:
+        instant = self.clock.now() + self.clock.wall_ahead()
+        return datetime.fromtimestamp(instant / 1_000_000, UTC)
+
+
+def _backups_in(folder: Path) -> Sequence[Path]:
+    """Return the finished backups, the oldest first; other files do not count."""
+    return sorted(each for each in folder.iterdir() if _PATTERN.fullmatch(each.name))
+
+
+def _made_at(backup: Path) -> datetime:
+    return datetime.strptime(backup.name, _NAME).replace(tzinfo=UTC)

@@ -1,0 +1,128 @@
+"""Puts a backup in the place of the file, and keeps the one that was there."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+from pushserver.errors import Misconfigured
+from pushserver.storage.backup import Restored
+from pushserver.storage.migrations import refuse_newer
+from pushserver.storage.sqlite.backup import copy_checked, open_to_read
+from pushserver.storage.sqlite.copying import compact, sync
+from pushserver.storage.sqlite.file_lock import FileLock
+from pushserver.storage.sqlite.marks import mark_restored
+from pushserver.storage.sqlite.schema import read_version
+
+#: The file itself, and what SQLite keeps beside it.
+_PARTS = ("", "-wal", "-shm")
+#: What was revoked; entries of the audit also tell of tokens whose rows are gone.
+_REVOKED = (
+    "SELECT id FROM token WHERE revoked_at IS NOT NULL",
+    "SELECT target_id FROM audit WHERE action = 'token.revoke'",
+)
+_DELETED_SCOPES = "SELECT target_id FROM audit WHERE action = 'scope.delete'"
+
+
+def restore(backup: Path, path: Path, now: int) -> Restored:
+    """
+    Make the file at *path* a copy of *backup*, marked so that a server holds doors.
+
+    The file before is kept beside it. Tokens revoked in that are revoked again, and all
+    sessions end.
+
+    Raises:
+        Misconfigured: a server has the file, or the backup is damaged or of a newer
+            release; nothing was changed.
+    """
+    _refuse_unusable(backup)
+    was_there = path.exists()
+    lock = FileLock(path)
+    try:
+        if backup.samefile(path):
+            raise Misconfigured("The backup is the database itself.")
+        return _replace(backup, path, now, was_there=was_there)
+    except (sqlite3.Error, OSError) as error:
+        raise Misconfigured(f"Cannot restore {backup}: {error}.") from error
+    finally:
+        lock.release()
+        if not was_there and not path.stat().st_size:
+            path.unlink()
+
+
+def _refuse_unusable(backup: Path) -> None:
+    try:
+        with open_to_read(backup) as file:
+            version = read_version(file)
+    except sqlite3.Error as error:
+        raise Misconfigured(f"{backup} is no backup: {error}.") from error
+    if version is None:
+        raise Misconfigured(f"{backup} is no backup: it has no schema.")
+    refuse_newer(version)
+
+
+def _replace(backup: Path, path: Path, now: int, *, was_there: bool) -> Restored:
+    unfinished = path.with_name(f"{path.name}.restoring")
+    # One is left if a restore was killed; the lock says that none is at work.
+    unfinished.unlink(missing_ok=True)
+    rows = copy_checked(backup, unfinished)
+    try:
+        revoked = _prepare(unfinished, path if was_there else None, now)
+        kept = _put_aside(path, now) if was_there else None
+        unfinished.rename(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+    return Restored(rows, kept, revoked)
+
+
+def _prepare(unfinished: Path, old: Path | None, now: int) -> int | None:
+    """Mark the copy, end its sessions, revoke tokens; return how many of those."""
+    denied = None if old is None else _read_revoked(old)
+    with closing(sqlite3.connect(unfinished, isolation_level=None)) as file:
+        file.execute("PRAGMA synchronous = FULL")
+        file.execute("BEGIN IMMEDIATE")
+        mark_restored(file)
+        if _has_table(file, "session"):
+            file.execute("DELETE FROM session")
+        revoked = None if denied is None else _revoke(file, *denied, now)
+        file.execute("COMMIT")
+    return revoked
+
+
+def _read_revoked(old: Path) -> tuple[Sequence[int], Sequence[int]] | None:
+    """Return the tokens that were revoked, and the scopes deleted; None: unreadable."""
+    with suppress(sqlite3.Error), open_to_read(old) as file:
+        tokens = [id_ for sql in _REVOKED for (id_,) in file.execute(sql)]
+        return tokens, [id_ for (id_,) in file.execute(_DELETED_SCOPES)]
+    return None
+
+
+def _revoke(
+    file: sqlite3.Connection, tokens: Sequence[int], scopes: Sequence[int], now: int
+) -> int:
+    changes_before = file.total_changes
+    for column, ids in (("id", tokens), ("scope_id", scopes)):
+        file.executemany(
+            f"UPDATE token SET revoked_at = {now}"
+            f" WHERE {column} = ? AND revoked_at IS NULL",
+            [(id_,) for id_ in ids],
+        )
+    return file.total_changes - changes_before
+
+
+def _has_table(file: sqlite3.Connection, name: str) -> bool:
+    sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return file.execute(sql, (name,)).fetchone() is not None
+
+
+def _put_aside(path: Path, now: int) -> Path:
+    kept = path.with_name(f"{path.name}.before-restore.{compact(now)}")
+    if kept.exists():
+        raise Misconfigured(f"{kept} exists already.")
+    # The file first: a log without its file is refused, a file without it is not.
+    for part in _PARTS:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + part).rename(kept.with_name(kept.name + part))
+    return kept
