@@ -34,6 +34,7 @@ PAGES = {
     "scopes": "/console/scopes",
     "audit": "/console/audit",
     "system": "/console/system",
+    "reference": "/api/v1/docs",
 }
 #: What a browser would run, if a page were broken.
 SCRIPT = "<script>window.broken=1</script><img src=x onerror=window.broken=1>"

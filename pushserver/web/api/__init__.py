@@ -46,12 +46,12 @@ from pushserver.web.services import Services
 async def get_openapi(call: ApiCall[None, None]) -> web.StreamResponse:
     """Return this API's description."""
     servers = [{"url": public_base(call.request) or "/"}]
-    described = await run_in_thread(_openapi_document)
+    described = await run_in_thread(openapi_document)
     return json_response({**described, "servers": servers})
 
 
 @cache
-def _openapi_document() -> JsonObject:
+def openapi_document() -> JsonObject:
     """Make the description when it is first asked for; the start has no use for it."""
     return document(ROUTES)
 

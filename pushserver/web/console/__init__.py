@@ -19,6 +19,7 @@ from pushserver.web.console import (
     live,
     operations,
     overview,
+    reference,
     scopes,
     sign_in,
     subscription_forms,
@@ -28,7 +29,7 @@ from pushserver.web.console import (
     tokens,
     upgrades,
 )
-from pushserver.web.console.page import BASE_PATH, PageCall
+from pushserver.web.console.page import BASE_PATH, REFERENCE_PATH, PageCall
 from pushserver.web.console.pages import PageRoute, with_error_pages
 from pushserver.web.console.static import serve_static
 from pushserver.web.middleware import (
@@ -88,6 +89,11 @@ def add_routes(
                 handler,
                 expect_handler=expect_handler,
             )
+    show = with_error_responses(
+        with_error_pages(reference.show_reference),
+        metrics.responses_of("GET", REFERENCE_PATH),
+    )
+    router.add_get(REFERENCE_PATH, show, expect_handler=expect_handler)
     others = metrics.responses_of("any", ANY_PATH)
     lead = with_error_responses(partial(_lead_browsers, answer_unknown), others)
     for path in ("/", f"{BASE_PATH}/"):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pushserver.web.request import HttpRequest
 
 BASE_PATH = "/console"
+#: Where the reference of the API is: beside what it describes.
+REFERENCE_PATH = "/api/v1/docs"
 LANGUAGE_COOKIE, THEME_COOKIE = "pushserver-language", "pushserver-theme"
 #: What a page may load and do; it has no script and no style inside.
 POLICY = "; ".join(
@@ -139,7 +141,7 @@ class PageCall:
 
     def see_other(self, path: str, said: str | None = None) -> web.Response:
         """Lead to a page, after a form; it shows the text `said.…`."""
-        location = path if path.startswith(self.prefix + BASE_PATH) else self.url(path)
+        location = path if _is_address(self, path) else self.url(path)
         if said is not None:
             location += ("&" if "?" in location else "?") + urlencode({"said": said})
         return web.Response(status=303, headers={**HEADERS, "Location": location})
@@ -192,5 +194,10 @@ class SignedInCall(PageCall):
 
 def local_path(call: PageCall, path: str) -> str:
     """Return *path* if it leads to a page of the console, or else nothing."""
-    is_local = path.startswith(call.prefix + BASE_PATH) and path.isprintable()
+    is_local = _is_address(call, path) and path.isprintable()
     return path if is_local and "\\" not in path else ""
+
+
+def _is_address(call: PageCall, path: str) -> bool:
+    """Tell whether *path* is the whole address of a page, the reference's included."""
+    return path.startswith((call.prefix + BASE_PATH, call.prefix + REFERENCE_PATH))
