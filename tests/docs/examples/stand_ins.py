@@ -13,7 +13,7 @@ import attrs
 from tests.docs.examples.terminal import PATIENCE
 
 #: An id as it is printed on the pages, or a word for one.
-_ID = re.compile(r"\b(?:38\d{16}|ID|DELIVERY|TOKENID)\b")
+_ID = re.compile(r"\b(?:38\d{16}|ID|DELIVERY|TOKENID|SCOPEID)\b")
 #: Devices that nobody simulates.
 _FRESH = itertools.count(900_001)
 #: The one of the pages that never comes.
@@ -245,6 +245,12 @@ def _scope(server: Server) -> str:
     return _id(server.call("POST", "/scopes", {"name": f"tenant {_fresh()}"}))
 
 
+def _deleted_scope(server: Server) -> str:
+    scope = _scope(server)
+    server.call("DELETE", f"/scopes/{scope}")
+    return scope
+
+
 def _id(thing: dict[str, str]) -> str:
     return thing["id"]
 
@@ -274,5 +280,6 @@ _MAKERS: tuple[tuple[str, Callable[[Server], str]], ...] = (
     (r"devices adopt", _stranger),
     (r"pushserver devices", _device),
     (r"tokens revoke|/tokens/\d|--actor", _token),
+    (r"audit --scope", _deleted_scope),
     (r"scopes delete|/scopes/\d", _scope),
 )
