@@ -74,9 +74,9 @@ class DeviceRegistry:
             return None
         return device
 
-    def in_scope(self, scope_id: int) -> Iterator[Device]:
-        """Return the devices of the scope."""
-        return (device for device in self if device.scope_id == scope_id)
+    async def count(self, scope_id: int) -> int:
+        """Count the devices of the scope, in pieces."""
+        return sum([d.scope_id == scope_id async for d in in_pieces(self)])
 
     @property
     def ids(self) -> Collection[int]:

@@ -168,6 +168,8 @@ async def _start_child(
         stdout=target,
         stderr=asyncio.subprocess.DEVNULL,
         pass_fds=() if file is None else (file,),
+        # What a terminal sends to the server, such as Ctrl-C, does not end it.
+        start_new_session=True,
     )
 
 

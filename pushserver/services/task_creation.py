@@ -1,6 +1,6 @@
 """Creates tasks: the same operation on many devices."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import attrs
 
@@ -68,9 +68,9 @@ class TaskCreator:
 
     async def preview_targets(
         self, scope_id: int, targets: TargetSelector
-    ) -> list[TargetDevice]:
+    ) -> AsyncIterator[TargetDevice]:
         """
-        Return the devices a task would have, and when each should poll next.
+        Yield the devices a task would have, in pieces, and when each should poll next.
 
         Raises:
             Invalid: a device is not adopted, or none is selected.
@@ -79,14 +79,9 @@ class TaskCreator:
         found = await self.devices.resolve_targets(scope_id, targets)
         busy_ids = await self.store.devices_in_flight(scope_id)
         now, is_online = self.clock.now(), self.online_rule.is_online
-        return [
-            TargetDevice(
-                d,
-                is_online(d, now, is_busy=d.device_id in busy_ids),
-                d.next_poll_at(now),
-            )
-            async for d in in_pieces(found)
-        ]
+        async for d in in_pieces(found):
+            online = is_online(d, now, is_busy=d.device_id in busy_ids)
+            yield TargetDevice(d, online, d.next_poll_at(now))
 
     async def protocol_of(
         self, scope_id: int, targets: TargetSelector

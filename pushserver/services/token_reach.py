@@ -36,20 +36,22 @@ class TokenReach:
         device = self.devices.find(token.scope_id, device_id)
         return device is not None and TargetSelector(tags=token.tags).has_tags(device)
 
-    def device_ids(self, token: Token) -> frozenset[int] | None:
+    async def device_ids(self, token: Token) -> frozenset[int] | None:
         """Return the devices that the token concerns; None means any."""
         if not token.is_restricted:
             return None
         if token.tags is None:
             return token.device_ids
-        # Each list asks for it, and a scope may have 100,000 devices: keep this short.
         required, ids = token.tags.items(), token.device_ids
-        return frozenset(
+        scope_id = token.scope_id
+        found = {
             device.device_id
-            for device in self.devices.in_scope(token.scope_id)
-            if required <= device.tags.items()
+            async for device in in_pieces(self.devices)
+            if device.scope_id == scope_id
+            and required <= device.tags.items()
             and (ids is None or device.device_id in ids)
-        )
+        }
+        return frozenset(found)
 
     async def narrow_targets(
         self, token: Token, targets: TargetSelector

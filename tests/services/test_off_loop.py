@@ -47,6 +47,13 @@ async def test_large() -> None:
     assert os.getpid() != await run_off_loop(MAX_IN_THREAD + 1, os.getpid)
 
 
+async def test_interrupt() -> None:
+    """
+    Ctrl-C, which goes to all processes of a terminal's group, does not end that one.
+    """
+    assert os.getpgrp() != await run_off_loop(MAX_IN_THREAD + 1, os.getpgrp)
+
+
 @pytest.mark.parametrize("size", [MAX_INLINE, MAX_IN_THREAD, MAX_IN_THREAD + 1])
 async def test_errors(size: int) -> None:
     """Our errors come back from wherever they were raised, with all that they say."""

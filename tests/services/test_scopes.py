@@ -58,7 +58,7 @@ async def test_one_scope_at_a_time(services: Services) -> None:
     ]
     assert (
         [device]
-        == list(services.devices.in_scope(ACME))
+        == [d for d in services.devices if d.scope_id == ACME]
         == [d async for d in services.devices.iter_matching(ACME, DeviceFilter())]
     )
 
@@ -117,8 +117,8 @@ async def test_imported_by_two(services: Services) -> None:
     two = await services.device_import.run(OTHER, {terminal(3): {}, terminal(4): {}})
 
     assert one == two == ImportSummary(created=2, updated=0, unchanged=0)
-    assert [1, 2] == [d.device_id for d in services.devices.in_scope(ACME)]
-    assert [3, 4] == [d.device_id for d in services.devices.in_scope(OTHER)]
+    assert [1, 2] == [d.device_id for d in services.devices if d.scope_id == ACME]
+    assert [3, 4] == [d.device_id for d in services.devices if d.scope_id == OTHER]
 
 
 @pytest.mark.scopes(ACME, OTHER)

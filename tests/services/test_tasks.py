@@ -73,10 +73,10 @@ async def test_targets(
 
     assert created.task is not None
     assert devices == sorted(await operation_driver.task_operations(created.task))
-    expected = await operation_driver.services.task_creator.preview_targets(
+    expected = operation_driver.services.task_creator.preview_targets(
         DEFAULT_SCOPE_ID, targets
     )
-    assert devices == sorted(each.device.device_id for each in expected)
+    assert devices == sorted([each.device.device_id async for each in expected])
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,10 @@ async def test_nobody_there(
     with pytest.raises(Invalid):
         await operation_driver.create_task(ONE, targets=targets)
     with pytest.raises(Invalid):
-        await operation_driver.services.task_creator.preview_targets(
-            DEFAULT_SCOPE_ID, targets
+        await anext(
+            operation_driver.services.task_creator.preview_targets(
+                DEFAULT_SCOPE_ID, targets
+            )
         )
     assert [] == await operation_driver.services.store.tasks.active_tasks()
 
@@ -111,9 +113,10 @@ async def test_expected(operation_driver: OperationDriver) -> None:
     await operation_driver.adopt(1, 2)
     await operation_driver.see_devices(1)
 
-    first, second = await operation_driver.services.task_creator.preview_targets(
+    expected = operation_driver.services.task_creator.preview_targets(
         DEFAULT_SCOPE_ID, TargetSelector()
     )
+    first, second = [each async for each in expected]
 
     assert (True, False) == (first.online, second.online)
     assert (None, 0) == (second.next_poll_at, await operation_driver.count_operations())

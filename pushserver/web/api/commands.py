@@ -64,7 +64,7 @@ async def _command_page(
     query = call.query
     command_filter = attrs.evolve(
         _command_filter(query, device_id),
-        device_ids=call.services.token_reach.device_ids(call.token),
+        device_ids=await call.services.token_reach.device_ids(call.token),
     )
     list_page = partial(call.services.store.commands, call.scope_id, command_filter)
     before, limit = optional_int64(query.cursor, "cursor"), cap_limit(query.limit)

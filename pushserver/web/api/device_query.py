@@ -19,7 +19,7 @@ from pushserver.web.api.device_fields import parse_tags
 from pushserver.web.api.device_types import DevicesQuery, ExportQuery
 
 
-def device_filter(
+async def device_filter(
     call: ApiCall[Any, Any], query: DevicesQuery | ExportQuery
 ) -> DeviceFilter:
     """
@@ -32,7 +32,7 @@ def device_filter(
         state=query.state,
         tags=parse_tags(query.tag),
         text=fold(query.q),
-        among=call.services.token_reach.device_ids(call.token),
+        among=await call.services.token_reach.device_ids(call.token),
     )
 
 

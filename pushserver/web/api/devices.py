@@ -64,7 +64,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     limit = cap_limit(query.limit)
     found = await services.device_list.page(
         call.scope_id,
-        device_filter(call, query),
+        await device_filter(call, query),
         device_order(query),
         online=query.online,
         after=read_cursor(query.sort, query.cursor),

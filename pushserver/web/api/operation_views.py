@@ -1,6 +1,6 @@
 """Operations, notifications and tasks as programs read them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,6 @@ from pushserver.model.target import TargetDevice
 from pushserver.model.task import OperationCounts, Task
 from pushserver.model.token import Permission, Token
 from pushserver.services.device_protocols import DeviceProtocols
-from pushserver.services.off_loop import in_pieces
 from pushserver.services.task_failures import explain_failure
 from pushserver.storage.operations import StepRecord
 from pushserver.storage.tasks import TaskOperation
@@ -150,27 +149,36 @@ def progress_fields(task: Task, counts: OperationCounts) -> dict[str, Any]:
 
 
 async def dry_run_out(
-    protocols: DeviceProtocols, target_devices: Sequence[TargetDevice]
+    protocols: DeviceProtocols, target_devices: AsyncIterator[TargetDevice]
 ) -> DryRunOut:
     """Render which devices it would be for, and when to expect the first of them."""
-    return DryRunOut(
+    ids, items, count, online = bytearray(), list[DryRunDeviceOut](), 0, 0
+    async for each in target_devices:
+        shown_id = protocols.display_id(each.device.device_id)
+        # There may be 100,000, which would take long to encode at once.
+        ids += b"," * bool(ids) + msgspec.json.encode(shown_id)
+        count += 1
+        online += each.online
+        if len(items) < MAX_DRY_RUN_ITEMS:
+            items.append(_dry_run_device(each, shown_id))
+    return render(
+        DryRunOut,
+        None,
         dry_run=True,
-        devices=len(target_devices),
-        online=sum(each.online for each in target_devices),
-        device_ids=[
-            protocols.display_id(each.device.device_id)
-            async for each in in_pieces(target_devices)
-        ],
-        items=[
-            render(
-                DryRunDeviceOut,
-                each.device,
-                device_id=protocols.display_id(each.device.device_id),
-                online=each.online,
-                expected_at=optional_instant(each.next_poll_at),
-            )
-            for each in target_devices[:MAX_DRY_RUN_ITEMS]
-        ],
+        devices=count,
+        online=online,
+        device_ids=msgspec.Raw(b"[%s]" % ids),
+        items=items,
+    )
+
+
+def _dry_run_device(target: TargetDevice, shown_id: str) -> DryRunDeviceOut:
+    return render(
+        DryRunDeviceOut,
+        target.device,
+        device_id=shown_id,
+        online=target.online,
+        expected_at=optional_instant(target.next_poll_at),
     )
 
 

@@ -129,7 +129,7 @@ async def list_operations(call: ApiCall[OperationsQuery, None]) -> web.StreamRes
         store.operations,
         call.scope_id,
         operation_filter,
-        device_ids=call.services.token_reach.device_ids(call.token),
+        device_ids=await call.services.token_reach.device_ids(call.token),
     )
     render = partial(operation_out, call.services.protocols)
     return await list_response(call, OperationsOut, fetch, render)

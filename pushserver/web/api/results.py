@@ -42,15 +42,15 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
     after = optional_int64(query.cursor, "cursor") or 0
     device_id = optional_device_id(call, query.device_id)
 
-    def read_page(limit: int) -> Awaitable[Sequence[Result]]:
+    async def read_page(limit: int) -> Sequence[Result]:
         # Tags may change while the call waits, and with them what the token reaches.
-        return services.store.results(
+        return await services.store.results(
             call.scope_id,
             after=after,
             limit=limit,
             device_id=device_id,
             orphan=query.orphan,
-            device_ids=services.token_reach.device_ids(call.token),
+            device_ids=await services.token_reach.device_ids(call.token),
         )
 
     if query.wait:

@@ -88,7 +88,7 @@ async def create_or_preview(
         dry_run=dry_run,
     )
     if dry_run:
-        devices = await services.task_creator.preview_targets(call.scope_id, targets)
+        devices = services.task_creator.preview_targets(call.scope_id, targets)
         return json_response(await dry_run_out(services.protocols, devices))
     created = await create(
         targets,

@@ -72,7 +72,7 @@ async def cancel_many(call: ApiCall[DryRunQuery, CancelIn]) -> web.StreamRespons
         given_id = None if body.device_id is None else str(body.device_id)
         criteria = attrs.evolve(
             _command_filter(body, optional_device_id(call, given_id)),
-            device_ids=call.services.token_reach.device_ids(call.token),
+            device_ids=await call.services.token_reach.device_ids(call.token),
         )
         counts = await withdrawals.withdraw_matching(
             call.scope_id, criteria, is_dry_run=is_dry_run, actor=call.actor
@@ -84,7 +84,7 @@ async def cancel_many(call: ApiCall[DryRunQuery, CancelIn]) -> web.StreamRespons
     counts, found = await withdrawals.withdraw_listed(
         call.scope_id,
         ids,
-        among=call.services.token_reach.device_ids(call.token),
+        among=await call.services.token_reach.device_ids(call.token),
         is_dry_run=is_dry_run,
         actor=call.actor,
     )

@@ -22,7 +22,7 @@ PAGE_SIZE = 100
 @pages.page("/commands", Permission.COMMANDS_READ, limits_itself=True)
 async def list_commands(call: SignedInCall) -> web.StreamResponse:
     """Show the commands that match the filters, a page of them, newest first."""
-    criteria, cursor = _criteria(call), call.query.get("cursor")
+    criteria, cursor = await _criteria(call), call.query.get("cursor")
     before = None if cursor is None else parse_int64(cursor, field_name="cursor")
     found = await call.services.store.commands(
         call.scope_id,
@@ -43,7 +43,7 @@ async def list_commands(call: SignedInCall) -> web.StreamResponse:
     )
 
 
-def _criteria(call: SignedInCall) -> CommandFilter:
+async def _criteria(call: SignedInCall) -> CommandFilter:
     """
     Return the filter of the query, within the token's reach.
 
@@ -58,7 +58,7 @@ def _criteria(call: SignedInCall) -> CommandFilter:
     return CommandFilter(
         states=states,
         device_id=device_id,
-        device_ids=call.reach,
+        device_ids=await call.reach,
         endpoint=given.get("endpoint", "").strip() or None,
         held=True if given.get("held") == "yes" else None,
     )

@@ -25,7 +25,7 @@ async def list_devices(call: SignedInCall) -> web.StreamResponse:
     search, descending = parse_device_search(typed), sort.startswith("-")
     found = await services.device_list.page(
         call.scope_id,
-        search.criteria(call.reach),
+        search.criteria(await call.reach),
         DeviceOrder(DeviceSort(sort.removeprefix("-")), descending),
         online=search.online,
         after=read_cursor(sort, call.query.get("cursor")),
@@ -51,7 +51,7 @@ async def count_quarantined(call: SignedInCall) -> int:
     """Count the quarantined devices that whoever looks may see."""
     if not call.services.devices.quarantined_count:
         return 0
-    criteria = DeviceFilter(state=DeviceState.QUARANTINED, among=call.reach)
+    criteria = DeviceFilter(state=DeviceState.QUARANTINED, among=await call.reach)
     found = call.services.devices.iter_matching(call.scope_id, criteria)
     return sum([1 async for _ in found])
 

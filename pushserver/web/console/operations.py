@@ -23,7 +23,7 @@ async def list_operations(call: SignedInCall) -> web.StreamResponse:
         _criteria(call),
         before=cursor_before(call),
         limit=PAGE_SIZE + 1,
-        device_ids=call.reach,
+        device_ids=await call.reach,
     )
     shown, next_cursor = cut_page(found, PAGE_SIZE, lambda operation: operation.id)
     ids = {each.device_id for each in shown}

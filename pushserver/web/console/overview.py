@@ -59,7 +59,7 @@ async def _count_devices(call: SignedInCall) -> Counter[str]:
     services, counts = call.services, Counter[str]()
     now, rule, holds = services.clock.now(), services.online_rule, services.holds
     busy_ids = await services.store.devices_in_flight(call.scope_id)
-    criteria = DeviceFilter(among=call.reach)
+    criteria = DeviceFilter(among=await call.reach)
     async for device in services.devices.iter_matching(call.scope_id, criteria):
         counts["conflicts"] += device.shut_out_address is not None
         if not device.is_adopted:
@@ -84,7 +84,7 @@ async def _count_commands(call: SignedInCall) -> Mapping[CommandState, int]:
         )
         criteria = CommandFilter(
             states=frozenset({state}),
-            device_ids=call.reach,
+            device_ids=await call.reach,
             created_after=None if is_live else since,
         )
         counts[state] = await call.services.store.count_commands(
@@ -95,7 +95,9 @@ async def _count_commands(call: SignedInCall) -> Mapping[CommandState, int]:
 
 async def _oldest_pending(call: SignedInCall) -> object:
     store = call.services.store
-    found = await store.oldest_command(call.scope_id, CommandState.PENDING, call.reach)
+    found = await store.oldest_command(
+        call.scope_id, CommandState.PENDING, await call.reach
+    )
     record = None
     if found is not None:
         record = await store.find_command(call.scope_id, found)
@@ -113,7 +115,7 @@ async def _needs(
     failed = commands.get(CommandState.FAILED, 0)
     yield Need("failed", failed, "/commands?state=FAILED")
     if call.may(Permission.COMMANDS_READ):
-        criteria = CommandFilter(held=True, device_ids=call.reach)
+        criteria = CommandFilter(held=True, device_ids=await call.reach)
         held = await call.services.store.count_commands(
             call.scope_id, criteria, up_to=MAX_COUNTED
         )

@@ -1,5 +1,6 @@
 """A page of the console: who looks at it, in which language, and what it shows."""
 
+from asyncio import Future, ensure_future
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -165,9 +166,9 @@ class SignedInCall(PageCall):
         return request_actor(self.request, self.token)
 
     @cached_property
-    def reach(self) -> frozenset[int] | None:
-        """The devices that the token concerns; None means any."""
-        return self.services.token_reach.device_ids(self.token)
+    def reach(self) -> Future[frozenset[int] | None]:
+        """The devices that the token concerns, once they are found; None means any."""
+        return ensure_future(self.services.token_reach.device_ids(self.token))
 
     def path_int64(self, name: str) -> int:
         """

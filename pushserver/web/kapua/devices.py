@@ -77,7 +77,7 @@ async def _find(
 ) -> list[ConnectedDevice]:
     """Return the first devices that meet the condition and that the token concerns."""
     services = call.services
-    criteria = DeviceFilter(among=services.token_reach.device_ids(call.token))
+    criteria = DeviceFilter(among=await services.token_reach.device_ids(call.token))
     candidates = services.devices.iter_matching(call.scope_id, criteria)
     busy_ids = await services.store.devices_in_flight(call.scope_id)
     found: list[ConnectedDevice] = []
