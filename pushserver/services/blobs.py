@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from itertools import count
 from typing import Protocol
 
@@ -111,13 +111,18 @@ class Blobs:
         await self.store.blobs.add(blob, _entry(blob, actor))
         return blob
 
+    def naming(self, blob: Blob) -> AbstractContextManager[int]:
+        """Do not count what `keep` has just added during the block, which names it."""
+        added = -1 if _is_new(blob) else 0
+        return self.bounds.adding("scope_blobs", blob.scope_id, added)
+
     async def discard(self, blob: Blob) -> None:
         """
         Delete what `keep` has just added, unless somebody has named it since.
 
         What was there before stays. If the store is away, it stays for a day.
         """
-        if blob.used_at == blob.created_at:
+        if _is_new(blob):
             with suppress(Unavailable):
                 await self.store.blobs.discard(blob)
 
@@ -188,6 +193,11 @@ class Blobs:
         return await self.store.blobs.purge(
             used_before=used_before, limit=BATCH_SIZE, scope_id=scope_id
         )
+
+
+def _is_new(blob: Blob) -> bool:
+    """Tell whether `keep` has added it, and has not found it."""
+    return blob.used_at == blob.created_at
 
 
 async def _hash(source: ByteSource) -> str:

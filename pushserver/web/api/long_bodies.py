@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import IO
 
 import attrs
@@ -98,12 +98,14 @@ async def kept_bodies(
     await blobs.require(scope_id, [each.order for each in requests])
     kept = []
     try:
-        for index, body in parsed.long_bodies.items():
-            blob = await blobs.keep(scope_id, body, actor)
-            kept.append(blob)
-            order = attrs.evolve(requests[index].order, blob=blob.sha256)
-            requests[index] = attrs.evolve(requests[index], order=order)
-        yield requests
+        with ExitStack() as naming:
+            for index, body in parsed.long_bodies.items():
+                blob = await blobs.keep(scope_id, body, actor)
+                kept.append(blob)
+                naming.enter_context(blobs.naming(blob))
+                order = attrs.evolve(requests[index].order, blob=blob.sha256)
+                requests[index] = attrs.evolve(requests[index], order=order)
+            yield requests
     except Unavailable:
         # Perhaps it was done all the same.
         raise

@@ -455,3 +455,19 @@ async def test_bounds(database: str, clock: ManualClock) -> None:
 
     assert 201 == large.status
     assert (409, "limit-reached", None) == larger.problem
+
+
+async def test_bodies_of_one_call(database: str, clock: ManualClock) -> None:
+    """
+    The long bodies of a call that is under way do not count: it names them all.
+    """
+    bodies = [digit * (MAX_INLINE_BODY + 1) for digit in "1234"]
+    commands = [{"endpoint": "x", "body": body} for body in bodies]
+    first, last = json.dumps(commands[:3]).encode(), json.dumps(commands[3:]).encode()
+    async with running_server(database, clock, scope_blobs=1) as server:
+        taken = await server.api("POST", COMMANDS, first)
+        await upload(server, b"unused")
+        refused = await server.api("POST", COMMANDS, last)
+
+    assert 201 == taken.status
+    assert (409, "limit-reached", None) == refused.problem
