@@ -32,6 +32,21 @@ async def while_valid(
         is_valid = services.tokens.is_valid(token)
         return not is_valid or await services.sessions.has_ended(secret)
 
+    async with until_ended(services, has_ended):
+        yield
+
+
+@asynccontextmanager
+async def until_ended(
+    services: Services, has_ended: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[None]:
+    """
+    End the block once a token has, or the session in its place; check it after it.
+
+    Raises:
+        Unauthorized: it has ended.
+        Unavailable: it may have been revoked, and the store is away.
+    """
     try:
         async with asyncio.timeout(None) as limit, _ended_once(has_ended, limit):
             yield

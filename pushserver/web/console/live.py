@@ -3,14 +3,17 @@
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 from aiohttp import web
 
+from pushserver.errors import Unauthorized, Unavailable
 from pushserver.services.completion_waiters import wait_at_most
 from pushserver.services.live_topics import Topic, TopicWatch
+from pushserver.web.api.token_life import until_ended
 from pushserver.web.connection import connection_of
-from pushserver.web.console.browser_session import find_signed_in
+from pushserver.web.console.browser_session import cookie_secret
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.draining import write_and_drain
@@ -18,8 +21,7 @@ from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
 from pushserver.web.request import is_head
 
 pages = Pages()
-#: Seconds without news after which the stream says that it is there; then the session
-#: is checked, too.
+#: Seconds without news after which the stream says that it is there.
 HEARTBEAT = 15.0
 #: Seconds that changes are collected for: at first, and where they never end.
 MIN_INTERVAL, MAX_INTERVAL = 0.4, 10.0
@@ -49,8 +51,10 @@ async def stream(call: SignedInCall) -> web.StreamResponse:
     ):
         await response.prepare(call.request)
         call.request[CANCEL_ON_DISCONNECT] = True
-        with suppress(ConnectionError):
-            await _run(call, response, watch)
+        # What has begun ends without a word.
+        with suppress(ConnectionError, Unauthorized, Unavailable):
+            async with until_ended(services, partial(_has_ended, call)):
+                await _run(call, response, watch)
     call.request[CANCEL_ON_DISCONNECT] = False
     return response
 
@@ -62,7 +66,7 @@ async def _run(
     await write_and_drain(call.request, response, b": listening\n\n")
     interval, seen_at = MIN_INTERVAL, time.monotonic()
     seen = watch.topics & {Topic.SEEN}
-    while await _may_go_on(call):
+    while _may_go_on(call):
         started = time.monotonic()
         await wait_at_most(watch.wakeup, SEEN_INTERVAL if seen else HEARTBEAT)
         if watch.wakeup.is_set():
@@ -81,10 +85,16 @@ async def _run(
         )
 
 
-async def _may_go_on(call: SignedInCall) -> bool:
-    """Tell whether the server runs on, and whoever looks is still signed in."""
+def _may_go_on(call: SignedInCall) -> bool:
+    """Tell whether the server runs on, and the token is valid."""
     services = call.services
     is_over = services.holds.is_closed or connection_of(call.request).is_half_closed
-    if is_over or not services.tokens.is_valid(call.token):
-        return False
-    return await find_signed_in(call.request, services) is not None
+    return not is_over and services.tokens.is_valid(call.token)
+
+
+async def _has_ended(call: SignedInCall) -> bool:
+    """Tell whether whoever looks is not signed in any more."""
+    services = call.services
+    if not services.tokens.is_valid(call.token):
+        return True
+    return await services.console_sessions.find(cookie_secret(call.request)) is None

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from pushserver.web.api import token_life
 from pushserver.web.console import live
 from tests.web.console.visitor import Visitor
 from tests.web.local_server import DEVICE, wait_until
@@ -75,6 +76,20 @@ async def test_ends_with_the_session(visitor: Visitor) -> None:
     await wait_until(lambda: visitor.server.services.wait_bounds.waiting_count == 0)
 
     assert rest in (b"", b'event: changed\ndata: ["commands"]\n\n')
+
+
+async def test_ends_within_a_second(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A stream without news ends soon after its session, long before the next heartbeat.
+    """
+    monkeypatch.setattr(token_life, "CHECK_INTERVAL", 0.01)
+    async with stream(visitor, "tasks") as content, asyncio.timeout(10):
+        await visitor.send("/sign-out")
+        rest = await content.read()
+
+    assert b"" == rest
 
 
 async def test_seen(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,7 @@ OTHER_SITES = {
     "another origin": {"Origin": "https://evil.example"},
     "another site of this domain": {"Sec-Fetch-Site": "same-site"},
     "a hidden origin": {"Origin": "null"},
+    "no origin at all": {"Origin": "http://["},
     "says nothing": {},
 }
 
