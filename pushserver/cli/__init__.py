@@ -21,6 +21,7 @@ from pushserver.cli.context import (
     OutputOptionsArg,
     UsageError,
 )
+from pushserver.cli.errors import MISSHAPEN, describe_misshapen
 from pushserver.cli.examples import EXIT_CODES, help_epilogue
 from pushserver.cli.standard_files import open_standard_files
 from pushserver.errors import PushServerError
@@ -182,6 +183,7 @@ def _run_command(app: App, tokens: Sequence[str], context: CliContext) -> int:
     from pushserver.client import ApiError, ClientError  # noqa: PLC0415
 
     raise_on_interrupt()
+    outcome = None
     try:
         outcome = command(
             *bound.args, **bound.kwargs, **dict.fromkeys(unparsed, context)
@@ -192,6 +194,10 @@ def _run_command(app: App, tokens: Sequence[str], context: CliContext) -> int:
         unauthorized = isinstance(error, ApiError) and error.status == HTTP_UNAUTHORIZED
         hint = " Give --token or set PUSHSERVER_TOKEN." if unauthorized else ""
         raise CliError(f"{error}{hint}") from error
+    except MISSHAPEN as error:
+        if not inspect.iscoroutine(outcome):  # it calls no server
+            raise
+        raise CliError(f"{describe_misshapen(error)} Is a pushserver there?") from error
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from pushserver.cli import checks, fleet_checks, server_checks
 from pushserver.cli.checks import Finding, Level
 from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.errors import MISSHAPEN, describe_misshapen
 from pushserver.client import ApiError, Client, Json, Unreachable, iter_items
 from pushserver.model.state import IN_FLIGHT
 
@@ -19,8 +20,6 @@ HTTP_FORBIDDEN = 403
 PATIENCE = 300
 #: The most items of a list that are looked at.
 MAX_ITEMS = 200_000
-#: What checks of answers end with that lack what the API promises.
-_MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError)
 _NO_PUSHSERVER = "Check that --server is a pushserver's address, and see its log."
 
 
@@ -80,13 +79,9 @@ async def _run_checks(
     except Unreachable as error:
         todo = "Start it with `pushserver serve`, or give --server its address."
         yield Finding(Level.WRONG, "server", str(error), todo)
-    except (ApiError, *_MISSHAPEN) as error:
-        found = str(error) if isinstance(error, ApiError) else _misshapen(error)
+    except (ApiError, *MISSHAPEN) as error:
+        found = str(error) if isinstance(error, ApiError) else describe_misshapen(error)
         yield Finding(Level.WRONG, "api", found, _NO_PUSHSERVER)
-
-
-def _misshapen(error: Exception) -> str:
-    return f"An answer is not as in the API: {type(error).__name__} {error}."
 
 
 async def _check_server(client: Client) -> AsyncIterator[Finding]:

@@ -122,3 +122,15 @@ async def test_doctor(body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
 
     assert 1 == code
     assert "wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("body", [b'{"items":[{}]}', b'{"items":[[]]}', b"{}"])
+async def test_lists(body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every list shows what there is, or says in one line that it is none."""
+    lists = ["devices", "commands", "operations", "tasks", "upgrades", "subscriptions"]
+    async with wrong_server(lambda: body) as url:
+        for name in (*lists, "tokens", "scopes"):
+            line = [name, "list", "--server", url]
+            code = await asyncio.to_thread(main, line, {})
+
+            assert code == capsys.readouterr().err.count("\n"), name
