@@ -41,6 +41,8 @@ from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
 from pushserver.web.api.device_query import read_cursor
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.query import decode_query
+from pushserver.web.console.device_search import parse_device_search
+from pushserver.web.console.form_body import parse_multipart
 from pushserver.web.device_url import (
     mask_keys,
     mask_keys_in_body,
@@ -140,6 +142,10 @@ BODIES: Mapping[str, Parser] = {
     "parse_rows": import_as(NDJSON),
     "parse_rows of CSV": import_as(CSV),
     "storable_text": with_text(storable_text),
+    "parse_multipart": lambda raw: parse_multipart(
+        b"--a\r\nContent-Disposition: form-data;" + raw,
+        "multipart/form-data; boundary=a",
+    ),
 }
 #: What takes a header, an address or a part of one.
 HEADS: Mapping[str, Parser] = {
@@ -176,6 +182,7 @@ HEADS: Mapping[str, Parser] = {
     "parse_event_names": with_text(
         lambda text: parse_event_names([text], WebhookFormat.NATIVE)
     ),
+    "parse_device_search": with_text(parse_device_search),
     "preferred_media_type": with_text(
         lambda text: preferred_media_type(text, ("text/csv",))
     ),
@@ -189,7 +196,9 @@ TAKES_DECODED = {
     "read_whole_body", "readyz", "decode_body", "parse_apart",
     "parse_file_apart", "decode_spooled",
     "parse_device_ids", "parse_token_limits", "find_token",
-    "parse_task_filter", "split_at_marks",
+    "parse_task_filter", "split_at_marks", "find_long", "find_session_token",
+    "find_signed_in", "read_form", "read_asked", "find_form", "find_target",
+    "read_configuration",
 }  # fmt: skip
 STARTS = (b"", b'{"error":"x\t', b"response=", b'{"a":[', b'{"deviceId":"', b"a\n")
 _PARSER_NAME = re.compile(

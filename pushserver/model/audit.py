@@ -19,6 +19,8 @@ class AuditAction(enum.StrEnum):
     COMMAND_CANCEL = "command.cancel"
     COMMAND_HOLD = "command.hold"
     COMMAND_RELEASE = "command.release"
+    COMMAND_SHOW = "command.show"  # shows secrets
+    RESULT_SHOW = "result.show"  # shows secrets
     OPERATION_CREATE = "operation.create"
     OPERATION_CANCEL = "operation.cancel"
     OPERATION_DELETE = "operation.delete"

@@ -14,6 +14,7 @@ import attrs
 
 from pushserver.errors import Invalid
 from pushserver.model.command import Delivery
+from pushserver.model.command_form import CommandForm
 from pushserver.model.device import DeviceIdentity
 from pushserver.model.guarantee import EndpointDefaults
 from pushserver.model.ids import MAX_INT64
@@ -112,6 +113,10 @@ class DeviceProtocol(ServiceProtocol, Protocol):
     @property
     def sends_json_verbatim(self) -> bool:
         """Tell whether `render` writes JSON bodies as they are."""
+
+    @property
+    def forms(self) -> Sequence[CommandForm]:
+        """Return the forms by which people ask for commands."""
 
     # Devices and their requests
 

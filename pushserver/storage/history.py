@@ -126,8 +126,13 @@ class CommandHistory(Protocol):
         device_id: int | None,
         orphan: bool | None,
         device_ids: frozenset[int] | None = None,
+        newest_before: int | None = None,
     ) -> Sequence[Result]:
-        """List results, oldest first, with ids above *after*."""
+        """
+        List results, oldest first, with ids above *after*.
+
+        With *newest_before*, newest first, and with ids below that.
+        """
 
     async def unread_results(self, *, limit: int) -> Sequence[Result]:
         """Return the newest results, of any scope, whose words are not stored yet."""

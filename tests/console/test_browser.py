@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.calls import api, make_rollouts, poll
+from tests.console.calls import api, make_rollouts, poll, post_result
 from tests.console.conftest import show
 from tests.program import Program
 
@@ -19,8 +19,11 @@ PAGES = {
     "overview": "/console",
     "devices": "/console/devices",
     "device": "/console/devices/{device_id}",
+    "send": "/console/send?form=open_door&device={device_id}",
     "commands": "/console/commands",
     "command": "/console/commands/{command_id}",
+    "results": "/console/results",
+    "result": "/console/results/{posted_id}",
     "operations": "/console/operations",
     "operation": "/console/operations/{operation_id}",
     "tasks": "/console/tasks",
@@ -48,9 +51,12 @@ def _ids(shared_program: Program) -> dict[str, str]:
     command = {"endpoint": "load_objects", "body": body, "expiresIn": 3600}
     made = api(shared_program, "POST", f"{path}/commands", command)
     poll(shared_program, 478_999)
+    post_result(shared_program, DEVICE, b'{"response": {"a": [{"b": "c"}]}}')
+    results = api(shared_program, "GET", "/results")["items"]
     return {
         "device_id": str(DEVICE),
         "command_id": made["id"],
+        "posted_id": results[-1]["id"],
         **make_rollouts(shared_program, DEVICE, SCRIPT),
     }
 

@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from pushserver.errors import Invalid, Malformed
+from pushserver.model.command_form import CommandForm
 from pushserver.model.device import DeviceIdentity
 from pushserver.model.guarantee import UNLISTED, DeliveryGuarantee, EndpointDefaults
 from pushserver.model.order import Order
@@ -47,6 +48,7 @@ class Beacon:
     max_commands: int = 3
     labels_deliveries: bool = True
     sends_json_verbatim: bool = False
+    forms: Sequence[CommandForm] = ()
 
     def identify(self, external_id: str) -> DeviceIdentity:
         """Return whose name this is; any text is one."""

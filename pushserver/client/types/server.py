@@ -42,6 +42,8 @@ AuditAction = Literal[
     "command.cancel",
     "command.hold",
     "command.release",
+    "command.show",
+    "result.show",
     "operation.create",
     "operation.cancel",
     "operation.delete",

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import attrs
 
+from pushserver.model.command_form import CommandForm
 from pushserver.protocols.base import DeviceRequest, ResultPart
 from pushserver.protocols.controlid import (
     answer,
     catalogue,
     configuration,
+    forms,
     order,
     refusals,
     request,
@@ -42,6 +44,11 @@ class ControlId:
     write_order = staticmethod(configuration.write_order)
     read_order = staticmethod(configuration.read_order)
     parse_reported = staticmethod(configuration.parse_reported)
+
+    @property
+    def forms(self) -> Sequence[CommandForm]:
+        """Return the forms; no part of its value, which goes to other processes."""
+        return forms.FORMS
 
     def split_result(
         self, device_request: DeviceRequest, body: bytes

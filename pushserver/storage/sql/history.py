@@ -158,8 +158,11 @@ class SqlHistory(SqlAccess):
         device_id: int | None,
         orphan: bool | None,
         device_ids: frozenset[int] | None = None,
+        newest_before: int | None = None,
     ) -> Sequence[Result]:
         before = await self.low_watermark()
+        if newest_before is not None:
+            before = min(before, newest_before)
         where = {"scope_id": scope_id, "device_id": device_id}
         orphans = (
             ""
@@ -171,9 +174,14 @@ class SqlHistory(SqlAccess):
             indexes = [("device_id",), ("scope_id",)]
             index_range = IndexRange(connection, where, indexes, after, before)
             of_device, ids = is_of_device(connection, device_ids)
+            order = (
+                index_range.order_oldest_first
+                if newest_before is None
+                else index_range.order_newest_first
+            )
             sql = (
                 f"SELECT id FROM result WHERE {index_range.condition}{orphans}"
-                f"{of_device} ORDER BY {index_range.order_oldest_first} LIMIT ?"
+                f"{of_device} ORDER BY {order} LIMIT ?"
             )
             values = (*index_range.parameters, *ids, limit)
             with read_snapshot(connection):

@@ -13,6 +13,7 @@ from pushserver.metrics.recorder import Metrics
 from pushserver.web.browser import is_from_browser
 from pushserver.web.console import (
     audit,
+    command_export,
     commands,
     device,
     devices,
@@ -20,7 +21,9 @@ from pushserver.web.console import (
     operations,
     overview,
     reference,
+    results,
     scopes,
+    send,
     sign_in,
     subscription_forms,
     subscriptions,
@@ -44,7 +47,10 @@ ROUTES: tuple[PageRoute, ...] = (
     *overview.pages,
     *devices.pages,
     *device.pages,
+    *send.pages,
     *commands.pages,
+    *command_export.pages,
+    *results.pages,
     *operations.pages,
     *tasks.pages,
     *upgrades.pages,

@@ -1,91 +1,79 @@
-"""What a command says, and what was answered, with what is secret masked."""
+"""What a command says, and what was answered, as pages and files show it."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import attrs
 import msgspec
 
 from pushserver.model.command import Command, Result
 from pushserver.services.device_protocols import DeviceProtocols
-from pushserver.web.console.formats import showable
+from pushserver.services.off_loop import GaveUp, run_off_loop
+from pushserver.web.json_view import Node, build_view
+from pushserver.web.secrets_mask import Mask
 
-#: A longer text is not shown, in bytes: to look for secrets in it takes too long.
-MAX_SHOWN = 64 * 1024
-MASK = "••••••"
-#: Fields whose values open doors, or prove who somebody is.
-_SECRET_FIELDS = frozenset(
-    {
-        "password",
-        "user_password",
-        "panic_password",
-        "salt",
-        "pin",
-        "secret",
-        "key",
-        "api_key",
-        "token",
-        "template",
-        "image",
-        "photo",
-        "qrcode",
-        "qrcode_value",
-        "card",
-        "card_value",
-    }
-)
-#: Objects whose `value` is such a secret.
-_SECRET_OBJECTS = frozenset({"cards", "qrcodes", "uhf_tags", "pins", "templates"})
+#: A longer text is no cell of a file, in bytes.
+MAX_CELL = 32 * 1024
 
 
 @attrs.frozen
 class ShownBody:
-    """A body as people may see it; `text` is None if it is too long for that."""
+    """A body as people may see it; `view` is None if it is no JSON, or too long."""
 
     size: int
-    text: str | None
+    view: Node | None
 
 
-def shown_order(command: Command) -> ShownBody | None:
+async def shown_order(command: Command, *, reveals: bool) -> ShownBody | None:
     """Return the body of a command, if it has one."""
     body = None if command.order is None else command.order.body
-    return None if body is None else _shown(body.encode())
+    return None if body is None else await _shown(body.encode(), reveals=reveals)
 
 
-def shown_result(
-    protocols: DeviceProtocols, result: Result
-) -> dict[str, ShownBody | None]:
+async def shown_result(
+    protocols: DeviceProtocols, result: Result, *, reveals: bool
+) -> dict[str, ShownBody]:
     """Return what a device answered, by which part of it that is."""
+    return {
+        name: await _shown(bytes(part), reveals=reveals)
+        for name, part in _parts(protocols, result).items()
+    }
+
+
+def _parts(
+    protocols: DeviceProtocols, result: Result
+) -> Mapping[str, bytes | memoryview]:
     parsed = protocols.parse_result(result)
     parts = {"response": parsed.response, "error": parsed.error, "code": parsed.code}
-    return {name: _shown(part) for name, part in parts.items() if part is not None}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
-def _shown(body: bytes | memoryview) -> ShownBody:
-    if len(body) > MAX_SHOWN:
-        return ShownBody(len(body), None)
+async def _shown(body: bytes, *, reveals: bool) -> ShownBody:
     try:
-        masked = _masked(msgspec.json.decode(body), is_secret=False)
+        view = await run_off_loop(len(body), build_view, body, reveals)
+    except GaveUp:
+        view = None
+    return ShownBody(len(body), view)
+
+
+def masked_order(command: Command) -> str | None:
+    """Return the body of a command as a cell of a file."""
+    body = None if command.order is None else command.order.body
+    return None if body is None else _masked(body.encode())
+
+
+def masked_result(protocols: DeviceProtocols, result: Result) -> str | None:
+    """Return what a device answered as a cell of a file: its error, if it has one."""
+    parts = _parts(protocols, result)
+    part = parts.get("error", parts.get("response"))
+    return None if part is None else _masked(part)
+
+
+def _masked(body: bytes | memoryview) -> str:
+    """Return JSON without its secrets; what is long or unreadable is left out."""
+    if len(body) > MAX_CELL:
+        return "…"
+    try:
+        masked = Mask().apply(msgspec.json.decode(body))
     except (msgspec.DecodeError, RecursionError):
-        return ShownBody(len(body), None)
-    text = msgspec.json.format(msgspec.json.encode(masked), indent=2).decode()
-    return ShownBody(len(body), showable(text))
-
-
-def _masked(value: Any, *, is_secret: bool, owner: str = "") -> Any:
-    """Return *value* with what is secret in it masked; *owner* names its object."""
-    match value:
-        case dict():
-            owner = str(value.get("object", owner))
-            return {k: _masked_field(k, v, owner) for k, v in value.items()}
-        case list():
-            return [_masked(each, is_secret=is_secret, owner=owner) for each in value]
-        case None | bool():
-            return value
-    return MASK if is_secret else value
-
-
-def _masked_field(name: str, value: Any, owner: str) -> Any:
-    is_value = name == "value" and owner in _SECRET_OBJECTS
-    is_secret = is_value or name.lower() in _SECRET_FIELDS
-    inner = name if isinstance(value, list) and name != "values" else owner
-    return _masked(value, is_secret=is_secret, owner=inner)
+        return "…"
+    return msgspec.json.encode(masked).decode()

@@ -63,6 +63,7 @@ class PageCall:
     token: Token | None = None
     session: Session | None = None
     form: Mapping[str, str] = attrs.Factory(dict)
+    files: Mapping[str, bytes] = attrs.Factory(dict)
 
     @property
     def services(self) -> Services:

@@ -1,24 +1,22 @@
 """Declares pages and forms at their handlers, and answers for them."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from urllib.parse import parse_qsl
 
 import attrs
 from aiohttp import web
 
-from pushserver.errors import Forbidden, Malformed, PushServerError
+from pushserver.errors import Forbidden, PushServerError
 from pushserver.model.token import Permission
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.console.browser_session import find_signed_in, refuse_other_sites
+from pushserver.web.console.form_body import SentForm, read_form
 from pushserver.web.console.page import HEADERS, PageCall, SignedInCall
-from pushserver.web.json_body import read_short_body
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.problems import headers_of, status_of
 from pushserver.web.services import SERVICES
 
 Handler = Callable[[SignedInCall], Awaitable[web.StreamResponse]]
-FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 
 @attrs.frozen
@@ -27,7 +25,8 @@ class PageRoute:
     A page, or where a form is sent to. Who lacks the `permission` does not get it.
 
     A restricted token gets what names a device, or a command, in its path, and what
-    `limits_itself` to the token's devices.
+    `limits_itself` to the token's devices. A form is short, unless it may have
+    `max_bytes`, and files.
     """
 
     method: str
@@ -35,6 +34,7 @@ class PageRoute:
     handler: Handler
     permission: Permission | None
     limits_itself: bool
+    max_bytes: int | None = None
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; whoever is not signed in is led to where they can."""
@@ -50,9 +50,15 @@ class PageRoute:
         refuse_whole_scope(
             who.token, request.match_info, limits_itself=self.limits_itself
         )
-        form = await read_form(request) if self.method == "POST" else {}
+        sent = SentForm()
+        if self.method == "POST":
+            sent = await read_form(request, self.max_bytes)
         call = SignedInCall(
-            request=request, token=who.token, session=who.session, form=form
+            request=request,
+            token=who.token,
+            session=who.session,
+            form=sent.fields,
+            files=sent.files,
         )
         await require_reach(call)
         return await self.handler(call)
@@ -75,7 +81,7 @@ class Pages:
         limits_itself: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare what is shown at *path* below the console's."""
-        return partial(self._add, "GET", path, permission, limits_itself)
+        return partial(self._add, "GET", path, permission, limits_itself, None)
 
     def form(
         self,
@@ -83,9 +89,10 @@ class Pages:
         permission: Permission | None,
         *,
         limits_itself: bool = False,
+        max_bytes: int | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare what a form does that is sent to *path* below the console's."""
-        return partial(self._add, "POST", path, permission, limits_itself)
+        return partial(self._add, "POST", path, permission, limits_itself, max_bytes)
 
     def _add(
         self,
@@ -93,29 +100,12 @@ class Pages:
         path: str,
         permission: Permission | None,
         limits_itself: bool,
+        max_bytes: int | None,
         handler: Handler,
     ) -> Handler:
-        route = PageRoute(method, path, handler, permission, limits_itself)
+        route = PageRoute(method, path, handler, permission, limits_itself, max_bytes)
         self._routes.append(route)
         return handler
-
-
-async def read_form(request: web.Request) -> Mapping[str, str]:
-    """
-    Return the fields of a form, without spaces around; of one given twice, the last.
-
-    Raises:
-        Malformed: it is none.
-        TooLarge: it is longer than any of these forms.
-    """
-    if request.content_type != FORM_MEDIA_TYPE:
-        raise Malformed(f"A form is {FORM_MEDIA_TYPE}.")
-    try:
-        text = (await read_short_body(request)).decode()
-        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=100)
-    except ValueError:
-        raise Malformed("This is no form.") from None
-    return {name: value.strip() for name, value in fields}
 
 
 def ask_to_sign_in(request: web.Request) -> web.StreamResponse:

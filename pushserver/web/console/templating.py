@@ -21,7 +21,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 NAVIGATION = (
     ("overview", "", None),
     ("devices", "/devices", Permission.DEVICES_READ),
+    ("send", "/send", Permission.COMMANDS_WRITE),
     ("commands", "/commands", Permission.COMMANDS_READ),
+    ("results", "/results", Permission.RESULTS_READ),
     ("operations", "/operations", Permission.OPERATIONS_READ),
     ("tasks", "/tasks", Permission.OPERATIONS_READ),
     ("upgrades", "/upgrades", Permission.OPERATIONS_READ),
@@ -86,5 +88,11 @@ def environment() -> Environment:
         themes=THEMES,
         version=__version__,
     )
+    made.filters["headings"] = lambda names, formats: [
+        ("", formats.foreign(name, 40)) for name in names
+    ]
+    made.filters["present"] = lambda given: {
+        name: value for name, value in given.items() if value not in (None, False)
+    }
     made.filters["asset"] = lambda name: static_files()[name].name
     return made

@@ -48,6 +48,7 @@ async def fill(server: LocalServer) -> dict[str, str]:
     return {
         "device_id": str(DEVICE),
         "command_id": str(made["id"]),
+        "posted_id": (await server.list_results())[0]["id"],
         "task_id": task.json()["id"],
         "upgrade_id": upgrade.json()["id"],
         "operation_id": operation,

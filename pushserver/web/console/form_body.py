@@ -1,0 +1,78 @@
+"""What a form of a page sends: fields, and files where it may have any."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+import attrs
+from aiohttp import web
+
+from pushserver.errors import Malformed
+from pushserver.web.json_body import read_short_body, read_whole_body
+
+FORM_MEDIA_TYPE, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+MAX_FIELDS = 100
+_NAME = re.compile(rb';\s*name="([^"\r\n]{1,200})"', re.IGNORECASE)
+_FILE_NAME = re.compile(rb";\s*filename=", re.IGNORECASE)
+
+
+@attrs.frozen
+class SentForm:
+    """Fields without spaces around, and files, by name; of two the last."""
+
+    fields: Mapping[str, str] = attrs.Factory(dict)
+    files: Mapping[str, bytes] = attrs.Factory(dict)
+
+
+async def read_form(request: web.Request, max_bytes: int | None = None) -> SentForm:
+    """
+    Return what a form has; one without *max_bytes* is short, and has no file.
+
+    Raises:
+        Malformed: it is none.
+        TooLarge: it is longer than any of these forms.
+    """
+    is_multipart = max_bytes is not None and request.content_type == MULTIPART
+    if not is_multipart and request.content_type != FORM_MEDIA_TYPE:
+        raise Malformed(f"A form is {FORM_MEDIA_TYPE}.")
+    if max_bytes is None:
+        body = await read_short_body(request)
+    else:
+        body = await read_whole_body(request, max_bytes)
+    if is_multipart:
+        return parse_multipart(body, request.headers.get("Content-Type", ""))
+    try:
+        text = body.decode()
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise Malformed("This is no form.") from None
+    return SentForm({name: value.strip() for name, value in pairs})
+
+
+def parse_multipart(body: bytes, content_type: str) -> SentForm:
+    """
+    Return the parts of a form with files, as browsers write it.
+
+    Raises:
+        Malformed: it is none.
+    """
+    found = re.search(r'boundary="?([^";,\s]{1,70})', content_type)
+    if found is None:
+        raise Malformed("This is no form.")
+    mark = b"\r\n--" + found[1].encode("ascii", "replace")
+    parts = (b"\r\n" + body).split(mark, MAX_FIELDS + 1)[1:]
+    if len(parts) < 1 or len(parts) > MAX_FIELDS or parts[-1][:2] != b"--":
+        raise Malformed("This is no form.")
+    fields: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    for part in parts[:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        name = _NAME.search(head[:1000])
+        if name is None:
+            raise Malformed("This is no form.")
+        key = name[1].decode("utf-8", "replace")
+        if _FILE_NAME.search(head[:1000]):
+            files[key] = content
+        else:
+            fields[key] = content.decode("utf-8", "replace").strip()
+    return SentForm(fields, files)

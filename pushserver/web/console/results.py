@@ -1,0 +1,134 @@
+"""What devices posted: the newest results, orphans too, and what each one says."""
+
+from functools import partial
+
+from aiohttp import web
+
+from pushserver.errors import NotFound
+from pushserver.model.audit import AuditAction, device_entry
+from pushserver.model.command import Result
+from pushserver.model.ids import MAX_INT64, parse_int64
+from pushserver.model.order import OCTET_STREAM
+from pushserver.model.token import Permission
+from pushserver.web.console.command_bodies import shown_result
+from pushserver.web.console.commands import audit_command_shown
+from pushserver.web.console.device_rows import titles
+from pushserver.web.console.page import SignedInCall
+from pushserver.web.console.pages import Pages
+from pushserver.web.spooled_response import respond_in_turn
+
+pages = Pages()
+PAGE_SIZE = 50
+
+
+@pages.page("/results", Permission.RESULTS_READ, limits_itself=True)
+async def list_results(call: SignedInCall) -> web.StreamResponse:
+    """Show the results that match the filters, a page of them, newest first."""
+    return await respond_in_turn(call.services.body_budget, partial(_list, call))
+
+
+async def _list(call: SignedInCall) -> web.StreamResponse:
+    services, cursor = call.services, call.query.get("cursor")
+    device, device_id = call.query.get("device", "").strip(), None
+    if device:
+        device_id = services.protocols.identify(device, "/device").device_id
+    before = None if cursor is None else parse_int64(cursor, field_name="cursor")
+    found = await services.store.results(
+        call.scope_id,
+        after=0,
+        limit=PAGE_SIZE,
+        device_id=device_id,
+        orphan=True if call.query.get("orphan") == "yes" else None,
+        device_ids=await call.reach,
+        newest_before=MAX_INT64 if before is None else before,
+    )
+    ids = {result.device_id for result in found}
+    return call.render(
+        "results.html",
+        results=found,
+        titles=titles(services, call.scope_id, ids),
+        shown_ids={each: services.protocols.display_id(each) for each in ids},
+        # A page also ends early when it grows too heavy.
+        next_cursor=found[-1].id if found else None,
+        has_cursor=cursor is not None,
+    )
+
+
+@pages.page("/results/{posted_id}", Permission.RESULTS_READ, limits_itself=True)
+async def show_result(call: SignedInCall) -> web.StreamResponse:
+    """Show what a device posted."""
+    show = partial(_show, call, reveals=False)
+    return await respond_in_turn(call.services.body_budget, show)
+
+
+@pages.form("/results/{posted_id}/show", Permission.RESULTS_READ, limits_itself=True)
+async def reveal_result(call: SignedInCall) -> web.StreamResponse:
+    """Show it with its secrets; the audit says who saw them."""
+    await _audit_shown(call, await _find(call))
+    show = partial(_show, call, reveals=True)
+    return await respond_in_turn(call.services.body_budget, show)
+
+
+@pages.form(
+    "/results/{posted_id}/download", Permission.RESULTS_READ, limits_itself=True
+)
+async def download(call: SignedInCall) -> web.StreamResponse:
+    """Send the very bytes that the device posted; the audit says who has them."""
+    return await respond_in_turn(call.services.body_budget, partial(_bytes, call))
+
+
+async def _bytes(call: SignedInCall) -> web.StreamResponse:
+    result = await _find(call)
+    await _audit_shown(call, result)
+    headers = {
+        "Content-Type": OCTET_STREAM,
+        "Content-Disposition": f'attachment; filename="result-{result.id}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    return web.Response(body=result.body, headers=headers)
+
+
+async def _show(call: SignedInCall, *, reveals: bool) -> web.StreamResponse:
+    services, result = call.services, await _find(call)
+    device_id = result.device_id
+    return call.render(
+        "result.html",
+        result=result,
+        title=titles(services, call.scope_id, [device_id])[device_id],
+        shown_id=services.protocols.display_id(device_id),
+        answer=await shown_result(services.protocols, result, reveals=reveals),
+        reveals=reveals,
+    )
+
+
+async def _find(call: SignedInCall) -> Result:
+    """
+    Return the result that the path names.
+
+    Raises:
+        NotFound: there is none that the token concerns.
+    """
+    result_id = call.path_int64("posted_id")
+    found = await call.services.store.results(
+        call.scope_id,
+        after=result_id - 1,
+        limit=1,
+        device_id=None,
+        orphan=None,
+        device_ids=await call.reach,
+    )
+    if not found or found[0].id != result_id:
+        raise NotFound(f"There is no result {result_id}.")
+    return found[0]
+
+
+async def _audit_shown(call: SignedInCall, result: Result) -> None:
+    if result.command_id is not None:
+        await audit_command_shown(call, result.command_id)
+        return
+    detail = {"result": str(result.id)}
+    entry = device_entry(
+        call.scope_id, call.actor, AuditAction.RESULT_SHOW, result.device_id, detail
+    )
+    await call.services.store.audit.add_entries([entry])

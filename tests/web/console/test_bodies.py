@@ -1,0 +1,169 @@
+"""What commands and results say: masked until asked for, cut where it is long."""
+
+import json
+
+from pushserver.web.json_view import Branch, Grid, Leaf, Photo, build_view
+from tests.web.console.test_send import shown
+from tests.web.console.visitor import Visitor
+from tests.web.local_server import DEVICE
+
+JPEG = "/9j/" + "A" * 96
+USERS = {
+    "users": [
+        {"id": 1, "name": "Ann", "password": "s3cret", "image": JPEG},
+        {"id": 2, "name": "Bob", "password": "t0psecret"},
+    ],
+    "cards": [{"id": 1, "value": 998877}],
+    "pins": [{"value": "4711"}],
+}
+SECRETS = ("s3cret", "t0psecret", "998877", "4711", JPEG)
+
+
+def test_view() -> None:
+    """
+    Lists of objects are tables, photos images once they may be seen, the rest a tree.
+    """
+    body = json.dumps(USERS).encode()
+    masked, revealed = build_view(body, False), build_view(body, True)
+
+    assert isinstance(masked, Branch)
+    assert isinstance(revealed, Branch)
+    assert not [each for each in SECRETS if each in repr(masked)]
+    assert [Branch, Grid, Grid] == [type(each) for _, each in masked.entries]
+    cards = dict(masked.entries)["cards"]
+    assert (["id", "value"], [[Leaf("1"), Leaf("••••••", "masked")]]) == (
+        cards.columns,
+        cards.rows,
+    )
+    ann = dict(dict(revealed.entries)["users"].entries)["0"]
+    assert Photo(f"data:image/jpeg;base64,{JPEG}", 75) == dict(ann.entries)["image"]
+
+
+def test_long_view() -> None:
+    """
+    However long a body is, what is shown of it is short, and says how much is left.
+    """
+    deep = b'{"a":' * 500 + b"1" + b"}" * 500
+    wide = json.dumps([{f"c{i}": "x" * 600 for i in range(40)}] * 300).encode()
+    grid = build_view(wide, False)
+
+    assert isinstance(grid, Grid)
+    assert (300, 100, 24) == (grid.size, grid.left, grid.left_columns)
+    assert 2_000_000 > len(repr(grid))
+    assert "…" in repr(build_view(deep, False))
+    assert build_view(b"\x00\xff", False) is None
+
+
+async def test_masked_until_shown(visitor: Visitor) -> None:
+    """
+    Secrets of a result are masked; who has them shown or downloads it is audited.
+    """
+    server = visitor.server
+    made = await server.enqueue()
+    await server.poll()
+    await server.post_result(json.dumps({"response": USERS}).encode())
+    path = f"/commands/{made['id']}"
+    (result,) = await server.list_results()
+    masked = [
+        (await visitor.get(each)).body.decode()
+        for each in (path, f"/results/{result['id']}")
+    ]
+    pages = [
+        (await visitor.send(each)).body.decode()
+        for each in (
+            f"{path}/show",
+            f"/results/{result['id']}/show",
+            f"/results/{result['id']}/download",
+        )
+    ]
+    audit = (await server.api("GET", "/audit?action=command.show")).json()["items"]
+
+    assert not [each for each in SECRETS for page in masked if each in page]
+    assert not [each for each in SECRETS for page in pages if each not in page]
+    assert [made["id"]] * 3 == [each["target"]["id"] for each in audit]
+    assert all("Ann" in page for page in (*masked, *pages))
+
+
+async def test_orphan(visitor: Visitor) -> None:
+    """
+    An orphan is among the results, and opens; to see its secrets is in the audit, too.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    await server.post_result(json.dumps({"response": USERS}).encode())
+    (result,) = await server.list_results()
+    listed = (await visitor.get("/results?orphan=yes")).body.decode()
+    page = (await visitor.send(f"/results/{result['id']}/show")).body.decode()
+    audit = (await server.api("GET", "/audit?action=result.show")).json()["items"]
+
+    assert f"/console/results/{result['id']}" in listed
+    assert "s3cret" in page
+    assert [{"result": result["id"]}] == [each["detail"] for each in audit]
+
+
+async def test_retry_and_release(visitor: Visitor) -> None:
+    """
+    A command that has ended is tried again, once for a form; one that is held is
+    released.
+    """
+    server = visitor.server
+    made = await server.enqueue({"endpoint": "reboot"})
+    await server.services.held_commands.hold_all()
+    released = await visitor.send(f"/commands/{made['id']}/release")
+    given = (await server.poll()).json()
+    await server.post_result(b'{"response": {}}')
+    retried = [
+        await visitor.send(f"/commands/{made['id']}/retry", key="k") for _ in range(2)
+    ]
+    listed = (await server.api("GET", "/commands")).json()["items"]
+
+    assert released.headers["Location"].endswith("said=released")
+    assert "reboot" == given["endpoint"]
+    assert [f"/console/commands/{listed[0]['id']}?said=sent"] * 2 == [
+        each.headers["Location"] for each in retried
+    ]
+    assert 2 == len(listed)
+
+
+async def test_export(visitor: Visitor) -> None:
+    """
+    The list is exported as CSV and as NDJSON, as filtered, with what is masked masked.
+    """
+    server = visitor.server
+    body = {"object": "users", "values": [{"name": "=1+1", "password": "s3cret"}]}
+    await server.enqueue({"endpoint": "create_objects", "body": body})
+    await server.poll()
+    await server.post_result(json.dumps({"response": USERS}).encode())
+    await server.enqueue({"endpoint": "reboot"})
+    csv, lines = [
+        (await visitor.send("/commands/export", format=kind, state="SUCCESSFUL")).body
+        for kind in ("csv", "ndjson")
+    ]
+    (row,) = [json.loads(line) for line in lines.splitlines()]
+
+    assert 2 == len(csv.splitlines())
+    assert ("create_objects", "SUCCESSFUL") == (row["endpoint"], row["state"])
+    assert "Ann" in row["result"]
+    assert not [each for each in SECRETS if each.encode() in csv + lines]
+    assert b"reboot" not in csv + lines
+
+
+async def test_five_megabytes(visitor: Visitor) -> None:
+    """
+    A result of 5 MB is shown, cut, with a link to all of it.
+    """
+    server = visitor.server
+    made = await server.enqueue()
+    await server.poll()
+    logs = [{"id": i, "name": "é\u202e\x00" * 20, "pin": "4711"} for i in range(20_000)]
+    posted = json.dumps({"response": {"access_logs": logs}}, ensure_ascii=True).encode()
+    await server.post_result(posted)
+    answer = await visitor.get(f"/commands/{made['id']}")
+    text = shown(answer)
+
+    assert 5_000_000 < len(posted)
+    assert 300_000 > len(answer.body)
+    assert "19,800 more are not shown" in text
+    assert "4711" not in text
+    assert "\x00" not in text
+    assert b"/console/results/" in answer.body

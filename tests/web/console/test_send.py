@@ -1,0 +1,186 @@
+"""Commands are filled in, shown before they go, and sent once."""
+
+import base64
+import html
+import re
+
+from tests.web.console.visitor import SAME_SITE, Visitor
+from tests.web.local_server import DEVICE, Response
+
+DOOR = {"form": "open_door", "to": "one", "who": str(DEVICE), "f-door": "1"}
+JPEG = b"\xff\xd8\xff\r\n--x\r\n\x00\xff"
+
+
+async def upload(visitor: Visitor, **fields: str) -> Response:
+    """Send a form with a file, as a browser does."""
+    parts = [
+        f'--mark\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'
+        for name, value in fields.items()
+    ]
+    head = '--mark\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"'
+    body = "\r\n".join([*parts, head]).encode() + b"\r\n\r\n" + JPEG + b"\r\n--mark--"
+    content_type = "multipart/form-data; boundary=mark"
+    headers = {**SAME_SITE, "Content-Type": content_type}
+    return await visitor.request("POST", "/send", data=body, headers=headers)
+
+
+def shown(answer: Response) -> str:
+    """Return the text of a page."""
+    return html.unescape(re.sub(r"<[^>]*>", "", answer.body.decode()))
+
+
+async def test_door(visitor: Visitor) -> None:
+    """
+    A form is shown as JSON, curl, command line and Python, and sends a command with its
+    reason; sent twice, it is one command.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    page = shown(await visitor.send("/send", **DOOR, reason="a visitor"))
+    sent = [
+        await visitor.send("/send", **DOOR, reason="a visitor", action="send", key="k")
+        for _ in range(2)
+    ]
+    command = (await server.poll()).json()
+    listed = (await server.api("GET", "/commands")).json()["items"]
+    cli = f'pushserver enqueue {DEVICE} execute_actions --body \'{{"actions":'
+
+    assert "1 device, 0 of them online" in page
+    assert cli in page
+    assert f"/api/v1/devices/{DEVICE}/commands" in page
+    assert "client.commands.enqueue(" in page
+    assert {"actions": [{"action": "door", "parameters": "door=1"}]} == command["body"]
+    assert [{"reason": "a visitor"}] == [each["metadata"] for each in listed]
+    assert [f"/console/commands/{listed[0]['id']}?said=sent"] * 2 == [
+        each.headers["Location"] for each in sent
+    ]
+
+
+async def test_two_clicks(visitor: Visitor) -> None:
+    """
+    Where there is one device, a click on the menu fills it in; the next opens its door,
+    also if nobody has adopted it yet.
+    """
+    server = visitor.server
+    await server.poll()
+    page = (await visitor.get("/send")).body.decode()
+    fields = dict(
+        re.findall(r'name="([\w-]+)" type="(?:text|number)" value="(\d+)"', page)
+    )
+    sent = await visitor.send("/send", form="open_door", action="send", **fields)
+    command = (await server.poll()).json()
+
+    assert {"who": str(DEVICE), "f-door": "1"} == fields
+    assert 303 == sent.status
+    assert "execute_actions" == command["endpoint"]
+
+
+async def test_photo(visitor: Visitor) -> None:
+    """
+    The bytes of a chosen file reach a device as they are; many get it by a task.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {"tags": {"site": "north"}})
+    fields = {"form": "user_set_image", "f-user_id": "7", "f-timestamp": "5"}
+    await upload(visitor, **fields, to="one", who=str(DEVICE), action="send")
+    first = (await server.poll()).json()
+    await server.post_result(b'{"response": {}}')
+    many = await upload(
+        visitor, **fields, to="matching", who="tag:site=north", action="send"
+    )
+    tasks = (await server.api("GET", "/tasks")).json()["items"]
+
+    assert "user_id=7&timestamp=5&match=0" == first["queryString"]
+    assert JPEG == base64.b64decode(first["body"])
+    assert f"/console/tasks/{tasks[0]['id']}?said=sent" == many.headers["Location"]
+
+
+async def test_what_is_wrong(visitor: Visitor) -> None:
+    """
+    What is wrong stands beside its field, and nothing is sent.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    wrong = {
+        "f-door": {**DOOR, "f-door": "0"},
+        "who": {**DOOR, "who": "no device"},
+        "body": {**DOOR, "form": "raw", "endpoint": "reboot", "body": "{"},
+        "f-time": {**DOOR, "form": "set_system_time", "f-time": "noon"},
+        "filter": {**DOOR, "to": "matching", "who": "nobody"},
+    }
+    answers = {
+        name: await visitor.send("/send", action="send", **fields)
+        for name, fields in wrong.items()
+    }
+    texts = {name: each.body.decode() for name, each in answers.items()}
+
+    assert {"f-door": 200, "who": 422, "body": 200, "f-time": 200, "filter": 422} == {
+        name: each.status for name, each in answers.items()
+    }
+    for name in ("f-door", "body", "f-time"):
+        assert f'<p id="{name}-hint" class="error">' in texts[name]
+    assert [] == (await server.api("GET", "/commands")).json()["items"]
+
+
+async def test_what_destroys(visitor: Visitor) -> None:
+    """
+    What destroys is done only for who types the device's id, or how many they are;
+    also when it is written as JSON.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    one = {"to": "one", "who": str(DEVICE), "action": "send"}
+    reset = {"form": "reset_to_factory_default", **one}
+    raw = {"form": "raw", "endpoint": "reset_to_factory_default.fcgi", **one}
+    every = {**reset, "to": "all", "who": ""}
+    statuses = [
+        (await visitor.send("/send", **fields, confirm=typed)).status
+        for fields, typed in [
+            (reset, ""),
+            (raw, "yes"),
+            (every, "2"),
+            (reset, str(DEVICE)),
+            (raw, str(DEVICE)),
+            (every, "1"),
+        ]
+    ]
+
+    assert [200, 200, 200, 303, 303, 303] == statuses
+
+
+async def test_who_may(visitor: Visitor) -> None:
+    """
+    Who may open no doors opens none here, and who may run no tasks is offered one
+    device alone.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    narrow = Visitor(server)
+    await narrow.sign_in(await server.create_token("commands:write"))
+    door = await narrow.send("/send", **DOOR, action="send")
+    many = {**DOOR, "form": "reboot", "to": "all"}
+    task = await narrow.send("/send", **many, action="send")
+    page = (await narrow.get("/send")).body
+
+    assert [403, 403] == [door.status, task.status]
+    assert b'value="matching"' not in page
+
+
+async def test_every_form(visitor: Visitor) -> None:
+    """
+    Each form opens, and previews with what is filled in at first.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    page = (await visitor.get("/send")).body.decode()
+    names = sorted(set(re.findall(r"form=(\w+)", page)))
+    for name in names:
+        assert 200 == (await visitor.get(f"/send?form={name}")).status, name
+        sent = await visitor.send("/send", form=name, to="one", who=str(DEVICE))
+        assert 200 == sent.status, name
+    as_json = await visitor.send("/send", **DOOR, action="raw")
+
+    assert 25 < len(names)
+    assert f'value="{DEVICE}"' in page
+    assert b"door=1" in as_json.body
+    assert b'name="endpoint" type="text" value="execute_actions"' in as_json.body
