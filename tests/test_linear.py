@@ -198,7 +198,7 @@ TAKES_DECODED = {
     "parse_device_ids", "parse_token_limits", "find_token",
     "parse_task_filter", "split_at_marks", "find_long", "find_session_token",
     "find_signed_in", "read_form", "read_asked", "find_form", "find_target",
-    "read_configuration",
+    "read_configuration", "decode_fields", "read_fields", "read_storage", "read_token",
 }  # fmt: skip
 STARTS = (b"", b'{"error":"x\t', b"response=", b'{"a":[', b'{"deviceId":"', b"a\n")
 _PARSER_NAME = re.compile(

@@ -10,7 +10,7 @@ import attrs
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 DEFAULT_LANGUAGE = "en"
-_QUALITY = re.compile(r"\s*([\w*-]+)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.ASCII)
+_QUALITY = re.compile(r"([\w*-]+)(?:\s*;\s*q=([01](?:\.\d{0,3})?))?", re.ASCII)
 
 
 @attrs.frozen(eq=False)
@@ -68,7 +68,7 @@ def choose_language(chosen: str | None, accepted: str) -> Catalogue:
         return known[str(chosen)]
     ranked: list[tuple[float, str]] = []
     for part in accepted[:500].split(","):
-        if match := _QUALITY.fullmatch(part):
+        if match := _QUALITY.fullmatch(part.strip()):
             ranked.append((-float(match[2] or 1), match[1].lower()))
     for _, tag in sorted(ranked, key=lambda each: each[0]):
         for language, catalogue in known.items():
