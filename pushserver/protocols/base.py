@@ -169,6 +169,9 @@ class DeviceProtocol(ServiceProtocol, Protocol):
             Invalid: a field has a value that no device understands.
         """
 
+    def address_order(self, url: str) -> Order:
+        """Return the order after which a device calls the server at *url*."""
+
     def endpoint_defaults(self, order: Order) -> EndpointDefaults:
         """Return the guarantee, expiry and slowness of commands with this order."""
 

@@ -20,6 +20,7 @@ PAGES = {
     "devices": "/console/devices",
     "device": "/console/devices/{device_id}",
     "send": "/console/send?form=open_door&device={device_id}",
+    "device-edit": "/console/devices/{device_id}/edit",
     "commands": "/console/commands",
     "command": "/console/commands/{command_id}",
     "results": "/console/results",

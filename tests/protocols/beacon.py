@@ -164,6 +164,10 @@ class Beacon:
         text = " ".join([service_id, *pairs])
         return self.make_order(endpoint="set", body=_encode_text(text))
 
+    def address_order(self, url: str) -> Order:
+        """Return `set server url=…`."""
+        return self.write_order("server", {"url": url})
+
     def read_order(self, service_id: str, keys: Iterable[str]) -> Order:
         """Return `get {service} name …`."""
         text = " ".join([service_id, *sorted(keys)])

@@ -57,6 +57,18 @@ def write_order(service_id: str, properties: Mapping[str, PropertyValue]) -> Ord
     return make_order(endpoint="set_configuration", body=_encode(body))
 
 
+def address_order(url: str) -> Order:
+    """Return the order after which a device calls the server at *url*."""
+    return write_order(
+        "push_server",
+        {
+            "push_remote_address": url,
+            "push_request_timeout": "30000",
+            "push_request_period": "5",
+        },
+    )
+
+
 def read_order(service_id: str, keys: Iterable[str]) -> Order:
     """Return the order that reads these properties."""
     body = {service_id: sorted(keys)}

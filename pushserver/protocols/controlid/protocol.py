@@ -42,6 +42,7 @@ class ControlId:
     find_refusal = staticmethod(refusals.find_refusal)
     format_value = staticmethod(configuration.format_value)
     write_order = staticmethod(configuration.write_order)
+    address_order = staticmethod(configuration.address_order)
     read_order = staticmethod(configuration.read_order)
     parse_reported = staticmethod(configuration.parse_reported)
 

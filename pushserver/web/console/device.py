@@ -7,10 +7,14 @@ from aiohttp import web
 from pushserver.model.state import FINISHED, LIVE, CommandState
 from pushserver.model.token import Permission
 from pushserver.storage.history import CommandFilter, CommandRecord
+from pushserver.web.console.device_address import DeviceAddress
+from pushserver.web.console.device_course import device_moments
 from pushserver.web.console.device_rows import device_rows
+from pushserver.web.console.device_shadow import shadow_rows
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
-from pushserver.web.console.timeline import timeline
+from pushserver.web.console.timeline import in_order, timeline
+from pushserver.web.request import device_base
 
 pages = Pages()
 #: How many commands of the queue, and of those that are over, are shown.
@@ -28,16 +32,19 @@ async def show_device(call: SignedInCall) -> web.StreamResponse:
         key=lambda record: record.command.queue_key,
     )
     recent = await _commands(call, device_id, FINISHED)
+    unknown = await services.unknown_requests.list_newest(call.scope_id, device_id)
+    moments = [each async for each in device_moments(call, device, unknown)]
+    protocol = services.protocols.of_device(device_id)
     return call.render(
         "device.html",
         row=row,
         device=device,
         queue=queue,
         recent=recent,
-        timeline=timeline([*queue, *recent]),
-        unknown_requests=await services.unknown_requests.list_newest(
-            call.scope_id, device_id
-        ),
+        timeline=in_order([*timeline([*queue, *recent]), *moments]),
+        unknown_requests=unknown,
+        shadow=await shadow_rows(call, device_id),
+        address=DeviceAddress.of(protocol, device_base(call.request)),
     )
 
 

@@ -57,6 +57,14 @@ class Formats:
             value = int(value)
         return self.text(f"format.{unit}", n=self.number(value, digits))
 
+    def latency(self, seconds: float) -> str:
+        """Show how long something took: below a second in milliseconds."""
+        if seconds >= 1:
+            return self.span(seconds)
+        millis = seconds * 1000
+        digits = 0 if millis >= _TENTHS_BELOW or millis % 1 == 0 else 1
+        return self.text("format.ms", n=self.number(millis, digits))
+
     def instant(self, instant: int | None) -> Markup:
         """Show an instant relative to now; the exact one on hover, and for scripts."""
         if instant is None:

@@ -1,13 +1,14 @@
 """The first page: how the fleet stands, and what needs a person."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import attrs
 from aiohttp import web
 
 from pushserver.clock import SECOND
 from pushserver.model.device_filter import DeviceFilter
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import SubscriptionHealth
 from pushserver.model.task import TaskState
@@ -18,6 +19,7 @@ from pushserver.storage.tasks import TaskFilter
 from pushserver.web.api.reach import own_tasks
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
+from pushserver.web.console.plots import HEIGHT, WIDTH, latency_plots
 
 pages = Pages()
 #: Further than this is not counted: the page says that there are more.
@@ -52,6 +54,21 @@ async def show_overview(call: SignedInCall) -> web.StreamResponse:
         oldest=oldest,
         needs=needs,
         max_counted=MAX_COUNTED,
+        plots=await latency_plots(call),
+        plot_size=(WIDTH, HEIGHT),
+        refused=_refused(call),
+    )
+
+
+def _refused(call: SignedInCall) -> Sequence[tuple[str, int]]:
+    """Return how many polls this server refused since its start, by reason."""
+    if call.scope_id != DEFAULT_SCOPE_ID or not call.may(Permission.METRICS_READ):
+        return ()
+    counts, prefix = call.services.counts, "refused."
+    return sorted(
+        (name.removeprefix(prefix), count)
+        for name, count in counts.items()
+        if name.startswith(prefix) and count
     )
 
 

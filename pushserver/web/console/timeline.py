@@ -13,16 +13,25 @@ MAX_MOMENTS = 60
 
 @attrs.frozen
 class Moment:
-    """Something that happened with a command; `what` names its text and its look."""
+    """
+    Something that happened with a command, or else with a device.
+
+    `what` names its text and its look; `about` is who did it, or what was sent.
+    """
 
     at: int
     what: str
-    command: Command
+    command: Command | None = None
+    about: str = ""
 
 
 def timeline(records: Iterable[CommandRecord]) -> Sequence[Moment]:
     """Return what happened with these commands, newest first."""
-    moments = [moment for record in records for moment in _moments(record)]
+    return in_order(moment for record in records for moment in _moments(record))
+
+
+def in_order(moments: Iterable[Moment]) -> Sequence[Moment]:
+    """Return the newest moments, newest first."""
     return sorted(moments, key=lambda each: -each.at)[:MAX_MOMENTS]
 
 

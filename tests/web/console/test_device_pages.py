@@ -1,0 +1,97 @@
+"""What is done at a device's page: settings, key, shadow, end."""
+
+import re
+
+from tests.web.console.visitor import SAME_SITE, Visitor
+from tests.web.local_server import DEVICE
+
+FORM = {**SAME_SITE, "Content-Type": "application/x-www-form-urlencoded"}
+PATH = f"/devices/{DEVICE}"
+
+
+async def test_edit(visitor: Visitor) -> None:
+    """
+    Settings are saved; what is wrong is said beside its field, and nothing is saved.
+    """
+    await visitor.server.api("PUT", PATH, {"name": "Door"})
+    wrong = await visitor.send(f"{PATH}/edit", name="Roof", tags="x", hold="1")
+    saved = await visitor.send(f"{PATH}/edit", name="Roof", tags="a=b", hold="2.5")
+    device = await visitor.server.get_device()
+
+    assert 422 == wrong.status
+    assert b'id="tags-hint" class="error"' in wrong.body
+    assert (303, f"/console{PATH}?said=saved") == (
+        saved.status,
+        saved.headers["Location"],
+    )
+    assert ("Roof", {"a": "b"}, 2.5) == tuple(
+        device[name] for name in ("name", "tags", "hold")
+    )
+
+
+async def test_key(visitor: Visitor) -> None:
+    """
+    A new key is shown once: as an address to type, to scan, and to send.
+    """
+    await visitor.server.api("PUT", PATH, {})
+    headers = {**FORM, "Host": "door.example"}
+    made = await visitor.request("POST", f"{PATH}/key", data=b"", headers=headers)
+    text = made.body.decode()
+    found = re.search(r"<code>(http://door.example/d/([\w-]+))</code>", text)
+    page = (await visitor.get(PATH, Host="door.example")).body.decode()
+    await visitor.server.api("PUT", "/devices/5", {})
+    other = (await visitor.get("/devices/5", Host="door.example")).body.decode()
+
+    assert found is not None
+    assert "push_remote_address" in text
+    assert '<svg width="' in text
+    assert found[2] not in page
+    assert "door.example</code>" not in page
+    assert "http://door.example</code>" in other
+    assert "new key made" in page
+
+
+async def test_delete(visitor: Visitor) -> None:
+    """
+    A device is deleted once its id was typed.
+    """
+    await visitor.server.api("PUT", PATH, {})
+    statuses = [
+        (await visitor.send(f"{PATH}/delete", typed=typed)).status
+        for typed in ("yes", str(DEVICE))
+    ]
+    found = await visitor.server.api("GET", PATH)
+
+    assert ([422, 303], 404) == (statuses, found.status)
+
+
+async def test_shadow(visitor: Visitor) -> None:
+    """
+    A desired property stands beside what is reported, and can be removed.
+    """
+    await visitor.server.api("PUT", PATH, {})
+    fields = {"service": "general", "name": "language"}
+    await visitor.send(f"{PATH}/shadow", **fields, value="en_US")
+    page = (await visitor.get(PATH)).body.decode()
+    wrong = await visitor.send(f"{PATH}/shadow", service="1", name="x", value="y")
+    asked = await visitor.send(f"{PATH}/shadow/refresh")
+    await visitor.send(f"{PATH}/shadow", **fields, remove="1")
+    after = (await visitor.server.api("GET", f"{PATH}/shadow")).json()
+
+    assert ">en_US</bdi>" in page
+    assert (422, 303) == (wrong.status, asked.status)
+    assert {} == after["services"].get("general", {}).get("desired", {})
+
+
+async def test_plots(visitor: Visitor) -> None:
+    """
+    The overview plots how long commands took, from the server's own measurements.
+    """
+    empty = (await visitor.get()).body.decode()
+    await visitor.server.enqueue()
+    await visitor.server.poll()
+    await visitor.server.services.latency_history.save()
+    page = (await visitor.get()).body.decode()
+
+    assert (0, 2) == (empty.count("<polyline") // 2, page.count("<polyline") // 2)
+    assert "p50" in page
