@@ -8,6 +8,7 @@ from pushserver.model.token import Permission
 from pushserver.web.api.device_query import read_cursor, write_cursor
 from pushserver.web.console.device_rows import device_rows
 from pushserver.web.console.device_search import parse_device_search
+from pushserver.web.console.device_selection import ACTS
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 
@@ -38,6 +39,7 @@ async def list_devices(call: SignedInCall) -> web.StreamResponse:
     return call.render(
         "devices.html",
         typed=typed,
+        acts=[(act, call.text(f"selection.{act}")) for act in ACTS],
         sort=sort,
         search=search,
         rows=await device_rows(services, devices, call.scope_id),

@@ -11,7 +11,7 @@ from pushserver.errors import Malformed
 from pushserver.web.json_body import read_short_body, read_whole_body
 
 FORM_MEDIA_TYPE, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
-MAX_FIELDS = 100
+MAX_FIELDS = 150
 _NAME = re.compile(rb';\s*name="([^"\r\n]{1,200})"', re.IGNORECASE)
 _FILE_NAME = re.compile(rb";\s*filename=", re.IGNORECASE)
 

@@ -52,8 +52,6 @@ TONES = {
     "unseen": "off",
     "quarantined": "hold",
     "inSync": "good",
-    "pending": "wait",
-    "delivered": "busy",
     "failed": "bad",
     OperationStatus.RUNNING: "busy",
     OperationStatus.COMPLETED: "good",

@@ -95,3 +95,32 @@ async def test_plots(visitor: Visitor) -> None:
 
     assert (0, 2) == (empty.count("<polyline") // 2, page.count("<polyline") // 2)
     assert "p50" in page
+
+
+async def test_selection(visitor: Visitor) -> None:
+    """
+    What is done with many is asked for first, and done with those alone.
+    """
+    server = visitor.server
+    for each in ("5", "6", "7"):
+        await server.api("PUT", f"/devices/{each}", {"tags": {"a": "b"}})
+    await server.poll("deviceId=77")
+    both, go = {"id-5": "1", "id-6": "1"}, "/devices/selection/run"
+    asked = await visitor.send("/devices/selection", act="tag", **both)
+    await visitor.send(go, act="tag", value="site=north", **both)
+    await visitor.send(go, act="hold", value="9", all="1", q="tag:site=north")
+    await visitor.send(go, act="adopt", all="1", q="state:quarantined")
+    keys = await visitor.send(go, act="keys", **both)
+    refused = await visitor.send(go, act="delete", value="1", **both)
+    await server.enqueue(device_id=7)
+    await visitor.send(go, act="clear", all="1")
+    await visitor.send(go, act="delete", value="2", **{"id-7": "1", "id-77": "1"})
+    found = (await server.api("GET", "/devices")).json()["items"]
+    canceled = (await server.api("GET", "/commands?state=CANCELED")).json()["items"]
+
+    assert b"2 devices" in asked.body
+    assert 2 == keys.body.count(b"<code>/d/")
+    assert (422, 1) == (refused.status, len(canceled))
+    assert [(i, {"a": "b", "site": "north"}, 9) for i in ("5", "6")] == [
+        (each["deviceId"], each["tags"], each["hold"]) for each in found
+    ]

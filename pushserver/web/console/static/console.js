@@ -74,8 +74,8 @@
     badge.dataset.state = state;
     badge.textContent = badge.dataset["live" + state[0].toUpperCase() + state.slice(1)];
   }
-  // A part in which somebody is about to confirm something stays as it is.
-  const isBusy = (part) => part.querySelector("details[open]") || part.contains(document.querySelector(":focus:is(input, textarea, select)"));
+  // A part in which somebody is about to confirm something, or selects, stays as it is.
+  const isBusy = (part) => part.querySelector("details[open], input:checked") || part.contains(document.querySelector(":focus:is(input, textarea, select)"));
 
   async function refresh() {
     if (fetching || !dirty.size || document.hidden) return;
