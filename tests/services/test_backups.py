@@ -1,5 +1,7 @@
 """Backups that the server makes by itself, and restores of those that are no good."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -65,13 +67,18 @@ async def test_unusable(services: Services, tmp_path: Path) -> None:
     """
     good = tmp_path / "good.db"
     await services.store.backups.back_up(good, lambda: False)
-    damaged = bytearray(good.read_bytes())
+    damaged, bent = bytearray(good.read_bytes()), bytearray(good.read_bytes())
     damaged[4096:40960] = bytes(36864)
+    # Where the row of a table begins: to count its rows takes none.
+    with closing(sqlite3.connect(good)) as opened:
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = 'schema_version'"
+        header = (opened.execute(sql).fetchone()[0] - 1) * 4096
+    bent[header + 8 : header + 10] = b"\x0f\xff"
     file = tmp_path / "other.db"
     file.write_bytes(good.read_bytes())
     before = file.read_bytes()
     settings = load({"database": f"sqlite:///{file}"}, {})
-    for content in (b"", b"a photo" * 1000, good.read_bytes()[:9000], damaged):
+    for content in (b"", b"a photo" * 1000, good.read_bytes()[:9000], damaged, bent):
         backup = tmp_path / "backup.db"
         backup.write_bytes(content)
         with pytest.raises(Misconfigured):
