@@ -27,7 +27,7 @@ def _scripts_exist(text: str) -> None:
 
 
 def _files_exist(text: str) -> None:
-    files = re.findall(r"\bdeploy/[\w./]+", text)
+    files = re.findall(r"\b(?:deploy|scripts)/[\w./]+", text)
 
     assert files
     assert [] == [file for file in files if not (ROOT / file).exists()]
@@ -104,6 +104,12 @@ NOT_RUN: tuple[tuple[str, str, str, Callable[[str], None]], ...] = (
         "docs/operating.md",
         "python3 -m venv /opt/pushserver",
         "It changes the machine; tests/deploy asks systemd about the units.",
+        _files_exist,
+    ),
+    (
+        "docs/operating.md",
+        "scripts/release",
+        "It takes Docker; tests/deploy tries the steps of the image.",
         _files_exist,
     ),
     (
