@@ -20,6 +20,7 @@ from pushserver.model.guarantee import EndpointDefaults
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.order import Order
 from pushserver.model.parsed_result import MAX_SEARCHED, ParsedResult
+from pushserver.model.secret_fields import SecretFields
 from pushserver.model.shadow import ServiceProtocol
 
 #: The types of a query parameter in a program's order.
@@ -117,6 +118,10 @@ class DeviceProtocol(ServiceProtocol, Protocol):
     @property
     def forms(self) -> Sequence[CommandForm]:
         """Return the forms by which people ask for commands."""
+
+    @property
+    def secret_fields(self) -> SecretFields:
+        """Return which fields of orders and results are masked where people look."""
 
     # Devices and their requests
 

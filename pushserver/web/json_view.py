@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 import msgspec
 
-from pushserver.web.secrets_mask import Mask
+from pushserver.web.device_url import mask_keys
+from pushserver.web.secrets_mask import MASK, SecretsMask
 
 #: Of one body, at most so many values are shown, in all and of one list or object.
 MAX_NODES, MAX_ENTRIES, MAX_COLUMNS = 4000, 200, 16
@@ -64,86 +65,100 @@ class Grid:
 Node = Leaf | Photo | Branch | Grid
 
 
-def build_view(body: bytes, reveals: bool) -> Node | None:
-    """Return a body as it is shown, None if it is no JSON; masked, unless *reveals*."""
+def build_view(body: bytes, mask: SecretsMask | None) -> Node | None:
+    """Return a body as it is shown, None if it is no JSON; without *mask* all of it."""
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None
-    return _Viewer(Mask(hides=not reveals)).node(value, "", "", 0)
+    return _Viewer(mask).node(value, "", is_secret=False, depth=0)
 
 
 @attrs.define
 class _Viewer:
     """Makes nodes until there are enough."""
 
-    mask: Mask
+    mask: SecretsMask | None
     nodes_left: int = MAX_NODES
     photos_left: int = MAX_PHOTOS
 
-    def node(self, value: Any, name: str, owner: str, depth: int) -> Node:
+    def node(self, value: Any, name: str, *, is_secret: bool, depth: int) -> Node:
         self.nodes_left -= 1
         match value:
             case dict() | list() if not value or depth >= MAX_DEPTH:
                 return Leaf("…" if value else "[]" if value == [] else "{}")
             case dict():
-                return self._object(value, owner, depth)
+                return self._object(value, is_secret, depth)
             case list() if name != "values" and _is_table(value):
-                return self._grid(value, name or owner)
+                return self._grid(value, is_secret)
             case list():
-                inner = owner if name == "values" else name or owner
-                return self._list(value, name, inner, depth)
-        return self._photo(value, name) or self._leaf(value, name, owner)
+                return self._list(value, name, is_secret, depth)
+        return self._photo(value, name) or self._leaf(value, is_secret)
 
-    def _object(self, value: dict[str, Any], owner: str, depth: int) -> Branch:
-        owner = str(value.get("object", owner))[:100]
+    def _object(self, value: dict[str, Any], is_secret: bool, depth: int) -> Branch:
         entries: list[tuple[str, Node]] = []
+        beside = self.mask.names_beside(value) if self.mask else set()
         for key, each in value.items():
             if len(entries) >= MAX_ENTRIES or self.nodes_left <= 0:
                 break
-            entries.append((_cut(key), self.node(each, key, owner, depth + 1)))
+            covered = key in beside or self._covers(key, is_secret)
+            node = self.node(each, key, is_secret=covered, depth=depth + 1)
+            entries.append((self._name(key), node))
         return Branch(entries, len(value), len(value) - len(entries))
 
-    def _list(self, value: list[Any], name: str, owner: str, depth: int) -> Branch:
+    def _list(self, value: list[Any], name: str, is_secret: bool, depth: int) -> Branch:
         entries: list[tuple[str, Node]] = []
         for number, each in enumerate(value[:MAX_ENTRIES]):
             if self.nodes_left <= 0:
                 break
             inner = "" if isinstance(each, dict | list) else name
-            entries.append((str(number), self.node(each, inner, owner, depth + 1)))
+            node = self.node(each, inner, is_secret=is_secret, depth=depth + 1)
+            entries.append((str(number), node))
         return Branch(entries, len(value), len(value) - len(entries))
 
-    def _grid(self, value: list[dict[str, Any]], owner: str) -> Grid:
+    def _grid(self, value: list[dict[str, Any]], is_secret: bool) -> Grid:
         columns = list({key: None for row in value[:MAX_ENTRIES] for key in row})
         shown, rows = columns[:MAX_COLUMNS], []
         for row in value[:MAX_ENTRIES]:
             if self.nodes_left <= 0:
                 break
             self.nodes_left -= len(shown)
-            rows.append(
-                [
-                    self._leaf(row[key], key, owner) if key in row else Leaf("")
-                    for key in shown
-                ]
-            )
+            rows.append(self._row(row, shown, is_secret))
         return Grid(
-            [_cut(each) for each in shown],
+            [self._name(each) for each in shown],
             rows,
             len(value),
             len(value) - len(rows),
             len(columns) - len(shown),
         )
 
-    def _leaf(self, value: Any, name: str, owner: str) -> Leaf:
-        if self.mask.covers(name, value, owner):
-            return Leaf(self.mask.text, "masked")
+    def _row(
+        self, row: dict[str, Any], columns: Sequence[str], is_secret: bool
+    ) -> list[Leaf]:
+        beside = self.mask.names_beside(row) if self.mask else set()
+        return [
+            self._leaf(row[key], key in beside or self._covers(key, is_secret))
+            if key in row
+            else Leaf("")
+            for key in columns
+        ]
+
+    def _covers(self, name: str, in_secret: bool) -> bool:
+        return self.mask is not None and self.mask.covers(name, in_secret)
+
+    def _name(self, name: str) -> str:
+        return _cut(mask_keys(name) if self.mask else name)
+
+    def _leaf(self, value: Any, is_secret: bool) -> Leaf:
+        if self.mask:
+            value = self.mask.apply_to_leaf(value, is_secret=is_secret)
         if isinstance(value, str):
-            return Leaf(_cut(value), "text")
+            return Leaf(_cut(value), "masked" if value == MASK else "text")
         return Leaf(_cut(msgspec.json.encode(value).decode()))
 
     def _photo(self, value: Any, name: str) -> Photo | None:
         """Return the photo that this is, unless it is masked or there is no room."""
-        if self.mask.hides or not isinstance(value, str):
+        if self.mask or not isinstance(value, str):
             return None
         found = [t for begin, t in _PHOTO_TYPES.items() if value.startswith(begin)]
         is_photo = found and name.lower() in _PHOTO_FIELDS

@@ -1,64 +1,92 @@
-"""Which values open doors, or prove who somebody is: those are masked at first."""
+"""JSON as people may see it: with what is secret in it masked."""
 
+import re
 from typing import Any
 
 import attrs
+import msgspec
+
+from pushserver.model.secret_fields import SecretFields, is_harmless
+from pushserver.web.device_url import mask_keys
 
 MASK = "••••••"
-#: Fields that are such a secret, whatever they stand in.
-_SECRET_FIELDS = frozenset(
-    {
-        "password",
-        "user_password",
-        "panic_password",
-        "salt",
-        "pin",
-        "secret",
-        "key",
-        "api_key",
-        "token",
-        "template",
-        "image",
-        "photo",
-        "access_photo",
-        "qrcode",
-        "qrcode_value",
-        "card",
-        "card_value",
-    }
+#: What names the field that `value` beside it is of.
+_NAMING = ("field", "name", "parameter")
+#: Where the rows of the object that a command names are, and what is said of them.
+_OF_OBJECT = ("values", "where", "value")
+#: `password=…` and `"password": …` in text, up to the value.
+_NAME = re.compile(r'(?<![\w-])([\w-]++)\\*+"?+\s*+[=:]\s*+\\*+')
+_VALUE = re.compile(r'"(?:[^"\\]|\\.)*+"?+|[^\s,;&}\]"]*+', re.DOTALL)
+#: `user:password@` in an address.
+_USER = re.compile(r"(?<=://)[^/\s@]++@")
+#: A photo, or a finger: whatever field it is in.
+_BASE64 = re.compile(
+    r"\A(?=[^A-Z]*+[A-Z])(?=[^a-z]*+[a-z])(?=[^0-9]*+[0-9])"
+    r"(?:data:[a-z/;0-9]*+,)?+[A-Za-z0-9+/_\r\n-]{64,}+={0,2}+\s*+"
 )
-#: Objects whose `value` is one.
-_SECRET_OBJECTS = frozenset({"cards", "qrcodes", "uhf_tags", "pins", "templates"})
 
 
 @attrs.frozen
-class Mask:
-    """Masks secrets while it `hides`."""
+class SecretsMask:
+    """Masks the secrets of one vendor, and whatever may be a device's key."""
 
-    hides: bool = True
-    text: str = MASK
+    fields: SecretFields
 
-    def covers(self, name: str, value: Any, owner: str) -> bool:
-        """
-        Tell whether a value is masked: of the field *name* of an object *owner*.
-
-        What is only true, false or null is no secret.
-        """
-        if not self.hides or value is None or isinstance(value, bool):
-            return False
-        is_value = name == "value" and owner in _SECRET_OBJECTS
-        return is_value or name.lower() in _SECRET_FIELDS
-
-    def apply(self, value: Any, name: str = "", owner: str = "") -> Any:
-        """Return JSON with its secrets masked, for a file."""
+    def apply(self, value: Any, *, is_secret: bool = False) -> Any:
+        """Return JSON with its secrets masked; all of it if it *is_secret*."""
         match value:
             case dict():
-                owner = str(value.get("object", owner))
-                return {k: self.apply(v, k, owner) for k, v in value.items()}
+                beside = self.names_beside(value)
+                return {
+                    mask_keys(name): self.apply(
+                        each, is_secret=name in beside or self.covers(name, is_secret)
+                    )
+                    for name, each in value.items()
+                }
             case list():
-                inner = owner if name == "values" else name or owner
-                return [
-                    self.apply(v, "" if isinstance(v, dict) else name, inner)
-                    for v in value
-                ]
-        return self.text if self.covers(name, value, owner) else value
+                return [self.apply(each, is_secret=is_secret) for each in value]
+        return self.apply_to_leaf(value, is_secret=is_secret)
+
+    def apply_to_leaf(self, value: Any, *, is_secret: bool) -> Any:
+        """Return a text, a number or the like; true, false and null are no secret."""
+        if value is None or isinstance(value, bool):
+            return value
+        if is_secret:
+            return MASK
+        return self._apply_to_text(value) if isinstance(value, str) else value
+
+    def covers(self, name: str, in_secret: bool) -> bool:
+        """Tell whether a field is secret; in a secret object all but harmless are."""
+        return (in_secret and not is_harmless(name)) or self.fields.covers(name)
+
+    def names_beside(self, value: dict[str, Any]) -> set[str]:
+        """Return which fields are secret by what others beside them say."""
+        found: set[str] = set()
+        if self.fields.covers(str(value.get("object", ""))):
+            found.update(_OF_OBJECT)
+        if any(self.fields.covers(str(value.get(name, ""))) for name in _NAMING):
+            found.add("value")
+        return found
+
+    def _apply_to_text(self, text: str) -> str:
+        """Mask what is secret in a text, which may be JSON itself."""
+        if text.lstrip()[:1] in ("{", "[", '"'):
+            try:
+                inner = self.apply(msgspec.json.decode(text))
+                return msgspec.json.encode(inner).decode()
+            except msgspec.DecodeError:
+                pass
+        if _BASE64.fullmatch(text):
+            return MASK
+        return mask_keys(_USER.sub(f"{MASK}@", self._apply_to_pairs(text)))
+
+    def _apply_to_pairs(self, text: str) -> str:
+        """Mask the values that stand in a text behind a secret name."""
+        shown, position = [], 0
+        for name in _NAME.finditer(text):
+            start = name.end()
+            value = _VALUE.match(text, start)
+            if value and start >= position and self.fields.covers(name[1]):
+                shown += [text[position:start], MASK]
+                position = value.end()
+        return "".join([*shown, text[position:]])

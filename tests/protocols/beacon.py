@@ -17,6 +17,7 @@ from pushserver.model.device import DeviceIdentity
 from pushserver.model.guarantee import UNLISTED, DeliveryGuarantee, EndpointDefaults
 from pushserver.model.order import Order
 from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.secret_fields import SecretFields
 from pushserver.model.shadow import PropertyValue
 from pushserver.protocols.base import (
     DeviceRequest,
@@ -29,6 +30,7 @@ from pushserver.protocols.base import (
 )
 
 _KINDS = {"GET": RequestKind.POLL, "POST": RequestKind.RESULT}
+_SECRET_FIELDS = SecretFields()
 _AT_LEAST_ONCE = EndpointDefaults(DeliveryGuarantee.AT_LEAST_ONCE)
 _CATALOGUE = {
     "get": _AT_LEAST_ONCE,
@@ -49,6 +51,7 @@ class Beacon:
     labels_deliveries: bool = True
     sends_json_verbatim: bool = False
     forms: Sequence[CommandForm] = ()
+    secret_fields: SecretFields = _SECRET_FIELDS
 
     def identify(self, external_id: str) -> DeviceIdentity:
         """Return whose name this is; any text is one."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from pushserver.model.command_form import CommandForm
+from pushserver.model.secret_fields import SecretFields
 from pushserver.protocols.base import DeviceRequest, ResultPart
 from pushserver.protocols.controlid import (
     answer,
@@ -15,6 +16,7 @@ from pushserver.protocols.controlid import (
     refusals,
     request,
     result,
+    secrets,
 )
 
 
@@ -28,6 +30,7 @@ class ControlId:
     max_commands: int = 1
     labels_deliveries: bool = False
     sends_json_verbatim: bool = True
+    secret_fields: SecretFields = secrets.SECRET_FIELDS
 
     identify = staticmethod(request.identify)
     recognise = staticmethod(request.recognise)

@@ -6,10 +6,11 @@ import attrs
 import msgspec
 
 from pushserver.model.command import Command, Result
+from pushserver.model.order import OCTET_STREAM
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.off_loop import GaveUp, run_off_loop
-from pushserver.web.json_view import Node, build_view
-from pushserver.web.secrets_mask import Mask
+from pushserver.web.json_view import Leaf, Node, build_view
+from pushserver.web.secrets_mask import MASK, SecretsMask
 
 #: A longer text is no cell of a file, in bytes.
 MAX_CELL = 32 * 1024
@@ -23,20 +24,33 @@ class ShownBody:
     view: Node | None
 
 
-async def shown_order(command: Command, *, reveals: bool) -> ShownBody | None:
+async def shown_order(
+    protocols: DeviceProtocols, command: Command, *, reveals: bool
+) -> ShownBody | None:
     """Return the body of a command, if it has one."""
-    body = None if command.order is None else command.order.body
-    return None if body is None else await _shown(body.encode(), reveals=reveals)
+    order = command.order
+    if order is None or order.body is None:
+        return None
+    body = order.body.encode()
+    if order.content_type == OCTET_STREAM and not reveals:
+        return ShownBody(len(body), Leaf(MASK, "masked"))
+    mask = None if reveals else _mask_of(protocols, command.device_id)
+    return await _shown(body, mask)
 
 
 async def shown_result(
     protocols: DeviceProtocols, result: Result, *, reveals: bool
 ) -> dict[str, ShownBody]:
     """Return what a device answered, by which part of it that is."""
+    mask = None if reveals else _mask_of(protocols, result.device_id)
     return {
-        name: await _shown(bytes(part), reveals=reveals)
+        name: await _shown(bytes(part), mask)
         for name, part in _parts(protocols, result).items()
     }
+
+
+def _mask_of(protocols: DeviceProtocols, device_id: int) -> SecretsMask:
+    return SecretsMask(protocols.of_device(device_id).secret_fields)
 
 
 def _parts(
@@ -47,33 +61,38 @@ def _parts(
     return {name: part for name, part in parts.items() if part is not None}
 
 
-async def _shown(body: bytes, *, reveals: bool) -> ShownBody:
+async def _shown(body: bytes, mask: SecretsMask | None) -> ShownBody:
     try:
-        view = await run_off_loop(len(body), build_view, body, reveals)
+        view = await run_off_loop(len(body), build_view, body, mask)
     except GaveUp:
         view = None
     return ShownBody(len(body), view)
 
 
-def masked_order(command: Command) -> str | None:
+def masked_order(protocols: DeviceProtocols, command: Command) -> str | None:
     """Return the body of a command as a cell of a file."""
-    body = None if command.order is None else command.order.body
-    return None if body is None else _masked(body.encode())
+    order = command.order
+    if order is None or order.body is None:
+        return None
+    if order.content_type == OCTET_STREAM:
+        return MASK
+    return _masked(order.body.encode(), _mask_of(protocols, command.device_id))
 
 
 def masked_result(protocols: DeviceProtocols, result: Result) -> str | None:
     """Return what a device answered as a cell of a file: its error, if it has one."""
     parts = _parts(protocols, result)
     part = parts.get("error", parts.get("response"))
-    return None if part is None else _masked(part)
+    mask = _mask_of(protocols, result.device_id)
+    return None if part is None else _masked(part, mask)
 
 
-def _masked(body: bytes | memoryview) -> str:
+def _masked(body: bytes | memoryview, mask: SecretsMask) -> str:
     """Return JSON without its secrets; what is long or unreadable is left out."""
     if len(body) > MAX_CELL:
         return "…"
     try:
-        masked = Mask().apply(msgspec.json.decode(body))
+        masked = mask.apply(msgspec.json.decode(body))
     except (msgspec.DecodeError, RecursionError):
         return "…"
     return msgspec.json.encode(masked).decode()

@@ -109,7 +109,7 @@ async def _rows(
             None if command.finished_at is None else rfc3339(command.finished_at),
             command.attempts,
             command.created_by.name,
-            masked_order(command),
+            masked_order(protocols, command),
             None if result is None else masked_result(protocols, result),
         )
         yield dict(zip(_COLUMNS, values, strict=True))

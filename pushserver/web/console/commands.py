@@ -104,7 +104,7 @@ async def _show(call: SignedInCall, *, reveals: bool) -> web.StreamResponse:
         command=record.command,
         title=titles(services, call.scope_id, [device_id])[device_id],
         shown_id=services.protocols.display_id(device_id),
-        order=await shown_order(record.command, reveals=reveals),
+        order=await shown_order(services.protocols, record.command, reveals=reveals),
         reason=reason_of(record.command),
         result=result,
         answer=None

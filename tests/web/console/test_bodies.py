@@ -2,11 +2,14 @@
 
 import json
 
+from pushserver.protocols.controlid.secrets import SECRET_FIELDS
 from pushserver.web.json_view import Branch, Grid, Leaf, Photo, build_view
+from pushserver.web.secrets_mask import SecretsMask
 from tests.web.console.test_send import shown
 from tests.web.console.visitor import Visitor
 from tests.web.local_server import DEVICE
 
+MASK = SecretsMask(SECRET_FIELDS)
 JPEG = "/9j/" + "A" * 96
 USERS = {
     "users": [
@@ -24,7 +27,7 @@ def test_view() -> None:
     Lists of objects are tables, photos images once they may be seen, the rest a tree.
     """
     body = json.dumps(USERS).encode()
-    masked, revealed = build_view(body, False), build_view(body, True)
+    masked, revealed = build_view(body, MASK), build_view(body, None)
 
     assert isinstance(masked, Branch)
     assert isinstance(revealed, Branch)
@@ -45,13 +48,13 @@ def test_long_view() -> None:
     """
     deep = b'{"a":' * 500 + b"1" + b"}" * 500
     wide = json.dumps([{f"c{i}": "x" * 600 for i in range(40)}] * 300).encode()
-    grid = build_view(wide, False)
+    grid = build_view(wide, MASK)
 
     assert isinstance(grid, Grid)
     assert (300, 100, 24) == (grid.size, grid.left, grid.left_columns)
     assert 2_000_000 > len(repr(grid))
-    assert "…" in repr(build_view(deep, False))
-    assert build_view(b"\x00\xff", False) is None
+    assert "…" in repr(build_view(deep, MASK))
+    assert build_view(b"\x00\xff", MASK) is None
 
 
 async def test_masked_until_shown(visitor: Visitor) -> None:

@@ -1,0 +1,91 @@
+"""What is secret in orders and results is masked, wherever it stands."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pushserver.protocols.controlid.secrets import SECRET_FIELDS
+from pushserver.web.json_view import build_view
+from pushserver.web.secrets_mask import SecretsMask
+
+MASK = SecretsMask(SECRET_FIELDS)
+SECRET = 4711
+KEY = "dGhpcyBpcyBhIGtleSBvZiBhIGRldmljZQ"
+PHOTO = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJ" * 2
+HIDDEN: list[Any] = [
+    *[
+        {name: str(SECRET)}
+        for name in (
+            *("pin_value", "user_pin", "userPIN", "uhf_tag", "card_value", "salt"),
+            *("password", "new_password", "rtsp_password", "pass", "api_key"),
+        )
+    ],
+    {"where": {"cards": {"value": {"=": SECRET}}}},
+    {"where": [{"object": "cards", "field": "value", "value": SECRET}]},
+    {"where": [{"object": "users", "field": "password", "value": SECRET}]},
+    {"cards": {"value": SECRET}},
+    {"cards": [{"id": 1, "value": SECRET}]},
+    {"card": {"number": SECRET}},
+    {"object": "qrcodes", "values": [{"value": SECRET, "user_id": 7}]},
+    {"pins": [SECRET]},
+    {"j": json.dumps({"password": SECRET})},
+    {"j": json.dumps(json.dumps({"a": [{"card": {"number": SECRET}}]}))},
+    {"j": '{"password": "a ' + str(SECRET)},
+    {"parameters": f"door=1,x=pin={SECRET},reason=3"},
+    {"url": f"rtsp://admin:{SECRET}@10.0.0.9/"},
+]
+
+
+@pytest.mark.parametrize("body", HIDDEN, ids=str)
+def test_secrets(body: Any) -> None:
+    """
+    A secret is masked in whichever object, list, condition or text it stands, in files
+    and as a page shows it.
+    """
+    shown = (
+        json.dumps(MASK.apply(body)),
+        repr(build_view(json.dumps(body).encode(), MASK)),
+    )
+
+    assert [] == [each for each in shown if str(SECRET) in each]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"push_server": {"push_remote_address": f"http://h/d/{KEY}"}},
+        {"push_remote_address": "h:8080/d/short"},
+        {f"http://h/d/{KEY}": 1},
+        {"said": PHOTO},
+        [f"data:image/jpeg;base64,{PHOTO}"],
+    ],
+    ids=str,
+)
+def test_keys_and_photos(body: Any) -> None:
+    """
+    A device's key, and a photo, are masked whatever field they are in.
+    """
+    shown = json.dumps(MASK.apply(body)) + repr(
+        build_view(json.dumps(body).encode(), MASK)
+    )
+
+    assert [] == [each for each in (KEY, "/d/short", PHOTO[:40]) if each in shown]
+
+
+def test_the_rest() -> None:
+    """
+    What is no secret is shown as it is.
+    """
+    body = {
+        "object": "users",
+        "fields": ["id", "value"],
+        "values": [{"id": 2**60, "name": "Ana Key", "registration": "12", "x": None}],
+        "where": {"cards": {"user_id": 7}, "users": {"id": [1, 2]}},
+        "general": {"pin_enabled": "1", "language": "pt_BR", "key": False},
+        "actions": [{"action": "sec_box", "parameters": "id=65793,reason=3"}],
+        "error": "Node path: config->general->param[name=x]",
+        "user_images": [{"user_id": 7, "timestamp": 1700000000}],
+    }
+
+    assert body == MASK.apply(body)
