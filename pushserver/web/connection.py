@@ -22,10 +22,8 @@ from pushserver.web.body_framing import (
     announces_no_body,
     end_of_request,
 )
-from pushserver.web.half_closing import (
-    CANCEL_ON_DISCONNECT,
-    HalfClosableConnection,
-)
+from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
+from pushserver.web.paced import PacedConnection
 from pushserver.web.problems import INTERNAL_ERROR, render_error
 from pushserver.web.proxies import Headers, Proxies, RequestOrigin
 from pushserver.web.unparsable import record_unparsable, unparsable_response
@@ -46,13 +44,12 @@ MAX_BEGINNING = 4096
 _NEXT_REQUEST = re.compile(rb"[\r\n]*[A-Z]{0,16}(?:\Z| [/*hH]| \Z)")
 
 
-class HttpConnection(HalfClosableConnection):
+class HttpConnection(PacedConnection):
     """
     A connection that knows since when it waits for a request's header.
 
-    `received_at` is when bytes came last, by the loop's clock. Once the parser has
-    refused something, nothing that follows is read. `peer_address` is that of the
-    other side, which is a proxy's if it `is_from_proxy`; None on a Unix socket.
+    `received_at` is when bytes came last, by the loop's clock. `peer_address` is that
+    of the other side, which is a proxy's if it `is_from_proxy`; None on a Unix socket.
     """
 
     __slots__ = (
@@ -66,7 +63,6 @@ class HttpConnection(HalfClosableConnection):
         "header_awaited_since",
         "idle_since",
         "is_from_proxy",
-        "is_unparsable",
         "peer_address",
         "proxies",
         "received_at",
@@ -87,7 +83,6 @@ class HttpConnection(HalfClosableConnection):
         self.peer_address: str | None = None
         self.is_from_proxy = False
         self.counted_address: str | None = None
-        self.is_unparsable = False
         self.received_at: float = self._loop.time()
         self.header_awaited_since: float | None = self.received_at
         self.idle_since: float = self.received_at
@@ -112,7 +107,13 @@ class HttpConnection(HalfClosableConnection):
     def data_received(self, data: bytes) -> None:
         """Receive bytes; unless they complete a request, the header's time starts."""
         if self.is_unparsable:
-            return
+            self._drop(len(data))
+        elif data and self._unparsed:
+            self._unparsed += data
+        else:
+            self._receive_bytes(data)
+
+    def _receive_bytes(self, data: bytes) -> None:
         self.received_at = self._loop.time()
         start = 0
         for _ in range(_MAX_FED_ALONE - len(self._messages)):
@@ -121,7 +122,7 @@ class HttpConnection(HalfClosableConnection):
             # What is broken behind it would make aiohttp drop the request, too.
             self._feed(data[start:end])
             start = end
-        self._feed(data[start:])
+        self._feed_in_pieces(data[start:])
         if self._messages or self._current_request is not None:
             self.header_awaited_since = None
         elif self.header_awaited_since is None and self._waiter is not None:
@@ -140,18 +141,13 @@ class HttpConnection(HalfClosableConnection):
             self._wake()
             return
         self._last_fed = (self._last_fed + data)[-len(END_OF_HEAD) :]
-        super().data_received(data)
-        if not self._messages:
-            return
-        newest, self._newest_body = self._messages[-1]
+        super()._feed(data)
+        newest = self._messages[-1][0] if self._messages else None
         if isinstance(newest, _ErrInfo):
             self.is_unparsable = True
             self._abort_unparsable_body(newest.exc)
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """Read on if reading had stopped; aiohttp asks for it after each body."""
-        if self.transport is None or not self.transport.is_reading():
-            super().resume_reading(resume_parser)
+        elif self._has_tiny_chunks:
+            self._break_tiny_chunks()
 
     def _abort_unparsable_body(self, error: BaseException) -> None:
         """If it is a body that cannot be parsed, answer its request, and no other."""
@@ -164,12 +160,13 @@ class HttpConnection(HalfClosableConnection):
             record_unparsable(self.counts, self.peer_address, error)
             set_exception(content, BrokenBody("The body's chunks are broken."))
 
-    @property
-    def file_number(self) -> int:
-        """The number of its socket among the process's files; -1: it is closed."""
-        if self.transport is None:
-            return -1
-        return int(self.transport.get_extra_info("socket").fileno())
+    def _break_tiny_chunks(self) -> None:
+        """Tell whoever reads the newest body that it is not read on."""
+        self.is_unparsable = True
+        error = BrokenBody("The body's chunks are too small.")
+        record_unparsable(self.counts, self.peer_address, error)
+        if self._newest_body is not None:
+            set_exception(self._newest_body, error)
 
     def handle_error(
         self,

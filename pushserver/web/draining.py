@@ -35,6 +35,13 @@ class DrainingConnection(RequestHandler):
         cast("asyncio.Transport", transport).set_write_buffer_limits(high=0)
 
     @property
+    def file_number(self) -> int:
+        """The number of its socket among the process's files; -1: it is closed."""
+        if self.transport is None:
+            return -1
+        return int(self.transport.get_extra_info("socket").fileno())
+
+    @property
     def has_unsent(self) -> bool:
         """Tell whether bytes that were written wait in this process."""
         return self._paused or self.transport is None

@@ -91,7 +91,8 @@ class Server(web.Server):
         assert isinstance(handler, HttpConnection)  # noqa: S101 - `__call__` made it
         self._open.add(handler)
         if not self.limits.admit(handler, self._open):
-            handler.abort()
+            # aiohttp has yet to start it, and fails if it is lost before.
+            self._loop.call_soon(handler.abort)
 
     def connection_lost(
         self, handler: RequestHandler, exc: BaseException | None = None

@@ -1,6 +1,7 @@
 """How many connections may be open, and which ones close first at the limit."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -62,6 +63,23 @@ async def test_all_are_busy(
         assert (3, LIMIT) == (counts["connections.refused"], len(server.services.holds))
         events = [line["event"] for line in lines]
         assert 1 == events.count("connections.refused")
+
+
+async def test_refused_without_an_error(
+    database: str,
+    clock: ManualClock,
+    stack: AsyncExitStack,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    A connection that is closed at once is nobody's error.
+    """
+    async with running_server(database, clock, connections=LIMIT, hold=60) as server:
+        await hold_polls(server, stack, LIMIT)
+        assert not await is_served(server, stack)
+        gc.collect()
+
+    assert [] == caplog.record_tuples
 
 
 async def test_last_one(

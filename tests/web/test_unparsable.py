@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 import structlog
 
+from pushserver.web import paced
 from tests.each_case import each_case
 from tests.web.local_server import DEVICE, TOKEN, LocalServer, wait_until
 
@@ -32,6 +34,8 @@ REFUSED = (
     (431, "GET /push HTTP/1.1\r\nHost: x\r\n" + "X: secret\r\n" * 900 + "\r\n"),
     (400, f"{CHUNKED}secret\r\n"),
     (400, f"{CHUNKED}3\r\nabc\r\nsecret\r\n"),
+    (400, CHUNKED + "1\r\ns\r\n" * 2_000),
+    (400, CHUNKED + f"6;{'secret' * 50}\r\nsecret\r\n" * 100),
     (400, CHUNKED.replace("chunked", "secret") + "0\r\n\r\n"),
     (400, CHUNKED.replace("\r\n\r\n", "\r\nContent-Length: 6\r\n\r\nsecret")),
     (400, f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\nContent-Length: -6\r\n\r\n"),
@@ -91,6 +95,42 @@ async def test_in_the_middle(server: LocalServer, path: str) -> None:
     assert {"request.unparsable": "debug", "request": "info"} == {
         line["event"]: line["log_level"] for line in logs
     }
+
+
+async def test_tiny_chunks_that_are_few(server: LocalServer) -> None:
+    """
+    Tiny chunks are taken as long as they are not very many for what they hold.
+    """
+    large = f"40000\r\n{' ' * 0x40000}\r\n"
+    chunks = ("1\r\n{\r\n", "1\r\n \r\n" * 800, large, "1\r\n \r\n" * 5_000)
+    end = "1\r\n}\r\n0\r\n\r\n"
+    head = CHUNKED.replace("Host: x", "Host: x\r\nConnection: close")
+
+    answer = await server.send_raw((head + "".join(chunks) + end).encode())
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_dropped_slowly(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What comes after a refusal is dropped, but not as fast as somebody can send it.
+    """
+    monkeypatch.setattr(paced, "_DROP_INTERVAL", 0.5)
+    size, sent = 200 * 65_536, 0
+    async with server.connect() as (_, writer), asyncio.timeout(15):
+        writer.write(
+            b"POST /nothing HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Length: %d\r\n\r\n" % (65_536 * 1_000)
+        )
+        with suppress(ConnectionError):
+            while sent < size:
+                writer.write(bytes(65_536))
+                await writer.drain()
+                sent += 65_536
+
+        assert sent < size
 
 
 @each_case(
