@@ -21,8 +21,10 @@ _SEPARATORS = re.compile(r"(/|%(?:25)*+2[fF])")
 _MAY_HIDE_KEY = re.compile(r"%|(?:^|/)[dD]/|[A-Za-z0-9_+~=-]{20}")
 #: What is as long as a key, among words for people and ids of programs.
 _AS_LONG_AS_KEY = re.compile(r"[A-Za-z0-9_+~-]{32,}+")
-#: What else is so long there: hexadecimal digits, names in one case.
-_NO_KEY_IN_TEXT = re.compile(r"[0-9a-f_-]*+|[0-9A-F_-]*+|[a-z_-]*+|[A-Z_-]*+")
+#: What else is so long there: hexadecimal digits, names in one case, or in camel case.
+_NO_KEY_IN_TEXT = re.compile(
+    r"[0-9a-f_-]*+|[0-9A-F_-]*+|[a-z_-]*+|[A-Z_-]*+|(?:[A-Z]?[a-z]{2,}+)*+"
+)
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _MAX_ESCAPES = 5
 MASK = "…"

@@ -14,18 +14,22 @@ from tests.program import Program
 PATIENCE = 15_000
 
 
-@pytest.fixture(name="shared_program", scope="session")
+@pytest.fixture(name="shared_program", scope="module")
 def _shared_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """Return the program, which all these tests share."""
+    """Return the program, which the tests of a module share."""
     program = Program(tmp_path_factory.mktemp("console"))
     program.start(webhook_allow_networks="127.0.0.0/8")
     yield program
     program.stop()
 
 
-@pytest.fixture(name="chromium", scope="session")
+@pytest.fixture(name="chromium", scope="module")
 def _chromium() -> Iterator[Browser]:
-    """Return the browser, which all these tests share."""
+    """
+    Return the browser, which the tests of a module share.
+
+    No longer: an event loop runs while it is open, and other tests need their own.
+    """
     path = shutil.which("chromium")
     if path is None:
         if os.environ.get("CI"):

@@ -43,7 +43,7 @@ PAGES = {
 SCRIPT = "<script>window.broken=1</script><img src=x onerror=window.broken=1>"
 
 
-@pytest.fixture(name="ids", scope="session")
+@pytest.fixture(name="ids", scope="module")
 def _ids(shared_program: Program) -> dict[str, str]:
     """Return the ids of one of everything, with hostile names."""
     path, tags = f"/devices/{DEVICE}", {"site": "north"}

@@ -127,7 +127,7 @@ async def test_attribute_of_the_other(
         (b'{"limit":}', "query", '{"limit":}'),
         (b"\xff", "query", "\N{REPLACEMENT CHARACTER}"),
         (b"<query/>", "query", "<query/>"),
-        (b"[" * 100_000, "query", "[" * 100),
+        (b"[" * 60_000, "query", "[" * 100),
         (b'{"limit":-1}', "limit", "-1"),
         (b'{"limit":"5"}', "limit", '"5"'),
         (b'{"limit":1.5}', "limit", "1.5"),
