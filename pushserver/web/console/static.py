@@ -20,8 +20,6 @@ _PARTS = {
         _JAVASCRIPT,
         ("vendor/htmx.min.js", "vendor/idiomorph-ext.min.js", "console.js"),
     ),
-    "plots.css": (_CSS, ("vendor/uPlot.min.css",)),
-    "plots.js": (_JAVASCRIPT, ("vendor/uPlot.iife.min.js",)),
 }
 
 
