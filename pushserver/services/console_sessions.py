@@ -6,11 +6,12 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.model.actor import Actor
-from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
+from pushserver.model.audit import AuditAction
 from pushserver.model.ids import IdGenerator
 from pushserver.model.secret import hash_secret
 from pushserver.model.session import MAX_SESSIONS, OpenedSession, Session
 from pushserver.model.token import Token
+from pushserver.services.session_audit import session_entry
 from pushserver.storage.sessions import SessionStore
 
 #: How long somebody stays signed in: a shift.
@@ -55,23 +56,11 @@ class ConsoleSessions:
             expires_at=ends_at,
             refresh_until=ends_at,
         )
-        audit = [_entry(session, token, actor, AuditAction.SESSION_CREATE)]
+        audit = [session_entry(session, token, actor, AuditAction.SESSION_CREATE)]
         await self.store.add_session(session, keep=MAX_SESSIONS, audit=audit)
         return OpenedSession(session, secret, "")
 
     async def end(self, session: Session, token: Token, actor: Actor) -> None:
         """End a session; nothing happens if it has ended meanwhile."""
-        audit = [_entry(session, token, actor, AuditAction.SESSION_END)]
+        audit = [session_entry(session, token, actor, AuditAction.SESSION_END)]
         await self.store.end_session(session, audit=audit)
-
-
-def _entry(
-    session: Session, token: Token, actor: Actor, action: AuditAction
-) -> AuditEntry:
-    return AuditEntry(
-        scope_id=token.scope_id,
-        actor=actor,
-        action=action,
-        target_kind=TargetKind.SESSION,
-        target_id=session.id,
-    )

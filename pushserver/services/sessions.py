@@ -10,7 +10,7 @@ import attrs
 from pushserver.clock import Clock
 from pushserver.errors import Unauthorized
 from pushserver.model.actor import Actor
-from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
+from pushserver.model.audit import AuditAction
 from pushserver.model.ids import IdGenerator
 from pushserver.model.secret import hash_secret
 from pushserver.model.session import (
@@ -22,6 +22,7 @@ from pushserver.model.session import (
 )
 from pushserver.model.token import Token
 from pushserver.services.batches import BATCH_SIZE, repeat_until_done
+from pushserver.services.session_audit import session_entry
 from pushserver.storage.sessions import SessionStore
 
 #: Makes the secret of a session of a token, valid from one instant to another.
@@ -87,7 +88,9 @@ class Sessions:
         """Open a session of a token."""
         now = self.clock.now()
         opened = self._new_session(token, session_id=self.ids(), created_at=now)
-        audit = [_entry(opened.session, token, actor, AuditAction.SESSION_CREATE)]
+        audit = [
+            session_entry(opened.session, token, actor, AuditAction.SESSION_CREATE)
+        ]
         await self.store.add_session(opened.session, keep=MAX_SESSIONS, audit=audit)
         return opened
 
@@ -103,7 +106,7 @@ class Sessions:
         new = self._new_session(
             token, session_id=session.id, created_at=session.created_at
         )
-        audit = [_entry(session, token, actor, AuditAction.SESSION_REFRESH)]
+        audit = [session_entry(session, token, actor, AuditAction.SESSION_REFRESH)]
         if not await self.store.replace_session(session, new.session, audit=audit):
             raise Unauthorized("This session has ended: log in again.")
         return new
@@ -132,7 +135,7 @@ class Sessions:
 
     async def end(self, session: Session, token: Token, actor: Actor) -> None:
         """End a session; nothing happens if it has ended meanwhile."""
-        audit = [_entry(session, token, actor, AuditAction.SESSION_END)]
+        audit = [session_entry(session, token, actor, AuditAction.SESSION_END)]
         await self.store.end_session(session, audit=audit)
 
     async def purge(self) -> int:
@@ -146,15 +149,3 @@ class Sessions:
         return await repeat_until_done(
             partial(self.store.purge_sessions, now, limit=BATCH_SIZE)
         )
-
-
-def _entry(
-    session: Session, token: Token, actor: Actor, action: AuditAction
-) -> AuditEntry:
-    return AuditEntry(
-        scope_id=token.scope_id,
-        actor=actor,
-        action=action,
-        target_kind=TargetKind.SESSION,
-        target_id=session.id,
-    )
