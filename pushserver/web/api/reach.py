@@ -1,7 +1,6 @@
 """Keeps a restricted token to its devices, whatever it calls."""
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Protocol
 
 import attrs
 
@@ -12,20 +11,9 @@ from pushserver.model.token import Token
 from pushserver.services.token_reach import reaches_subscription
 from pushserver.storage.operations import OperationFilter
 from pushserver.storage.tasks import TaskFilter
-from pushserver.web.services import Services
+from pushserver.web.api.authorized_call import AuthorizedCall
 
 _PAGE_SIZE = 1000
-
-
-class _Call(Protocol):
-    """The part of a call that says who calls, and for what."""
-
-    @property
-    def services(self) -> Services: ...
-    @property
-    def token(self) -> Token: ...
-    @property
-    def path_params(self) -> Any: ...
 
 
 def refuse_whole_scope(
@@ -48,7 +36,7 @@ def refuse_whole_scope(
         raise Forbidden("This call is about a whole scope; your token is restricted.")
 
 
-async def require_reach(call: _Call) -> None:
+async def require_reach(call: AuthorizedCall) -> None:
     """
     Check that the token concerns what the path names; an unrestricted one does.
 
@@ -65,19 +53,19 @@ async def require_reach(call: _Call) -> None:
             return
 
 
-async def _reaches_device(call: _Call, text: str) -> bool:
+async def _reaches_device(call: AuthorizedCall, text: str) -> bool:
     device_id = call.services.protocols.identify(text).device_id
     return call.services.token_reach.reaches(call.token, device_id)
 
 
-async def _reaches_command(call: _Call, text: str) -> bool:
+async def _reaches_command(call: AuthorizedCall, text: str) -> bool:
     command_id = parse_int64(text, field_name="commandId")
     find = call.services.store.devices_of_commands
     devices = await find(call.token.scope_id, [command_id])
     return call.services.token_reach.reaches(call.token, devices.get(command_id))
 
 
-async def _reaches_operation(call: _Call, text: str) -> bool:
+async def _reaches_operation(call: AuthorizedCall, text: str) -> bool:
     operation_id = parse_int64(text, field_name="operationId")
     find = call.services.store.operations.find_operation
     operation = await find(call.token.scope_id, operation_id)
@@ -85,14 +73,14 @@ async def _reaches_operation(call: _Call, text: str) -> bool:
     return call.services.token_reach.reaches(call.token, device_id)
 
 
-async def _reaches_task(call: _Call, text: str) -> bool:
+async def _reaches_task(call: AuthorizedCall, text: str) -> bool:
     """Tell whether it made the task: of others, it would see foreign devices."""
     task_id = parse_int64(text, field_name="taskId")
     task = await call.services.store.tasks.find_task(call.token.scope_id, task_id)
     return task is not None and is_own_task(call.token, task)
 
 
-async def _reaches_subscription(call: _Call, text: str) -> bool:
+async def _reaches_subscription(call: AuthorizedCall, text: str) -> bool:
     subscription_id = parse_int64(text, field_name="subscriptionId")
     registry = call.services.subscription_registry
     subscription = registry.get(call.token.scope_id, subscription_id)
@@ -100,7 +88,7 @@ async def _reaches_subscription(call: _Call, text: str) -> bool:
 
 
 #: How each name in a path leads to devices; the first of a path's counts.
-_REACHES: dict[str, Callable[[_Call, str], Awaitable[bool]]] = {
+_REACHES: dict[str, Callable[[AuthorizedCall, str], Awaitable[bool]]] = {
     "device_id": _reaches_device,
     "command_id": _reaches_command,
     "operation_id": _reaches_operation,
@@ -115,7 +103,7 @@ def is_own_task(token: Token, task: Task) -> bool:
     return not token.is_restricted or task.created_by.token_id == token.id
 
 
-async def require_reach_of_task(call: _Call, task: Task) -> None:
+async def require_reach_of_task(call: AuthorizedCall, task: Task) -> None:
     """
     Check that the token still concerns every device of a task.
 

@@ -1,40 +1,27 @@
 """What whoever asks may make of a subscription: its settings, narrowed to a token."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import UNSET
 
-from pushserver.model.actor import Actor
 from pushserver.model.subscription import READABLE, Subscription, what_token_reads
 from pushserver.model.tag_filter import TagFilter
-from pushserver.model.token import Token
 from pushserver.services.result_permission import require_results_read
 from pushserver.services.token_reach import narrow_subscription
+from pushserver.web.api.authorized_call import AuthorizedCall
 from pushserver.web.api.device_fields import parse_device_ids
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.label_size import refuse_long_labels
 from pushserver.web.api.subscription_types import SubscriptionIn, SubscriptionPatch
-from pushserver.web.services import Services
 
 #: The fields that are stored as they are given.
 _PLAIN_FIELDS = ("headers", "description", "resource_name", "app_id", "ordered")
 
 
-class _Call(Protocol):
-    """The part of a call that says who calls."""
-
-    @property
-    def services(self) -> Services: ...
-    @property
-    def token(self) -> Token: ...
-    @property
-    def scope_id(self) -> int: ...
-    @property
-    def actor(self) -> Actor: ...
-
-
-async def create_subscription(call: _Call, body: SubscriptionIn) -> Subscription:
+async def create_subscription(
+    call: AuthorizedCall, body: SubscriptionIn
+) -> Subscription:
     """
     Create a subscription that sends no more than the token may read.
 
@@ -64,7 +51,7 @@ async def create_subscription(call: _Call, body: SubscriptionIn) -> Subscription
 
 
 async def change_subscription(
-    call: _Call, subscription: Subscription, body: SubscriptionPatch
+    call: AuthorizedCall, subscription: Subscription, body: SubscriptionPatch
 ) -> Subscription:
     """
     Change a subscription; it sends no more than the token may read.
@@ -87,7 +74,7 @@ async def change_subscription(
 
 
 def _device_filters(
-    call: _Call, body: SubscriptionIn | SubscriptionPatch
+    call: AuthorizedCall, body: SubscriptionIn | SubscriptionPatch
 ) -> dict[str, Any]:
     """Return which devices are meant, as far as that is given."""
     filters: dict[str, Any] = {}
@@ -114,7 +101,7 @@ def _tag_filter(tags: Mapping[str, str | list[str]]) -> TagFilter:
 
 
 def _narrowed_filters(
-    call: _Call, body: SubscriptionPatch, subscription: Subscription
+    call: AuthorizedCall, body: SubscriptionPatch, subscription: Subscription
 ) -> dict[str, Any]:
     """Return the filters that are given, narrowed to what the token reaches."""
     given = _device_filters(call, body)
@@ -123,7 +110,9 @@ def _narrowed_filters(
     return {name: narrowed[name] for name in given}
 
 
-def _narrowed_reading(call: _Call, subscription: Subscription) -> dict[str, Any]:
+def _narrowed_reading(
+    call: AuthorizedCall, subscription: Subscription
+) -> dict[str, Any]:
     """Return what is sent from now on: what the caller may read, too."""
     readable = what_token_reads(call.token)
     if all(
