@@ -32,14 +32,14 @@ log = structlog.get_logger(__name__)
 HEADER_TIMEOUT = 10.0
 #: Seconds after which a kept-alive connection without a request is closed.
 KEEPALIVE_TIMEOUT = 75.0
-#: Seconds that a stop may take: for bodies that arrive, and then for all other answers.
-SHUTDOWN_TIMEOUT = 7.0
+#: Seconds after which a stop ends all connections: ten are promised for all of it.
+SHUTDOWN_TIMEOUT = 6.0
+#: Seconds of these that are left for the answers after the last body.
+_MIN_ANSWER_WAIT = 1.0
 #: Seconds for what is cancelled then.
 _CANCEL_WAIT = 0.2
 #: Seconds without a byte after which a stop does not wait for a body any longer.
 SHUTDOWN_BODY_WAIT = 3.0
-#: Seconds for the answers after the last body.
-_MIN_ANSWER_WAIT = 1.0
 #: Bytes of a body that a connection reads ahead; it stops at twice as many.
 READ_SIZE = 65_536
 #: Seconds that no connection lasts. aiohttp's own timer knows nothing of the fast lane:
@@ -200,12 +200,12 @@ class Runner(web.AppRunner):
     async def shutdown(self) -> None:
         """Wait for bodies in progress before connections are closed."""
         loop = asyncio.get_running_loop()
-        started_at = loop.time()
+        deadline = loop.time() + SHUTDOWN_TIMEOUT
         self.app[SERVICES].body_budget.close()
         if isinstance(self.server, Server):
-            await self.server.drain_bodies(SHUTDOWN_TIMEOUT, SHUTDOWN_BODY_WAIT)
-        spent = loop.time() - started_at
-        self._shutdown_timeout = max(SHUTDOWN_TIMEOUT - spent, _MIN_ANSWER_WAIT)
+            body_time = SHUTDOWN_TIMEOUT - _MIN_ANSWER_WAIT
+            await self.server.drain_bodies(body_time, SHUTDOWN_BODY_WAIT)
+        self._shutdown_timeout = max(deadline - loop.time(), 0)
         await super().shutdown()
 
     async def _cleanup_server(self) -> None:

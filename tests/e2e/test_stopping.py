@@ -96,7 +96,7 @@ async def test_a_body_that_flows(server: Program, api: Client) -> None:
     A result that keeps arriving is waited for, for longer than one that stalls.
     """
     await api.devices.put(ME)
-    body = b'{"response":' + b" " * 40 + b"{}}"
+    body = b'{"response":' + b" " * 28 + b"{}}"
     head = f"POST /result?deviceId={ME} HTTP/1.1\r\nHost: x\r\n"
     async with connect(server) as (reader, writer):
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
