@@ -204,6 +204,10 @@ class Lane:
         """The end of the grace: a later poll means that something was lost."""
         return max(f.grace_ends_at(grace) for f in self.in_flights)
 
+    def was_handed_out_after(self, instant: int) -> bool:
+        """Tell whether what is in flight was handed out later than *instant*."""
+        return any(f.delivery.sent_at > instant for f in self.in_flights)
+
     def next_deadline_at(self) -> int:
         """Return when the next deadline of the lane is due."""
         times = [c.expires_at for c in self.waiting]

@@ -65,6 +65,7 @@ def hand_out(
     changes: Changes,
     *,
     now: int,
+    polled_at: int,
     grace: int,
     limit: int = 1,
 ) -> tuple[InFlight, ...]:
@@ -72,11 +73,12 @@ def hand_out(
     Answer a poll with up to *limit* commands; return what it gets, or nothing.
 
     Commands in flight are given up first if their grace is over: the device polls
-    again, so an answer or a result was lost. *new_delivery* makes the delivery of a
+    again, so an answer or a result was lost. A poll that began before they were handed
+    out (*polled_at*) does not show that. *new_delivery* makes the delivery of a
     command, from its id and the instant.
     """
     if lane.in_flights:
-        if now < lane.grace_ends_at(grace):
+        if now < lane.grace_ends_at(grace) or lane.was_handed_out_after(polled_at):
             return ()
         give_up_in_flight(lane, changes, now=now)
     while len(lane.in_flights) < limit:

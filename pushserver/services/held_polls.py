@@ -16,6 +16,8 @@ class Poll:
     """
     A device's poll; `uuid` and `address` are stored with its deliveries.
 
+    It began at `began_at`: what was handed out later was given to another poll.
+
     `is_gone` tells whether its connection is closed, or about to be, or whether the
     device is not served any more. `is_served` tells whether it is with other keys than
     those in memory. `has_ended` tells whether its device has closed its side: it gets
@@ -26,6 +28,7 @@ class Poll:
     """
 
     device_id: int
+    began_at: int
     uuid: str | None
     max_commands: int = 1
     labels_deliveries: bool = False

@@ -110,6 +110,7 @@ class Lanes:
             poll.new_delivery,
             changes,
             now=changes.now,
+            polled_at=poll.began_at,
             grace=self.grace,
             limit=poll.max_commands,
         )

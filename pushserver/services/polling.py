@@ -139,9 +139,14 @@ class Polling:
                 return in_flights
             if not self.is_idle(poll.device_id):
                 in_flights = await self.lanes.hand_out(poll)
-                if in_flights:
+                if in_flights or self._is_overtaken(poll):
                     return in_flights
         return ()
+
+    def _is_overtaken(self, poll: Poll) -> bool:
+        """Tell whether a later poll of the device, maybe elsewhere, got a command."""
+        lane = self.store.cached_lane(poll.device_id)
+        return lane is not None and lane.was_handed_out_after(poll.began_at)
 
     def _requeue_answer(self, hold: HeldPoll) -> None:
         """Requeue the answer of a poll that was cancelled while it got it."""

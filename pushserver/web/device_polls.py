@@ -124,6 +124,7 @@ def begin_poll(
     waits = hold > 0 and not has_work
     poll = Poll(
         device_id=device.device_id,
+        began_at=services.clock.now(),
         uuid=storable_uuid(call.uuid),
         max_commands=protocol.max_commands,
         labels_deliveries=protocol.labels_deliveries,

@@ -110,16 +110,18 @@ def poll_lane(
     lane: Lane,
     now: int,
     *,
+    polled_at: int | None = None,
     uuid: str | None = None,
     changes: Changes | None = None,
     grace: int = GRACE,
 ) -> InFlight | None:
-    """Let the lane's device poll at *now*."""
+    """Let the lane's device poll at *now*, or have it polled before."""
     answer = hand_out(
         lane,
         lambda of, _id, at: delivery(of, uuid=uuid, sent_at=at),
         Changes(new_id, START) if changes is None else changes,
         now=now,
+        polled_at=now if polled_at is None else polled_at,
         grace=grace,
     )
     return answer[0] if answer else None

@@ -32,6 +32,7 @@ def hand_out_all(lane: Lane, now: int = START, limit: int = 3) -> list[InFlight]
         lambda of, _id, at: delivery(of, uuid=str(new_id()), sent_at=at),
         Changes(new_id, START),
         now=now,
+        polled_at=now,
         grace=GRACE,
         limit=limit,
     )

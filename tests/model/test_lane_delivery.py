@@ -102,6 +102,18 @@ def test_next_change() -> None:
     assert START + 65 * SECOND == lane.next_change_at(START + 61 * SECOND, GRACE)
 
 
+def test_poll_from_before_the_delivery() -> None:
+    """A poll that began before what is in flight was handed out gives up nothing."""
+    door = at_most_once_command()
+    lane = lane_with(door, command())
+    in_flight = poll_command(lane, START + 1)
+
+    assert poll_lane(lane, START + 60 * SECOND, polled_at=START) is None
+    assert [in_flight] == lane.in_flights
+    assert poll_lane(lane, START + 60 * SECOND, polled_at=START + 1) is not None
+    assert CommandState.TIMEOUT is door.state
+
+
 def test_expired() -> None:
     """A command that waited for too long is EXPIRED, and the next one is handed out."""
     old, new = at_most_once_command(expires_at=START + 30 * SECOND), command()

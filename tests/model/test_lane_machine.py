@@ -127,6 +127,7 @@ class DeviceLife(RuleBasedStateMachine):
             self._delivery,
             changes,
             now=self.now,
+            polled_at=self.now,
             grace=GRACE,
             limit=self.max_commands,
         )

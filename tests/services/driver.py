@@ -118,6 +118,7 @@ class ServiceDriver:
         peer = connection or Connection()
         visit = Poll(
             device_id=device,
+            began_at=self.clock.now(),
             uuid=uuid,
             address="192.0.2.7",
             is_gone=lambda: not self._check_peer(peer),
