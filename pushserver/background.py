@@ -87,7 +87,8 @@ def build_workers(
         return store.is_leader
 
     return (
-        Worker("record-written", 0.1, services.polling.record_written),
+        Worker("record-followed", 0.1, services.polling.record_followed),
+        Worker("record-written", 0.5, services.polling.record_older),
         Worker("loop-lag", 0.45, LoopLag(services.metrics.loop_lag).measure),
         Worker("clock", 0.5, clock_watch.follow),
         Worker("clock-anchor", 60.0, clock_watch.anchor),

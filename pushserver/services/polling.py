@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Self
 
 import attrs
@@ -11,13 +11,16 @@ from pushserver.clock import SECOND, Clock
 from pushserver.errors import Unavailable
 from pushserver.metrics.histogram import Histogram
 from pushserver.model.changes import Changes
+from pushserver.model.command import Command
+from pushserver.model.event import EventType
 from pushserver.model.in_flight import InFlight
 from pushserver.model.lane import Lane
 from pushserver.model.transfers import keep_busy, record_written
 from pushserver.services.held_polls import HeldPoll, HeldPolls, Poll
 from pushserver.services.lanes import Lanes
 from pushserver.services.transfers import Voucher
-from pushserver.storage.commands import CommandStore, PriorState
+from pushserver.storage.base import Store
+from pushserver.storage.commands import PriorState
 
 
 @attrs.define(eq=False)
@@ -83,15 +86,19 @@ class Polling:
     """
     Hands commands out to polls, and holds polls while there is none.
 
-    `to_device` is told how long commands took to their devices, the first time.
+    `to_device` is told how long commands took to their devices, the first time. That
+    answers were written is stored a moment later: a result that comes before stores it
+    with its own change. `_followed` are those of which somebody is told.
     """
 
-    store: CommandStore
+    store: Store
     clock: Clock
     lanes: Lanes
     holds: HeldPolls
     to_device: Histogram
+    _followed: dict[int, InFlight] = attrs.field(factory=dict, init=False)
     _unrecorded: dict[int, InFlight] = attrs.field(factory=dict, init=False)
+    _older: dict[int, InFlight] = attrs.field(factory=dict, init=False)
 
     def is_idle(self, device_id: int) -> bool:
         """Tell, without a statement, whether there is nothing for this device."""
@@ -164,23 +171,49 @@ class Polling:
         return (lane.next_change_at(now, self.lanes.grace) - now) / SECOND
 
     def mark_written(self, in_flights: Sequence[InFlight]) -> None:
-        """Remember that the last byte was written; `record_written` stores it."""
+        """Remember that the last byte was written, to be stored soon."""
         now = self.clock.now()
         for each in in_flights:
             each.written_at, command = now, each.command
             if command.attempts == 1:
                 ready_at = max(command.created_at, command.not_before or 0)
                 self.to_device.observe((now - ready_at) / SECOND)
-            self._unrecorded[each.delivery.id] = each
+            waiting = self._followed if self._is_followed(command) else self._unrecorded
+            waiting[each.delivery.id] = each
+
+    def _is_followed(self, command: Command) -> bool:
+        """Tell whether an event, an operation or a service follows its states."""
+        if command.operation_id is not None or command.service_id is not None:
+            return True
+        types = self.store.event_interest.get(command.scope_id, ())
+        return EventType.COMMAND_STATUS in types
+
+    async def record_followed(self) -> int:
+        """Store what somebody is told of; return how many commands that is."""
+        followed, self._followed = self._followed, {}
+        return await self._record(followed)
+
+    async def record_older(self) -> int:
+        """
+        Store what was written before the last call; return how many commands that is.
+
+        Most devices have answered by then, and nothing is left to be stored of them.
+        """
+        older, self._older, self._unrecorded = self._older, self._unrecorded, {}
+        return await self._record(older)
 
     async def record_written(self) -> int:
         """Store which commands were written and have no result yet; return how many."""
-        unrecorded, self._unrecorded = self._unrecorded, {}
-        still_open = [f for f in unrecorded.values() if not f.command.is_finished]
+        unrecorded = self._followed | self._older | self._unrecorded
+        self._followed, self._older, self._unrecorded = {}, {}, {}
+        return await self._record(unrecorded)
+
+    async def _record(self, written: Mapping[int, InFlight]) -> int:
+        still_open = [f for f in written.values() if not f.command.is_finished]
         try:
             await asyncio.gather(*map(self._record_one, still_open))
         except Unavailable:
-            self._unrecorded = {f.delivery.id: f for f in still_open}
+            self._followed |= {f.delivery.id: f for f in still_open}
             raise
         return len(still_open)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from pushserver.model.event import EventType
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
@@ -51,6 +53,33 @@ async def test_written(
         record.command.delivered_at,
         record.deliveries[0].delivered_at,
     )
+
+
+async def test_written_and_not_followed(
+    driver: ServiceDriver, services: Services
+) -> None:
+    """What nobody is told of is recorded only if no result comes for a while."""
+    (command,) = await driver.enqueue("reboot")
+    await driver.receive_command()
+
+    recorded = [
+        await services.polling.record_followed(),
+        await services.polling.record_older(),
+        await services.polling.record_older(),
+    ]
+
+    assert [0, 0, 1] == recorded
+    assert CommandState.DELIVERED is await driver.command_state(command)
+
+
+async def test_written_and_followed(driver: ServiceDriver, services: Services) -> None:
+    """What somebody is told of is recorded with the next look."""
+    await driver.enqueue("reboot")
+    types = frozenset({EventType.COMMAND_STATUS})
+    services.store.event_interest[DEFAULT_SCOPE_ID] = types
+    await driver.receive_command()
+
+    assert 1 == await services.polling.record_followed()
 
 
 async def test_written_and_answered(driver: ServiceDriver, services: Services) -> None:
