@@ -1,7 +1,10 @@
 """Prior state, as far as decisions ask for it."""
 
+import asyncio
+
 from pushserver.model.command import DeliveryOutcome
 from pushserver.model.state import CommandState
+from pushserver.model.transitions import is_open_to_result
 from pushserver.storage.base import Store
 from pushserver.storage.commands import NO_PRIOR_STATE, Lookup
 from pushserver.storage.sql.lookups import RECENT_RESULTS
@@ -13,6 +16,7 @@ from tests.model.factories import (
     command,
     result,
 )
+from tests.storage.locations import blocked_writers
 from tests.storage.queue_actions import (
     add_results,
     enqueue_commands,
@@ -77,6 +81,21 @@ async def test_without_a_decision(store: Store) -> None:
 
     assert prior is not None
     assert in_flight.delivery.id == prior.delivery.id
+
+
+async def test_while_its_end_is_committed(store: Store) -> None:
+    """A delivery is found while its end is being written: a result still counts."""
+    await enqueue_commands(store, at_most_once_command())
+    await poll_command(store, uuid="u1")
+    async with blocked_writers(store):
+        ending = asyncio.create_task(give_up_delivery(store, LATER))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        prior = (await store.look_up(DEVICE, Lookup(delivery_uuid="u1"))).by_uuid
+    await ending
+
+    assert prior is not None
+    assert is_open_to_result(prior.command, prior.delivery)
 
 
 async def test_uuid_of_another_device(store: Store) -> None:

@@ -22,6 +22,7 @@ from pushserver.model.change_notice import commit_notice
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventTypesByScope
 from pushserver.model.ids import IdGenerator
+from pushserver.model.in_flight import InFlight
 from pushserver.model.lane import Lane
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import NO_PRIOR_STATE, PriorState
@@ -55,7 +56,11 @@ _Apply = Callable[[sqlite3.Connection], None]
 
 @attrs.define(eq=False, repr=False)
 class GroupCommit:
-    """The one writer. Lanes of `_stale_devices` must be read again from the file."""
+    """
+    The one writer. Lanes of `_stale_devices` must be read again from the file.
+
+    During a round, `_in_flights_before` has what was in flight in its lanes before.
+    """
 
     connection: SqliteConnection
     lanes: InMemoryLanes
@@ -72,6 +77,9 @@ class GroupCommit:
     metrics: CommitMetrics = attrs.field(factory=CommitMetrics, init=False)
     _waiting: list[WriteJob] = attrs.field(factory=list, init=False)
     _stale_devices: set[int] = attrs.field(factory=set, init=False)
+    _in_flights_before: dict[int, Sequence[InFlight]] = attrs.field(
+        factory=dict, init=False
+    )
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _closing: bool = attrs.field(default=False, init=False)
@@ -94,6 +102,17 @@ class GroupCommit:
         self._waiting.append(job)
         self._wakeup.set()
         return job.future
+
+    def find_in_flight(self, device_id: int) -> list[InFlight]:
+        """
+        Return what is in flight with the device, in memory or still in the file.
+
+        What the round under way ends has ended in memory, but not in the file yet.
+        """
+        lane = self.lanes.by_device.get(device_id)
+        now = [] if lane is None else [*lane.in_flights]
+        before = self._in_flights_before.get(device_id, ())
+        return now + [each for each in before if each not in now]
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:
@@ -123,6 +142,7 @@ class GroupCommit:
             for job in jobs:
                 job.settle(error=Unavailable("The server failed to write this."))
         finally:
+            self._in_flights_before.clear()
             for lane in self._lanes_of(jobs).values():
                 lane.forget_services()
         return True
@@ -226,6 +246,7 @@ class GroupCommit:
             if lane is None:
                 lane = self.lanes.by_device[job.device_id] = Lane(job.device_id)
             lanes[job.device_id] = lane
+            self._in_flights_before.setdefault(job.device_id, [*lane.in_flights])
             lane.forget_derived()
             prior_state = prior_states.get(i, NO_PRIOR_STATE)
             try:

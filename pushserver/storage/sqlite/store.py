@@ -191,7 +191,8 @@ class SqliteStore(SqlStore):
         return self.lanes.by_device.get(device_id)
 
     async def look_up(self, device_id: int, lookup: Lookup) -> PriorState:
-        lane = self.lanes.by_device.get(device_id)
+        lane = Lane(device_id)
+        lane.in_flights = self.group_commit.find_in_flight(device_id)
         return await self.hot_reader.run(
             lambda c: run_lookup(RoundServices(c), device_id, lookup, lane)
         )
