@@ -98,7 +98,8 @@ CREATE TABLE command (
     canceled_by_name TEXT,
     created_from     TEXT,                         -- the program's address
     request_id       TEXT,
-    blob             TEXT                          -- the hash of the blob that is its body
+    blob             TEXT,                         -- the hash of the blob that is its body
+    body_deleted_at  BIGINT                        -- body and blob are gone since
 );
 CREATE INDEX command_blob ON command (blob) WHERE blob IS NOT NULL;
 CREATE INDEX command_device ON command (device_id, id);
@@ -156,8 +157,9 @@ CREATE TABLE result (
     rejection        TEXT,                     -- why the server refused it
     parsed           TEXT,                     -- what it says, and where in body || mended;
                                                -- NULL: from before schema 8, not read yet
-    mended           BYTEA                     -- what it says, and stands nowhere in body;
+    mended           BYTEA,                    -- what it says, and stands nowhere in body;
                                                -- the first MiB
+    body_deleted_at  BIGINT                    -- body and mended are empty since
 );
 CREATE INDEX result_device ON result (device_id, id);
 CREATE INDEX result_scope ON result (scope_id, id);
@@ -254,6 +256,7 @@ CREATE TABLE step (
     not_before       BIGINT,
     service_id       TEXT,                         -- the service it writes
     blob             TEXT,                         -- the hash of the blob that is its body
+    body_deleted_at  BIGINT,
     PRIMARY KEY (owner_id, number)
 );
 CREATE INDEX step_blob ON step (blob) WHERE blob IS NOT NULL;

@@ -124,6 +124,12 @@ def build_workers(
         Worker(
             "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
         ),
+        Worker(
+            "body-retention",
+            3600.0,
+            services.body_retention.purge_expired,
+            is_leader=is_leader,
+        ),
         Worker("blobs", 3600.0, services.blobs.purge_unused, is_leader=is_leader),
         Worker("wrong-tokens", 60.0, services.wrong_tokens.log_tries),
         Worker("token-uses", 60.0, services.tokens.save_uses),

@@ -8,6 +8,7 @@ from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
 from pushserver.services.backups import Backups
 from pushserver.services.blobs import Blobs
+from pushserver.services.body_retention import BodyRetention
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
@@ -223,6 +224,7 @@ def build_services(
         held_commands=HeldCommands(store, lanes, queue),
         withdrawals=Withdrawals(store, lanes),
         retention=retention,
+        body_retention=BodyRetention(store, clock, settings.body_retention),
         purging=Purging(store, retention, blobs, unknown_requests),
         blobs=blobs,
         result_intake=ResultIntake(store, lanes, OrphanBounds(bounds, counts)),

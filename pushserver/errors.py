@@ -11,6 +11,7 @@ PushServerError
 ├── Unauthorized         no token, or one that is not valid
 ├── Forbidden            the token may not do this
 ├── NotFound
+├── BodyDeleted          its body is gone, and what it takes is not there any more
 ├── Conflict             well formed, but the current state does not allow it
 │   ├── IdempotencyRunning
 │   ├── IdempotencyUnknown
@@ -129,6 +130,13 @@ class NotFound(PushServerError):
 
     code = "not-found"
     title = "Not found"
+
+
+class BodyDeleted(PushServerError):
+    """What the request names is kept, but its body was deleted for its age."""
+
+    code = "body-deleted"
+    title = "The body was deleted"
 
 
 class Conflict(PushServerError):

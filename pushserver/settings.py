@@ -143,9 +143,14 @@ class Settings(Bounds):
         help="What a Kapua client's DELETE is answered: 200, or 204 as of newer ones.",
     )
     retention: float = _duration(
-        0,
+        90,
         _DAYS,
-        help="After how many days history is deleted; 0 keeps everything.",
+        help="After how many days history is deleted; 0 keeps it for ever.",
+    )
+    body_retention: float = _duration(
+        7,
+        _DAYS,
+        help="After how many days bodies and results are deleted from it; 0: never.",
     )
     audit_retention: float = _duration(
         365,

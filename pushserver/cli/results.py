@@ -148,6 +148,8 @@ def _to_row(item: Json) -> Json:
 
 def _format_outcome(item: Json) -> str:
     """Return what a result says."""
+    if "bodyDeletedAt" in item:
+        return "deleted"
     if item.get("incomplete"):
         return "incomplete"
     if "error" in item:

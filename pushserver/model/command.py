@@ -8,7 +8,7 @@ import attrs
 from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.operation import Operation
-from pushserver.model.order import Order
+from pushserver.model.order import Order, require_body
 from pushserver.model.parsed_result import LocatedResult, ParsedResult, ParsedSpans
 from pushserver.model.shadow import Service
 from pushserver.model.state import (
@@ -151,7 +151,8 @@ class Result:
     of its command; an orphan's is that of the device. `endpoint` is what the device
     named, `command_endpoint` that of its command. `parsed` and `mended` are what it
     says, read once, when it came; `parsed` is None until a result of an earlier release
-    has been read.
+    has been read. Once its body was deleted, at `body_deleted_at`, it says no more than
+    whether it was `refused` or `unreadable`.
     """
 
     id: int
@@ -171,6 +172,7 @@ class Result:
     rejection: str | None = None
     parsed: ParsedSpans | None = None
     mended: bytes | None = None
+    body_deleted_at: int | None = None
 
     @property
     def parsed_result(self) -> ParsedResult | None:
@@ -178,6 +180,15 @@ class Result:
         if self.parsed is None:
             return None
         return LocatedResult(self.parsed, self.mended or b"").read(self.body)
+
+    def require_body(self) -> None:
+        """
+        Require that its body is still there.
+
+        Raises:
+            BodyDeleted: it was deleted.
+        """
+        require_body(self.body_deleted_at)
 
     @property
     def judged_endpoint(self) -> str | None:

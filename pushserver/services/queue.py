@@ -76,6 +76,7 @@ class Queue:
         Raises:
             IdempotencyMismatch: the key was used with another request.
             NotFound: it has moved to another scope, or was deleted.
+            BodyDeleted: a body is gone that one of them repeats.
             QueueFull: too many wait.
             Unavailable: the store is away.
         """
@@ -102,6 +103,8 @@ class Queue:
             return Enqueued((), stored, replayed=True)
         self.devices.require_staying(lane.device_id)
         lane.require_owner(scope_id)
+        for request in requests:
+            request.order.require_body()
         self.bounds.require_room(scope_id, lane, changes, len(requests), requests)
         commands = [
             self.new_command(request, scope_id, lane.device_id, changes, created_by)
@@ -201,6 +204,7 @@ class Queue:
         Raises:
             NotFound: there is none.
             Conflict: it is not over yet.
+            BodyDeleted: nobody has its body any more.
             IdempotencyMismatch: the key was used with another request.
             QueueFull: too many wait.
         """

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.errors import Conflict, NotFound
+from pushserver.errors import BodyDeleted, Conflict, NotFound
 from pushserver.model.actor import NOBODY, SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry
 from pushserver.model.ids import IdGenerator
@@ -137,12 +137,15 @@ class Tasks:
         Raises:
             NotFound: there is none.
             Conflict: it is being canceled.
+            BodyDeleted: the body of one of its steps is gone.
             LimitReached: it has ended, and too many others have not.
         """
         async with self.store.tasks.lock():
             task, counts = await self.get(scope_id, task_id)
             if task.state is TaskState.CANCELED and task.ended_at is None:
                 raise Conflict(f"Task {task_id} is being canceled.")
+            if await self.store.bodies.has_deleted_step(task_id):
+                raise BodyDeleted(f"The bodies of task {task_id} were deleted.")
             forgiven = 0 if include_unknown else counts.stale
             statuses = {OperationStatus.FAILED} | (
                 {OperationStatus.STALE} if include_unknown else set()

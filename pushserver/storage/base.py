@@ -16,6 +16,7 @@ from pushserver.model.ids import IdGenerator
 from pushserver.storage.audit import AuditStore
 from pushserver.storage.backup import BackupStore
 from pushserver.storage.blobs import BlobStore
+from pushserver.storage.bodies import BodyStore
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.clock import ClockStore
 from pushserver.storage.commands import CommandStore
@@ -76,6 +77,10 @@ class Store(
     @property
     def retention(self) -> RetentionStore:
         """Deletion of old rows."""
+
+    @property
+    def bodies(self) -> BodyStore:
+        """Deletion of bodies of rows that stay."""
 
     @property
     def integrity(self) -> IntegrityStore:

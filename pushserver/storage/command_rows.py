@@ -60,7 +60,10 @@ COMMANDS = Table(
 ORDERS = Table(
     "command",
     Order,
-    ["verb", "endpoint", "body", "content_type", "query_string", "metadata", "blob"],
+    [
+        "verb, endpoint, body, content_type, query_string, metadata, blob",
+        "body_deleted_at",
+    ],
 )
 COMMANDS_WITH_ORDERS = Join.of(COMMANDS, ORDERS)
 #: A command with its order and where it came from, to be written.
@@ -100,5 +103,6 @@ RESULTS = Table(
         "scope_id, command_endpoint, rejection",
         Column("parsed", codec=json_codec(ParsedSpans)),
         Column("mended", codec=_FIRST_PIECE),
+        "body_deleted_at",
     ],
 )

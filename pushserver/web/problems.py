@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import (
+    BodyDeleted,
     BodyTimeout,
     Conflict,
     Forbidden,
@@ -40,6 +41,7 @@ STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
         Unauthorized: 401,
         Forbidden: 403,
         NotFound: 404,
+        BodyDeleted: 410,
         Conflict: 409,
         PreconditionFailed: 412,
         TooLarge: 413,

@@ -11,6 +11,7 @@ from pushserver.metrics.recorder import Metrics
 from pushserver.model.bounds import Bounds
 from pushserver.services.backups import Backups
 from pushserver.services.blobs import Blobs
+from pushserver.services.body_retention import BodyRetention
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
@@ -108,6 +109,7 @@ class Services:
     idempotency_keys: IdempotencyKeys
     held_commands: HeldCommands
     retention: Retention
+    body_retention: BodyRetention
     purging: Purging
     blobs: Blobs
     withdrawals: Withdrawals

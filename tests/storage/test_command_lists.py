@@ -2,7 +2,6 @@
 
 from itertools import combinations
 
-import attrs
 import pytest
 
 from pushserver.clock import SECOND
@@ -197,7 +196,7 @@ async def test_nothing_found(store: Store, history: list[Command]) -> None:
 async def test_heavy_commands(store: Store, field: str) -> None:
     """A page of commands ends early when it grows heavy; the rest follows."""
     text = '"' + "x" * 3 * MEGABYTE + '"'
-    one_order = attrs.evolve(order(), **{field: text})
+    one_order = order(**{field: text})
     commands = [command(order=one_order) for _ in range(6)]
     for one in commands:
         await enqueue_commands(store, one)

@@ -85,6 +85,8 @@ class CommandResult(TypedDict):
     """Whether nobody can tell what it says. Left out, it is `false`."""
     rejected: NotRequired[bool]
     """Whether it was over the limit and was not kept. Left out, it is `false`."""
+    bodyDeletedAt: NotRequired[str]
+    """When what the device answered was deleted."""
 
 
 DeliveryOutcome = Literal[
@@ -134,6 +136,8 @@ class Command(TypedDict):
     """What is sent to the device: any JSON; bytes are in base64. Lists leave it out."""
     bodyBlob: NotRequired[str]
     """The blob with the bytes that are sent to the device."""
+    bodyDeletedAt: NotRequired[str]
+    """When its body was deleted; it cannot be retried since."""
     contentType: str
     """The body's type."""
     queryString: NotRequired[str]

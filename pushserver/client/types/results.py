@@ -41,6 +41,8 @@ class Result(TypedDict):
     """Whether its body was cut off. Left out, it is `false`."""
     rejected: NotRequired[bool]
     """Whether it was over the limit and was not kept. Left out, it is `false`."""
+    bodyDeletedAt: NotRequired[str]
+    """When what the device answered was deleted."""
     matchedBy: NotRequired[MatchedBy]
     """How it was found out to belong to its command."""
     orphan: bool

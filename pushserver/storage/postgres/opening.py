@@ -33,6 +33,7 @@ from pushserver.storage.postgres.connection.threads import ConnectionThread, Dat
 from pushserver.storage.postgres.store import PostgresStore
 from pushserver.storage.sql.audit import SqlAudit
 from pushserver.storage.sql.blobs import SqlBlobs
+from pushserver.storage.sql.bodies import SqlBodies
 from pushserver.storage.sql.clock_store import SqlClock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.largest_id import largest_id
@@ -162,6 +163,7 @@ async def _open(
         subscriptions=SqlSubscriptions(workers, write, low_watermark),
         stream_interests=SqlStreamInterests(workers, write),
         retention=SqlRetention(workers, write),
+        bodies=SqlBodies(workers, write),
         clock=SqlClock(
             write,
             clock,

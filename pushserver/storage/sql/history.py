@@ -24,7 +24,7 @@ from pushserver.storage.sql.snapshot import read_snapshot
 from pushserver.storage.table import Row, RowWriter
 
 _COMMAND_BY_ID = f"SELECT {COMMANDS_WITH_ORDERS.column_list} FROM command WHERE id = ?"
-_COMMAND_WITHOUT_BODY = _COMMAND_BY_ID.replace("command.body", "NULL")
+_COMMAND_WITHOUT_BODY = _COMMAND_BY_ID.replace("command.body,", "NULL,")
 _STATE = "SELECT state FROM command WHERE id = ? AND scope_id = ?"
 _OLDEST = "SELECT id FROM command WHERE scope_id = ? AND state = ?"
 _DELIVERIES = (

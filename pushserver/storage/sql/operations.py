@@ -33,7 +33,7 @@ from pushserver.storage.upgrade_rows import (
 _SELECT = f"SELECT {OPERATIONS.column_list} FROM operation WHERE"
 _SELECT_STEP = f"SELECT {STEPS.column_list} FROM step WHERE owner_id = ? AND number = ?"
 _SELECT_STEP_RECORDS = (
-    f"SELECT {STEPS.qualified.replace('step.body', 'NULL')},"
+    f"SELECT {STEPS.qualified.replace('step.body,', 'NULL,')},"
     " command.id, command.state FROM step LEFT JOIN command"
     " ON command.operation_id = ? AND command.step = step.number"
     " WHERE step.owner_id = ? ORDER BY step.number, command.id"

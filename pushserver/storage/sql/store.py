@@ -5,6 +5,7 @@ import attrs
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.storage.sql.audit import SqlAudit
 from pushserver.storage.sql.blobs import SqlBlobs
+from pushserver.storage.sql.bodies import SqlBodies
 from pushserver.storage.sql.clock_store import SqlClock
 from pushserver.storage.sql.commands import SqlCommands
 from pushserver.storage.sql.connection import SqlConnection
@@ -41,6 +42,7 @@ class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlSessions, SqlS
     subscriptions: SqlSubscriptions
     stream_interests: SqlStreamInterests
     retention: SqlRetention
+    bodies: SqlBodies
     clock: SqlClock
     audit: SqlAudit
     blobs: SqlBlobs

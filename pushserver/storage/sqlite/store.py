@@ -23,6 +23,7 @@ from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.sql.audit import SqlAudit
 from pushserver.storage.sql.blobs import SqlBlobs
+from pushserver.storage.sql.bodies import SqlBodies
 from pushserver.storage.sql.clock_store import SqlClock, open_clock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.lanes import load_all_lanes
@@ -158,6 +159,7 @@ class SqliteStore(SqlStore):
             subscriptions=SqlSubscriptions(workers, sql_writer),
             stream_interests=SqlStreamInterests(workers, sql_writer),
             retention=SqlRetention(workers, sql_writer),
+            bodies=SqlBodies(workers, sql_writer),
             integrity=SqliteIntegrity(path, workers, sql_writer),
             backups=SqliteBackups(path, workers, sql_writer),
             audit=SqlAudit(lists, sql_writer),

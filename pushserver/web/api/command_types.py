@@ -51,6 +51,8 @@ class CommandResultOut(Out, kw_only=True):
     """Whether nobody can tell what it says."""
     rejected: bool = False
     """Whether it was over the limit and was not kept."""
+    body_deleted_at: Instant | None = None
+    """When what the device answered was deleted."""
 
 
 class CommandOut(Out, kw_only=True):
@@ -68,6 +70,8 @@ class CommandOut(Out, kw_only=True):
     """What is sent to the device: any JSON; bytes are in base64. Lists leave it out."""
     body_blob: str | None = None
     """The blob with the bytes that are sent to the device."""
+    body_deleted_at: Instant | None = None
+    """When its body was deleted; it cannot be retried since."""
     content_type: str
     """The body's type."""
     query_string: str | None = None
@@ -161,6 +165,8 @@ class ResultOut(Out, kw_only=True):
     """Whether its body was cut off."""
     rejected: bool = False
     """Whether it was over the limit and was not kept."""
+    body_deleted_at: Instant | None = None
+    """When what the device answered was deleted."""
     matched_by: MatchedBy | None = None
     """How it was found out to belong to its command."""
     orphan: bool

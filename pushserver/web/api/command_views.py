@@ -18,7 +18,12 @@ from pushserver.web.api.command_types import (
     DeliveryOut,
     ResultOut,
 )
-from pushserver.web.api.rendering import as_seconds, raw_json, render
+from pushserver.web.api.rendering import (
+    as_seconds,
+    optional_instant,
+    raw_json,
+    render,
+)
 from pushserver.web.api.responses import json_response
 
 
@@ -39,6 +44,7 @@ def command_out(
         verb=order.verb,
         body=UNSET if order.body is None else Raw(order.body),
         body_blob=order.blob,
+        body_deleted_at=optional_instant(order.body_deleted_at),
         content_type=order.content_type,
         query_string=order.query_string,
         delivery=command.guarantee,

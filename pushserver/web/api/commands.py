@@ -138,6 +138,7 @@ async def release(call: ApiCall[None, None]) -> web.StreamResponse:
         "Content-Encoding",
         "X-Content-Type-Options",
     ),
+    errors=(410,),
     permission=Permission.RESULTS_READ,
 )
 async def get_result(call: ApiCall[None, None]) -> web.StreamResponse:
@@ -153,6 +154,7 @@ async def _result_response(call: ApiCall[None, None]) -> web.StreamResponse:
     if result is None:
         await call.services.queue.get(call.scope_id, command_id)
         raise NotFound(f"Command {command_id} has no result yet.")
+    result.require_body()
     headers = {
         "Content-Type": result.content_type or OCTET_STREAM,
         "Content-Disposition": "attachment",
@@ -169,7 +171,7 @@ async def _result_response(call: ApiCall[None, None]) -> web.StreamResponse:
     "retryCommand",
     CommandOut,
     status=201,
-    errors=(409, 429),
+    errors=(409, 410, 429),
     response_headers=("Location",),
     idempotency=Idempotency.WITH_CHANGE,
 )

@@ -177,7 +177,7 @@ _COURSE.add_routes(
     _TASK + "/retry",
     "retryTask",
     TaskOut,
-    errors=(409,),
+    errors=(409, 410),
     body_required=False,
     idempotency=Idempotency.CLAIMED,
     example={"includeUnknown": True},

@@ -181,7 +181,7 @@ _COURSE.add_routes(
     _UPGRADE + "/retry",
     "retryUpgrade",
     UpgradeOut,
-    errors=(409,),
+    errors=(409, 410),
     idempotency=Idempotency.CLAIMED,
 )
 async def retry(call: ApiCall[None, None]) -> web.StreamResponse:

@@ -79,6 +79,7 @@ async def download(call: SignedInCall) -> web.StreamResponse:
 
 async def _bytes(call: SignedInCall) -> web.StreamResponse:
     result = await _find(call)
+    result.require_body()
     await _audit_shown(call, result)
     headers = {
         "Content-Type": OCTET_STREAM,

@@ -170,3 +170,26 @@ async def test_five_megabytes(visitor: Visitor) -> None:
     assert "4711" not in text
     assert "\x00" not in text
     assert b"/console/results/" in answer.body
+
+
+async def test_deleted(visitor: Visitor) -> None:
+    """
+    A page says that a body was deleted, and offers neither to retry nor to download it.
+    """
+    server = visitor.server
+    command = await server.enqueue()
+    await server.poll()
+    await server.post_result(b'{"response":{}}')
+    server.clock.tick(8 * 86_400)
+    await server.services.body_retention.purge_expired()
+    await visitor.sign_in()
+
+    page = shown(await visitor.get(f"/commands/{command['id']}"))
+    result_id = (await server.api("GET", "/results")).json()["items"][0]["id"]
+    result = shown(await visitor.get(f"/results/{result_id}"))
+
+    assert "Its body was deleted" in page
+    assert "What was answered was deleted" in page
+    assert "What was answered was deleted" in result
+    assert "Enqueue it" not in page
+    assert "Download" not in result
