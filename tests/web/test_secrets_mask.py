@@ -73,6 +73,37 @@ def test_keys_and_photos(body: Any) -> None:
     assert [] == [each for each in (KEY, "/d/short", PHOTO[:40]) if each in shown]
 
 
+@pytest.mark.parametrize(
+    ("names", "are_secret"),
+    [
+        (
+            "cardnumber userpin passwordhash pinvalue userpass cardno cardsvalue idcard"
+            " rfidcard CARDNUMBER USERpin Userpin pin1value doorpin pincode passcode"
+            " accesskey pwdhash dbpwd saltvalue userphoto faceimage fingertemplates"
+            " qrcodevalue uhftag photodata usersenha new_userpin",
+            True,
+        ),
+        (
+            "spinning opinion cardinal cardiac discard wildcard pinging pinghost spin"
+            " shipping mapping pink keyboard keypad monkey hotkey passage passenger"
+            " bypass compass imagine imagination contemplate asphalt basalt cardid"
+            " cardids pintype pincount pinenabled cardtimeout value number code user"
+            " usercode numbervalue happiness",
+            False,
+        ),
+    ],
+    ids=["secret", "innocent"],
+)
+def test_written_together(names: str, are_secret: bool) -> None:
+    """
+    A name whose words are written together is secret if it is made of a secret word
+    and of words that stand beside one, and not if it only contains its letters.
+    """
+    assert dict.fromkeys(names.split(), are_secret) == {
+        name: SECRET_FIELDS.covers(name) for name in names.split()
+    }
+
+
 def test_the_rest() -> None:
     """
     What is no secret is shown as it is.
