@@ -76,39 +76,26 @@ pip_install() {
         --root-user-action=ignore "$@" >&2
 }
 
-# Installs nginx, Caddy and systemd's tools, which the tests of deploy/ run, where that
-# can be done.
-set_up_deploy_tools() {
-    local name missing= status=0
-    for name in nginx caddy systemd-analyze; do
-        PATH=$PATH:/usr/sbin command -v "$name" >/dev/null || missing="$missing ${name%-*}"
+# Installs, where that can be done, the programs that tests run besides our own: proxies,
+# systemd's and Prometheus' tools, shells whose completion is tried, and the browser.
+set_up_tools() {
+    local each program missing= status=0
+    for each in nginx caddy systemd-analyze:systemd promtool:prometheus zsh fish chromium; do
+        program=${each%:*}
+        PATH=$PATH:/usr/sbin command -v "$program" >/dev/null ||
+            missing="$missing ${each#*:}"
     done
     [ -z "$missing" ] && return
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        echo "Installing$missing by apt-get, for the tests of deploy/." >&2
+        echo "Installing$missing by apt-get, for the tests." >&2
         # shellcheck disable=SC2086 # these are several
         apt_install $missing && return
         status=1
     fi
     if [ "$status" -ne 0 ] || [ -n "${CI-}" ]; then
-        fail "the tests of deploy/ need$missing; on Debian and Ubuntu, as root: apt-get install$missing"
+        fail "the tests need$missing; on Debian, as root: apt-get install$missing"
     fi
-    echo "The tests of deploy/ are skipped without$missing; on Debian and Ubuntu, as root: apt-get install$missing" >&2
-}
-
-# Installs Chromium, which the tests of the console look at pages with, likewise.
-set_up_browser() {
-    local status=0
-    command -v chromium >/dev/null && return
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        echo "Installing chromium by apt-get, for the tests of the console." >&2
-        apt_install chromium && return
-        status=1
-    fi
-    if [ "$status" -ne 0 ] || [ -n "${CI-}" ]; then
-        fail "the tests of the console need chromium; on Debian, as root: apt-get install chromium"
-    fi
-    echo "The browser's tests of the console are skipped without chromium; on Debian, as root: apt-get install chromium" >&2
+    echo "Some tests are skipped without$missing; on Debian, as root: apt-get install$missing" >&2
 }
 
 # Installs Debian packages, and starts none of what they would run.
