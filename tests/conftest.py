@@ -72,9 +72,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole", action="store_true", help="leave no case out")
 
 
-#: Every how many cases of a test one also runs on the second store, in the everyday
-#: run, where the cases differ in what is asked, and not in what is stored.
-SECOND_STORE_STRIDE = 10
+#: Every how many tests of a module one also runs on the second store, in the everyday
+#: run, where the tests differ in what is asked, and not in what is stored; the others
+#: are proofs there.
+SECOND_STORE_STRIDE = 5
 #: Every how many cases of a test one runs with `--few`.
 FEW_STRIDE = 4
 #: The folders of these tests; what a store promises is tested in `tests/storage`.
@@ -87,45 +88,53 @@ STORE_INDEPENDENT = (
 _LONGEST = ("tests/e2e/", "tests/docs/examples/")
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
-) -> None:
+) -> Generator[None]:
     """
     Leave cases out as the options say; have what takes longest begin first.
 
     At the end all others would wait for it.
     """
-    left_out = _left_out(config, items)
+    is_whole, is_few = config.getoption("--whole"), config.getoption("--few")
+    if not (is_whole or is_few or config.getoption("--store")):
+        _leave_to_the_proofs(items)
+    yield
+    left_out = _between_strides(items) if is_few and not is_whole else set()
     items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
     config.hook.pytest_deselected(items=list(left_out))
 
 
-def _left_out(config: pytest.Config, items: Iterable[pytest.Item]) -> set[pytest.Item]:
-    """Return what does not run: everyday, most such cases on the second store."""
-    if config.getoption("--whole"):
-        return set()
-    if config.getoption("--few"):
-        return _between_strides(items, FEW_STRIDE)
-    if config.getoption("--store"):
-        return set()
-    on_second_store = filter(_hardly_depends_on_its_store, items)
-    return _between_strides(on_second_store, SECOND_STORE_STRIDE)
+def _leave_to_the_proofs(items: Iterable[pytest.Item]) -> None:
+    """Mark most tests on the second store that ask little of it as proofs."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        if not _hardly_depends_on_its_store(item):
+            continue
+        module = item.nodeid.partition("::")[0]
+        if seen[module] % SECOND_STORE_STRIDE:
+            item.add_marker("proof")
+        seen[module] += 1
 
 
 def _hardly_depends_on_its_store(item: pytest.Item) -> bool:
     """Tell whether this is a case on the second store of what asks little of it."""
-    return "[postgres" in item.nodeid and item.nodeid.startswith(STORE_INDEPENDENT)
+    return (
+        "[postgres" in item.nodeid
+        and item.nodeid.startswith(STORE_INDEPENDENT)
+        and item.get_closest_marker("proof") is None
+    )
 
 
-def _between_strides(items: Iterable[pytest.Item], stride: int) -> set[pytest.Item]:
+def _between_strides(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     """Return all cases of each test but its first one, and every so many after that."""
     seen: Counter[str] = Counter()
     skipped = set()
     for item in items:
         name = item.nodeid.partition("[")[0]
-        if seen[name] % stride:
+        if seen[name] % FEW_STRIDE:
             skipped.add(item)
         seen[name] += 1
     return skipped

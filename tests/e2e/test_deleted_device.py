@@ -39,6 +39,7 @@ async def test_successor(
         assert ("SUCCESSFUL", 1) == (ended["state"], ended["attempts"])
 
 
+@pytest.mark.proof_on("postgres")
 async def test_withdrawn(program: Program, device_of: MakeDevice) -> None:
     """
     What was taken back while the device had it is not given again, also after a crash.

@@ -72,6 +72,7 @@ async def test_whole_life(server: Program, api: Client, device_of: MakeDevice) -
     assert 2 == len((await api.commands.list(deviceId=ME, state="SUCCESSFUL"))["items"])
 
 
+@pytest.mark.proof_on("postgres")
 async def test_stringified(server: Program, api: Client, device_of: MakeDevice) -> None:
     """
     A response that is a string of JSON is shown parsed, and stored as it came.
@@ -86,6 +87,7 @@ async def test_stringified(server: Program, api: Client, device_of: MakeDevice) 
     assert USERS == json.loads(json.loads(body)["response"])
 
 
+@pytest.mark.proof_on("postgres")
 async def test_photo(server: Program, api: Client, device_of: MakeDevice) -> None:
     """
     A photo arrives at the device byte for byte.
@@ -107,6 +109,7 @@ async def test_photo(server: Program, api: Client, device_of: MakeDevice) -> Non
     assert (7, True) == (result["response"]["user_id"], result["response"]["success"])
 
 
+@pytest.mark.proof_on("postgres")
 async def test_door_on_a_held_poll(
     server: Program, api: Client, device_of: MakeDevice
 ) -> None:

@@ -10,6 +10,7 @@ from io import StringIO
 from typing import Any
 
 import aiohttp
+import pytest
 
 from pushserver.cli import main
 from pushserver.cli.round_trip import (
@@ -54,6 +55,7 @@ def count_rows(server: Program) -> Counter[str]:
     return Counter({k: n for k, n in tables.items() if k not in HOUSEKEEPING})
 
 
+@pytest.mark.proof_on("postgres")
 async def test_healthy_device(server: Program) -> None:
     """
     Where a device polls and answers, nothing is wrong, and the exit code says so.
@@ -149,6 +151,7 @@ async def scope_names(api: Client) -> set[str]:
     return {scope["name"] for scope in (await api.scopes.list())["items"]}
 
 
+@pytest.mark.proof_on("postgres")
 async def test_without_round_trip(server: Program) -> None:
     """
     --no-round-trip changes nothing at all, for whoever asks every minute.
@@ -160,6 +163,7 @@ async def test_without_round_trip(server: Program) -> None:
         assert [] == (await api.audit.list())["items"]
 
 
+@pytest.mark.proof_on("postgres")
 async def test_reader(server: Program) -> None:
     """
     A token that may only read is told what was left out, and nothing is wrong.
@@ -174,6 +178,7 @@ async def test_reader(server: Program) -> None:
     assert "administrator" in findings["roundTrip"]["todo"]
 
 
+@pytest.mark.proof_on("postgres")
 async def test_device_ids_that_are_taken(server: Program) -> None:
     """
     An id that another scope has is left alone; only when all are taken is it said.

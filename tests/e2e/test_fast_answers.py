@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from pushserver.client import Client
@@ -52,6 +53,7 @@ async def subscribe(program: Program, url: str) -> None:
         assert 201 == answer.status, await answer.text()
 
 
+@pytest.mark.proof_on("postgres")
 async def test_delivered_comes_before_the_end(
     program: Program, device_of: MakeDevice
 ) -> None:

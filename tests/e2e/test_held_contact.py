@@ -3,6 +3,7 @@
 import asyncio
 
 import aiohttp
+import pytest
 
 from pushserver.client import Client
 from pushserver.client.types import CommandInput
@@ -13,6 +14,7 @@ ME, AWAY = str(DEVICE), str(DEVICE + 1)
 LOAD_USERS: CommandInput = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 
+@pytest.mark.proof_on("postgres")
 async def test_no_warning_while_held(
     server: Program, api: Client, device_of: MakeDevice, session: aiohttp.ClientSession
 ) -> None:

@@ -85,6 +85,7 @@ async def _as_nobody(program: Program, key: str, token: str) -> None:
             await reader.readline()
 
 
+@pytest.mark.proof_on("postgres")
 async def test_nothing_private(program: Program, device_of: MakeDevice) -> None:
     """
     No payload, no key and no token is in any line, at the most talkative level.
@@ -99,6 +100,7 @@ async def test_nothing_private(program: Program, device_of: MakeDevice) -> None:
     assert [] == [secret for secret in (*SECRETS, *secrets) if secret in log]
 
 
+@pytest.mark.proof_on("postgres")
 async def test_a_line_each(program: Program, device_of: MakeDevice) -> None:
     """
     Every line is JSON; each request but an idle poll has exactly one.

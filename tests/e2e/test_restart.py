@@ -88,6 +88,7 @@ async def test_every_state(program: Program, device_of: MakeDevice, end: str) ->
     assert results == results_after
 
 
+@pytest.mark.proof_on("postgres")
 async def test_life_goes_on(program: Program, device_of: MakeDevice) -> None:
     """
     After a restart what waits is handed out, what is with its device can be answered,

@@ -56,6 +56,7 @@ async def run_photo(program: Program) -> None:
     assert ("SUCCESSFUL", 1) == (after["state"], after["attempts"])
 
 
+@pytest.mark.proof_on("postgres")
 async def test_photo(program: Program) -> None:
     """
     A photo may take longer to arrive than its device may take to answer.

@@ -30,6 +30,7 @@ async def stopped(program: Program) -> tuple[int, bool]:
     return code, time.monotonic() - started_at < SOON
 
 
+@pytest.mark.proof_on("postgres")
 async def test_held_polls(server: Program, api: Client, device_of: MakeDevice) -> None:
     """
     A hundred held polls are answered empty.
@@ -44,6 +45,7 @@ async def test_held_polls(server: Program, api: Client, device_of: MakeDevice) -
     assert [None] * 100 == await asyncio.gather(*polls)
 
 
+@pytest.mark.proof_on("postgres")
 async def test_waiting_programs(server: Program, api: Client) -> None:
     """
     Programs that wait for an outcome are answered with how it stands.
@@ -61,6 +63,7 @@ async def test_waiting_programs(server: Program, api: Client) -> None:
     assert [] == (await results)["items"]
 
 
+@pytest.mark.proof_on("postgres")
 async def test_a_body_on_its_way(server: Program, api: Client) -> None:
     """
     A result that is just arriving is taken; one that stalls is 503, and a piece.
@@ -91,6 +94,7 @@ async def test_a_body_on_its_way(server: Program, api: Client) -> None:
     ]
 
 
+@pytest.mark.proof_on("postgres")
 async def test_a_body_that_flows(server: Program, api: Client) -> None:
     """
     A result that keeps arriving is waited for, for longer than one that stalls.
@@ -113,6 +117,7 @@ async def test_a_body_that_flows(server: Program, api: Client) -> None:
     assert b" 200 " in answer
 
 
+@pytest.mark.proof_on("postgres")
 async def test_a_request_on_its_way(server: Program, api: Client) -> None:
     """
     A connection from before the stop is answered; a silent one is not waited for.
@@ -167,6 +172,7 @@ async def test_in_traffic(server: Program, api: Client, device_of: MakeDevice) -
     assert len(done) >= answered > 8
 
 
+@pytest.mark.proof_on("postgres")
 async def test_right_after_the_start(program: Program) -> None:
     """
     A server that is stopped as soon as it listens ends just as well.
@@ -189,6 +195,7 @@ async def test_nothing_left_open(server: Program, api: Client) -> None:
     assert not wal.exists() or not wal.stat().st_size
 
 
+@pytest.mark.proof_on("postgres")
 async def test_peers_that_stall(server: Program, api: Client) -> None:
     """
     Readers that take nothing, and bodies that stop or trickle, do not put it off.

@@ -11,6 +11,7 @@ from tests.program import Program
 ME = f"device_id={DEVICE}"
 
 
+@pytest.mark.proof_on("postgres")
 async def test_online_mode(
     server: Program,
     api: Client,
