@@ -56,6 +56,7 @@ from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.services.shadow_tasks import ShadowTasks
 from pushserver.services.shadows import Shadows
 from pushserver.services.ssrf_guard import SsrfGuard
+from pushserver.services.statistics import StatisticsReader
 from pushserver.services.stock_bounds import StockBounds
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.subscriptions import Subscriptions
@@ -120,7 +121,10 @@ def build_services(
     device_sync = DeviceSync(
         store, devices, write_behind, device_events, holds, settings.conflict_policy
     )
-    stock_bounds = StockBounds(bounds, counts)
+    stock_bounds, backups = (
+        StockBounds(bounds, counts),
+        _build_backups(settings, store, clock),
+    )
     open_bounds = OpenBounds(store, stock_bounds)
     blobs = Blobs(store, clock, ids, stock_bounds)
     tokens = Tokens(store=store, clock=clock, ids=ids, bounds=stock_bounds)
@@ -211,14 +215,9 @@ def build_services(
         integrity_check=IntegrityCheck(
             store.integrity, clock, settings.integrity_check_at
         ),
-        backups=Backups(
-            store.backups,
-            clock,
-            settings.backup_path,
-            micros(settings.backup_every),
-            settings.backup_keep,
-        ),
+        backups=backups,
         latency_history=LatencyHistory(store, clock, metrics),
+        statistics=StatisticsReader(store, clock, devices, online_rule, backups),
         queue=queue,
         idempotency_keys=IdempotencyKeys(store, clock),
         held_commands=HeldCommands(store, lanes, queue),
@@ -281,13 +280,30 @@ def build_services(
         counts=counts,
         worker_metrics=WorkerMetrics(
             ServerMetrics(
-                store, clock, metrics, devices, holds, online_rule, subscriptions
+                store,
+                clock,
+                metrics,
+                devices,
+                holds,
+                online_rule,
+                subscriptions,
+                backups,
             ).read
         ),
         worker_failures=metrics.worker_failures,
     )
     _subscribe_to_changes(services)
     return services
+
+
+def _build_backups(settings: Settings, store: Store, clock: Clock) -> Backups:
+    return Backups(
+        store.backups,
+        clock,
+        settings.backup_path,
+        micros(settings.backup_every),
+        settings.backup_keep,
+    )
 
 
 def _subscribe_to_changes(services: Services) -> None:

@@ -100,6 +100,10 @@ COMMANDS = {
         "doctor:doctor",
         "Look at the server, the token and the fleet; exit code 1 if any is wrong.",
     ),
+    "stats": (
+        "stats:stats",
+        "Print how devices, commands, webhooks, the database and its backup are.",
+    ),
     "completion": (
         "completion:completion",
         "Print what a shell needs to complete commands, options, ids and other values.",

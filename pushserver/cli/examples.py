@@ -64,6 +64,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "scopes": ("scopes create acme",),
     "audit": ("audit --device 478435", "audit --action device.key --follow"),
     "purge": ("purge 2026-01-31T00:00:00Z", "purge 2026-01-31 --dry-run"),
+    "stats": ("stats", "stats --json"),
     "backup": ("backup monday.db", "backup --database sqlite:////srv/p.db monday.db"),
     "restore": ("restore monday.db",),
     "migrate": (

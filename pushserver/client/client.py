@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Purge,
         PurgeOptions,
         Server,
+        Statistics,
     )
 
 #: Seconds for which a call is sent again whose answer was lost.
@@ -79,6 +80,10 @@ class Client:
     async def latencies(self, period: Literal["hour", "day"] = "hour") -> Latencies:
         """Return how long things took over the last hour, or day."""
         return await self._api.call("GET", "latencies", params={"period": period})
+
+    async def statistics(self) -> Statistics:
+        """Return how many devices, commands and rows there are, and the last backup."""
+        return await self._api.call("GET", "statistics")
 
     async def openapi(self) -> dict[str, Any]:
         """Return the API's description."""

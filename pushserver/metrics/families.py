@@ -129,6 +129,10 @@ WEBHOOK_BACKLOG_AGE = _gauge(
 SUBSCRIPTIONS = _gauge(
     "subscriptions", "Subscriptions, by health.", "health", is_leaders=True
 )
+LAST_BACKUP = _gauge(
+    "last_backup_timestamp_seconds",
+    "When the server made its newest backup, in Unix seconds.",
+)
 CPU = Family("process_cpu_seconds_total", Kind.COUNTER, "Processor time used.")
 MEMORY = Family("process_resident_memory_bytes", Kind.GAUGE, "Memory in use.")
 OPEN_FILES = Family("process_open_fds", Kind.GAUGE, "Open files and connections.")

@@ -58,6 +58,18 @@ class Backups:
             old.unlink()
         return 1
 
+    def last_made_at(self) -> int | None:
+        """
+        Return by the wall clock when the newest backup was made, if there is one.
+
+        It is of those that this server makes: of others it does not know.
+        """
+        try:
+            backups = _backups_in(self.folder) if self.folder else ()
+        except OSError:
+            return None
+        return from_datetime(_made_at(backups[-1])) if backups else None
+
     def stop(self) -> None:
         """End a backup that is being made; nothing is left of it."""
         self._is_stopping = True

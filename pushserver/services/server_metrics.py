@@ -13,19 +13,18 @@ from pushserver.metrics import families
 from pushserver.metrics.recorder import Metrics
 from pushserver.metrics.samples import Sample, own_samples, process_samples, sample
 from pushserver.model.ids import first_instant_after
-from pushserver.model.state import CommandState
 from pushserver.model.subscription import SubscriptionHealth
+from pushserver.services.backups import Backups
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.held_polls import HeldPolls
 from pushserver.services.online_rule import OnlineRule
+from pushserver.services.statistics import count_devices, count_live_commands
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.storage.base import Store
 from pushserver.storage.statistics import Backlog
 
 #: Microseconds for which what is counted of the whole database is told again.
 _KEPT_FOR = 5 * SECOND
-#: Devices that are looked at before others have their turn.
-_DEVICES_AT_ONCE = 1000
 
 
 @attrs.define(eq=False)
@@ -44,6 +43,7 @@ class ServerMetrics:
     holds: HeldPolls
     online_rule: OnlineRule
     subscriptions: SubscriptionRegistry
+    backups: Backups
     _of_database: Sequence[Sample] = attrs.field(default=(), init=False)
     _read_at: int | None = attrs.field(default=None, init=False)
     _reading: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
@@ -60,6 +60,9 @@ class ServerMetrics:
         ]
         for worker, failures in self.metrics.worker_failures.items():
             samples.append(sample(families.FAILING_WORKERS, failures, worker))
+        if self.backups.folder is not None:
+            made_at = self.backups.last_made_at() or 0
+            samples.append(sample(families.LAST_BACKUP, made_at / SECOND))
         if is_leader:
             samples += await self._read_database()
         return samples
@@ -79,14 +82,7 @@ class ServerMetrics:
         return self._of_database
 
     def _of_backlog(self, backlog: Backlog, now: int) -> Iterator[Sample]:
-        waiting = max(self.store.waiting_by_scope.total(), 0)
-        live = {
-            CommandState.PENDING: waiting,
-            CommandState.SENT: 0,
-            CommandState.DELIVERED: 0,
-            **backlog.in_flight,
-        }
-        for state, count in live.items():
+        for state, count in count_live_commands(self.store, backlog).items():
             yield sample(families.LIVE_COMMANDS, count, state.value)
         yield sample(families.OLDEST_PENDING, _age(backlog.oldest_pending, now))
         yield sample(families.WEBHOOK_BACKLOG, backlog.webhooks)
@@ -96,19 +92,9 @@ class ServerMetrics:
             yield sample(families.SUBSCRIPTIONS, healths[health], health.value)
 
     async def _of_devices(self, now: int) -> Sequence[Sample]:
-        presences = Counter[str]()
-        for number, device in enumerate(list(self.devices)):
-            if number % _DEVICES_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            if not device.is_adopted:
-                presences["quarantined"] += 1
-            elif self.online_rule.is_online(device, now):
-                presences["online"] += 1
-            else:
-                presences["offline"] += 1
+        by_state = await count_devices(self.devices, self.online_rule, now)
         return [
-            sample(families.DEVICES, presences[each], each)
-            for each in ("online", "offline", "quarantined")
+            sample(families.DEVICES, count, state) for state, count in by_state.items()
         ]
 
 

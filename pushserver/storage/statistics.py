@@ -25,8 +25,47 @@ class Backlog:
     oldest_event: int | None
 
 
+@attrs.frozen
+class RowCount:
+    """
+    How many rows of a kind there are, and how many of them are of the last day.
+
+    PostgreSQL has estimates of the former, and also says how many bytes they take.
+    """
+
+    kind: str
+    rows: int
+    rows_last_day: int
+    size: int | None = None
+
+
+@attrs.frozen
+class Stock:
+    """
+    What is stored, in every scope.
+
+    `size` is that of the database in bytes; `unused` of them a SQLite file has for new
+    rows. `commands_last_day` has how many of these are in which state.
+    """
+
+    size: int
+    unused: int | None
+    rows: Sequence[RowCount]
+    commands_last_day: Mapping[CommandState, int]
+
+
 class StatisticsStore(Protocol):
     """Numbers about what is stored."""
+
+    async def stock(self, since: int) -> Stock:
+        """
+        Return how much is stored, and how much of it since an instant a day ago.
+
+        It counts all rows, so it is for people who ask now and then.
+
+        Raises:
+            Unavailable: the store is away.
+        """
 
     async def backlog(self) -> Backlog:
         """

@@ -51,6 +51,7 @@ from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
 from pushserver.services.sessions import Sessions
 from pushserver.services.shadows import Shadows
+from pushserver.services.statistics import StatisticsReader
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.task_creation import TaskCreator
@@ -104,6 +105,7 @@ class Services:
     integrity_check: IntegrityCheck
     backups: Backups
     latency_history: LatencyHistory
+    statistics: StatisticsReader
     readiness: Readiness
     queue: Queue
     idempotency_keys: IdempotencyKeys

@@ -22,7 +22,12 @@ _METRIC = re.compile(
     r" \| (?P<text>[^|]+) \| (?P<teller>[^|]+) \|$",
     re.MULTILINE,
 )
-_ALERT = re.compile(r"^\| `(?P<name>Pushserver\w+)` \| (?P<severity>\w+) \|", re.M)
+_ALERT = re.compile(r"^\| \[`(?P<name>\w+)`\]\([^)]*\) \| (?P<severity>\w+) \|", re.M)
+_SECTION = re.compile(
+    r"^### (Pushserver\w+)\n\n- You see: .+\n(?:  .+\n)*- It means: .+\n(?:  .+\n)*"
+    r"- You do: .+\n(?:  .+\n)*$",
+    re.MULTILINE,
+)
 _SELECTOR = re.compile(r"\b((?:pushserver|process)_\w+)(?:\{([^}]*)\})?")
 _BY = re.compile(r"\bby \(([^)]*)\)")
 #: What Prometheus adds to every number, and servers of several workers.
@@ -66,11 +71,24 @@ def test_the_page_has_every_metric() -> None:
 
 def test_the_page_has_every_alert() -> None:
     """
-    The page says of each alert what to do, and of no other.
+    The page says of each alert when it comes, and of no other.
     """
     rules = [(rule["alert"], rule["labels"]["severity"]) for rule in alerts()]
 
     assert rules == [(row["name"], row["severity"]) for row in _ALERT.finditer(PAGE)]
+
+
+def test_what_to_do_at_each_alert() -> None:
+    """
+    Each alert names its section, which says what one sees, what that means, what to do.
+    """
+    operating = (ROOT / "docs/operating.md").read_text("utf-8")
+    names = [rule["alert"] for rule in alerts()]
+
+    assert names == _SECTION.findall(operating)
+    assert [f"docs/operating.md#{name.lower()}" for name in names] == [
+        rule["annotations"]["runbook_url"] for rule in alerts()
+    ]
 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions())))

@@ -144,6 +144,20 @@ async def test_which_tokens_may(server: LocalServer) -> None:
     assert [200, 403, 403, 403] == statuses
 
 
+async def test_backups(server: LocalServer, tmp_path: Path) -> None:
+    """
+    When the newest backup was made is told where the server makes any; 0: not yet.
+    """
+    name = "pushserver_last_backup_timestamp_seconds", ()
+    backups = server.services.backups
+    assert name not in await scrape(server)
+    backups.folder = tmp_path
+    assert 0 == (await scrape(server))[name]
+    (tmp_path / "pushserver-20260103T040506Z.db").touch()
+
+    assert 1_767_413_106 == (await scrape(server))[name]
+
+
 def test_every_count_has_a_metric() -> None:
     """
     Whatever the program counts by a name belongs to a metric.

@@ -53,6 +53,7 @@ class Client(BlockingCalls):
     purge = Blocking(asynchronous.Client.purge)
     status = Blocking(asynchronous.Client.status)
     latencies = Blocking(asynchronous.Client.latencies)
+    statistics = Blocking(asynchronous.Client.statistics)
     openapi = Blocking(asynchronous.Client.openapi)
     probe = Blocking(asynchronous.Client.probe)
 

@@ -278,6 +278,53 @@ class Latencies(TypedDict):
     """The kinds."""
 
 
+class RowCount(TypedDict):
+    """How many rows of a kind there are."""
+
+    kind: str
+    """What they are: the name of their table."""
+    rows: int
+    """How many there are; with PostgreSQL an estimate."""
+    rowsLastDay: int
+    """How many of them came in the last 24 hours."""
+    size: NotRequired[int]
+    """How many bytes they take with their indexes; PostgreSQL alone says so."""
+
+
+class Database(TypedDict):
+    """How much is stored."""
+
+    size: int
+    """How many bytes the database takes."""
+    unused: NotRequired[int]
+    """How many of them a SQLite file keeps for new rows."""
+    rows: list[RowCount]
+    """What grows, by kind."""
+
+
+class Statistics(TypedDict):
+    """What an operator wants to see at a glance; outside the first scope only `at`."""
+
+    at: str
+    """When it was read; what is in `database` may be a minute older."""
+    devices: NotRequired[dict[str, int]]
+    """How many are `online`, `offline` and `quarantined`."""
+    commands: NotRequired[dict[str, int]]
+    """How many commands have not ended, by state."""
+    commandsLastDay: NotRequired[dict[str, int]]
+    """How many were enqueued in the last 24 hours, by the state they are in now."""
+    oldestPendingAt: NotRequired[str]
+    """When the oldest command that waits was enqueued."""
+    webhookBacklog: NotRequired[int]
+    """How many deliveries failed and are tried again."""
+    webhookBacklogSince: NotRequired[str]
+    """When the oldest event happened that such a delivery is about."""
+    database: NotRequired[Database]
+    """How much is stored, and how fast that grows."""
+    lastBackupAt: NotRequired[str]
+    """When the server made its newest backup, if it makes any."""
+
+
 class LineProblem(TypedDict):
     """What is wrong with one line of a file; lines are counted from one."""
 

@@ -1,17 +1,20 @@
 """Numbers about what is stored."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import attrs
 import msgspec
 
 from pushserver.metrics.latency import LatencyKind, LatencyRecord
+from pushserver.model.ids import first_id_at
 from pushserver.model.state import CommandState
 from pushserver.storage.sql.conditions import IS_IN_FLIGHT, IS_WAITING
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_all
+from pushserver.storage.sql.stock import read_stock
 from pushserver.storage.sql.write_jobs import SqlWriter
-from pushserver.storage.statistics import Backlog
+from pushserver.storage.statistics import Backlog, Stock
 from pushserver.storage.table import Row
 
 # With the scopes named, the index on scope and state has the answers.
@@ -45,6 +48,9 @@ class SqlStatistics:
 
     async def backlog(self) -> Backlog:
         return await self.reader.run(_read_backlog)
+
+    async def stock(self, since: int) -> Stock:
+        return await self.reader.run(partial(read_stock, first_id=first_id_at(since)))
 
     async def add_latencies(self, records: Sequence[LatencyRecord]) -> None:
         rows = [(r.at, r.server, r.kind.value, _encode(r.buckets)) for r in records]

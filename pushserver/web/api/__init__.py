@@ -24,6 +24,7 @@ from pushserver.web.api import (
     scopes,
     server_status,
     shadow,
+    statistics,
     subscriptions,
     tasks,
     tokens,
@@ -78,6 +79,7 @@ ROUTES: tuple[ApiRoute, ...] = (
     *audit.routes,
     *server_status.routes,
     *latencies.routes,
+    *statistics.routes,
     ApiRoute(
         method="GET",
         path="/openapi.json",

@@ -115,7 +115,7 @@ EXPECTED_ROUTES = {
         "recoverSubscription",
     },
     "results:read": {"listResults", "getCommandResult"},
-    "metrics:read": {"getLatencies"},
+    "metrics:read": {"getLatencies", "getStatistics"},
     "tokens:write": {"makeToken", "listTokens", "revokeToken", "listScopes"},
     "admin": {"makeScope", "deleteScope", "makeTokenOfScope", "purge", "listAudit"},
 }

@@ -38,6 +38,7 @@ WHOLE_SCOPE = {
     "purge",
     "getServer",
     "getLatencies",
+    "getStatistics",
     "listAudit",
 }
 #: What is found by the names of tasks and subscriptions, which others have made.
