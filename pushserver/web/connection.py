@@ -108,8 +108,8 @@ class HttpConnection(PacedConnection):
         """Receive bytes; unless they complete a request, the header's time starts."""
         if self.is_unparsable:
             self._drop(len(data))
-        elif data and self._unparsed:
-            self._unparsed += data
+        elif data:
+            self._pace(data)
         else:
             self._receive_bytes(data)
 

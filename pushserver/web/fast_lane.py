@@ -217,8 +217,7 @@ class FastLaneConnection(HttpConnection):
         if rest:
             self._receive(rest)
         if self.is_half_closed and self._task is None:
-            self._end_arriving_body()
-            self._close_after_last_answer()
+            self._end_input()
             if self.is_idle:
                 self.force_close()
 

@@ -41,8 +41,7 @@ class HalfClosableConnection(DrainingConnection):
         if is_idle or (is_held and release is None):
             return False
         self.is_half_closed = True
-        self._end_arriving_body()
-        self._close_after_last_answer()
+        self._end_input()
         if is_held and release is not None:
             release()
         return True
@@ -59,6 +58,11 @@ class HalfClosableConnection(DrainingConnection):
         if body is None or body.is_eof() or self._request_in_progress:
             return False
         return body._waiter is not None
+
+    def _end_input(self) -> None:
+        """End the connection with the answers to what has come; no more will."""
+        self._end_arriving_body()
+        self._close_after_last_answer()
 
     def _end_arriving_body(self) -> None:
         """Tell whoever reads the newest body, now or later, that its end is missing."""

@@ -8,19 +8,24 @@ of the event loop.
 from typing import TYPE_CHECKING, Any
 
 from pushserver.web.half_closing import HalfClosableConnection
+from pushserver.web.parse_turns import ParseTurns
 
 if TYPE_CHECKING:
-    import asyncio
-
     from aiohttp import StreamReader, web
 
-#: Bytes that are parsed before looking how many of them were a body's.
-_PIECE = 2048
+#: Bytes that are parsed before looking how many of them were a body's: first, and as
+#: they double, at most.
+_PIECE, _MAX_PIECE = 512, 2048
 #: So much of a piece has to be a body's for another to be parsed in the same turn.
-_BODY_SHARE = 63 / 64
+_BODY_SHARE = 31 / 32
+#: Bytes that are parsed in one turn.
+_MAX_AT_ONCE = 16_384
+#: Bytes around a body that parse fast, and how many more for each of its own: once
+#: there are more, no turn parses more than a piece.
+_CHEAP_FRAMING, _CHEAP_SHARE = 256, 1 / 32
 #: Bytes that a body may have around its chunks, and how many more for each of its own.
 _FREE_FRAMING, _FRAMING_SHARE = 5_000, 1 / 8
-#: Bytes that are dropped as they come, and how many seconds are between others.
+#: Bytes that are dropped as turns come, and how many seconds are between others.
 _FREE_DROPS, _DROP_INTERVAL = 1_048_576, 0.01
 
 
@@ -28,19 +33,29 @@ class PacedConnection(HalfClosableConnection):
     """
     A connection that reads on only when all that came has been parsed, or dropped.
 
-    `_unparsed` waits for its turn, `_next_turn`; `_framing` is how many bytes of the
-    newest body were not its own, `_dropped` how many nobody wants. Once the parser has
-    refused something, the connection `is_unparsable`: nothing that follows is parsed.
+    `_unparsed`, from `_position` on, waits for its turn, if it `_has_asked` for one;
+    `_framing` is how many bytes of the newest body were not its own, `_dropped` how
+    many nobody wants. Once the parser has refused something, the connection
+    `is_unparsable`: nothing that follows is parsed.
     """
 
-    __slots__ = ("_dropped", "_framing", "_next_turn", "_unparsed", "is_unparsable")
+    __slots__ = (
+        "_dropped",
+        "_framing",
+        "_has_asked",
+        "_position",
+        "_turns",
+        "_unparsed",
+        "is_unparsable",
+    )
 
-    def __init__(self, server: "web.Server", **kwargs: Any) -> None:
+    def __init__(self, server: "web.Server", turns: ParseTurns, **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
         self.is_unparsable = False
-        self._dropped = self._framing = 0
+        self._dropped = self._framing = self._position = 0
         self._unparsed = b""
-        self._next_turn: asyncio.Handle | None = None
+        self._turns = turns
+        self._has_asked = False
 
     def _feed(self, data: bytes) -> None:
         """Let aiohttp parse *data*, and count what frames the newest body."""
@@ -61,54 +76,94 @@ class PacedConnection(HalfClosableConnection):
         body_size = _size_of(self._newest_body)
         return self._framing > _FREE_FRAMING + body_size * _FRAMING_SHARE
 
+    def _pace(self, data: bytes) -> None:
+        """Parse *data* if that is fast; else, and the rest, when it is its turn."""
+        self._unparsed += data
+        if len(self._unparsed) == len(data) and not self._is_costly:
+            self._parse_some()
+        if self._unparsed:
+            self._pause_transport_reading()
+            self._ask_for_turn()
+
+    def _parse_some(self) -> None:
+        """Parse the beginning of what waits for it; nothing is left once it is over."""
+        start, end = self._position, len(self._unparsed)
+        if not self._close:
+            size = _PIECE if self._is_costly else _MAX_AT_ONCE
+            end = min(start + size, end)
+        self._position = end
+        self._receive_bytes(self._unparsed[start:end])
+        if self.is_unparsable or self._position >= len(self._unparsed):
+            self._unparsed, self._position = b"", 0
+
     def _feed_in_pieces(self, data: bytes) -> None:
         """Parse *data* as far as it is bodies; the rest, but its beginning, later."""
         if not data or self._close:
             self._feed(data)
             self._drop(len(data))
             return
-        for start in range(0, len(data), _PIECE):
-            content, before = self._newest_body, _size_of(self._newest_body)
-            piece = data[start : start + _PIECE]
-            self._feed(piece)
-            size = _size_of(self._newest_body)
-            size -= before if content is self._newest_body else 0
-            if size < len(piece) * _BODY_SHARE or self._is_paused:
-                self._defer(data[start + _PIECE :])
+        start, piece_size = 0, _PIECE
+        while start < len(data):
+            piece = data[start : start + piece_size]
+            start += len(piece)
+            if not self._feed_piece(piece) or self._is_paused:
                 break
+            piece_size = min(piece_size * 2, _MAX_PIECE)
+        self._position -= len(data) - start
+
+    def _feed_piece(self, piece: bytes) -> bool:
+        """Parse *piece*; tell whether hardly anything but a body was in it."""
+        content, before = self._newest_body, _size_of(self._newest_body)
+        self._feed(piece)
+        size = _size_of(self._newest_body)
+        size -= before if content is self._newest_body else 0
+        return size >= len(piece) * _BODY_SHARE
+
+    @property
+    def _is_costly(self) -> bool:
+        """Tell whether what comes next is of a body in chunks that are short."""
+        body = self._newest_body
+        if body is None or body.is_eof():
+            return False
+        return self._framing > _CHEAP_FRAMING + body.total_bytes * _CHEAP_SHARE
 
     @property
     def _is_paused(self) -> bool:
         return self._reading_paused or self._buffer_paused
 
-    def _defer(self, data: bytes) -> None:
-        """Parse *data* in the loop's next turn, and read nothing before."""
-        if data:
-            self._unparsed = data
-            self._pause_transport_reading()
-            self._take_turn_after(0)
-
     def _drop(self, size: int) -> None:
-        """Drop *size* bytes; when there were many, read on after a while."""
+        """Drop *size* bytes; read on at a turn, when there were many after a while."""
         self._dropped += size
-        if self._dropped > _FREE_DROPS:
-            self._pause_transport_reading()
-            self._take_turn_after(_DROP_INTERVAL)
+        if not size:
+            return
+        self._pause_transport_reading()
+        if self._dropped <= _FREE_DROPS:
+            self._ask_for_turn()
+        elif not self._has_asked:
+            self._has_asked = True
+            self._loop.call_later(_DROP_INTERVAL, self._turns.ask, self._take_turn)
 
-    def _take_turn_after(self, seconds: float) -> None:
-        if self._next_turn is None:
-            self._next_turn = self._loop.call_later(seconds, self._take_turn)
+    def _ask_for_turn(self) -> None:
+        if not self._has_asked:
+            self._has_asked = True
+            self._turns.ask(self._take_turn)
 
     def _take_turn(self) -> None:
         """Parse what waits for it, and read on when nothing does."""
-        self._next_turn = None
+        self._has_asked = False
         if self._is_paused:
             return
-        data, self._unparsed = self._unparsed, b""
-        if data and self.transport is not None and not self.is_unparsable:
-            self._receive_bytes(data)
+        if self._unparsed and self.transport is not None:
+            self._parse_some()
+            if self.is_half_closed:
+                self._end_input()
         if not self._is_paused:
             self._resume_transport_reading()
+
+    def _end_input(self) -> None:
+        """Do it when all that has come is parsed."""
+        if not self._unparsed:
+            super()._end_input()
 
     def _receive_bytes(self, data: bytes) -> None:
         raise NotImplementedError
@@ -121,8 +176,8 @@ class PacedConnection(HalfClosableConnection):
     def _resume_transport_reading(self) -> None:
         """Read on, unless something waits for its turn."""
         if self._unparsed:
-            self._take_turn_after(0)
-        elif self._next_turn is None:
+            self._ask_for_turn()
+        elif not self._has_asked:
             super()._resume_transport_reading()
 
 

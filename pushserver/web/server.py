@@ -22,6 +22,7 @@ from pushserver.web.client_limit import with_client_limit
 from pushserver.web.connection import LINGER, HttpConnection
 from pushserver.web.connection_limits import ConnectionLimits
 from pushserver.web.fast_lane import FastLane, FastLaneConnection
+from pushserver.web.parse_turns import ParseTurns
 from pushserver.web.proxies import Proxies
 from pushserver.web.request import HttpRequest
 from pushserver.web.services import SERVICES
@@ -68,6 +69,7 @@ class Server(web.Server):
         self.proxies = proxies
         self.limits = limits
         self.fast_lane = fast_lane
+        self._parse_turns = ParseTurns()
         self._open: set[HttpConnection] = set()
 
     def __call__(self) -> RequestHandler:
@@ -76,6 +78,7 @@ class Server(web.Server):
             "counts": self.counts,
             "body_budget": self.body_budget,
             "proxies": self.proxies,
+            "turns": self._parse_turns,
             "loop": self._loop,
             **self._kwargs,
         }
