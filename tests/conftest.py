@@ -15,6 +15,7 @@ from pushserver.clock import CORRECTIONS
 from tests.clock import ManualClock
 from tests.postgres import empty_database
 from tests.program import Program
+from tests.run_order import mixed
 from tests.sqlite import copy_new_store
 
 # Render logs without colours and local variables: that saves minutes.
@@ -85,7 +86,6 @@ STORE_INDEPENDENT = (
     "tests/web/",
     "tests/workers/",
 )
-_LONGEST = ("tests/e2e/", "tests/docs/examples/")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -93,17 +93,14 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None]:
     """
-    Leave cases out as the options say; have what takes longest begin first.
-
-    At the end all others would wait for it.
+    Leave cases out as the options say; have some tests compute while others wait.
     """
     is_whole, is_few = config.getoption("--whole"), config.getoption("--few")
     if not (is_whole or is_few or config.getoption("--store")):
         _leave_to_the_proofs(items)
     yield
     left_out = _between_strides(items) if is_few and not is_whole else set()
-    items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+    items[:] = mixed(item for item in items if item not in left_out)
     config.hook.pytest_deselected(items=list(left_out))
 
 

@@ -19,7 +19,7 @@ from tests.docs.examples.walk import Walk
 from tests.postgres import database_without_tables, empty_database
 
 
-@pytest.fixture(name="launcher", scope="module")
+@pytest.fixture(name="launcher", scope="session")
 def _launcher() -> Iterator[str]:
     """The address of what runs `pushserver`."""
     with tempfile.TemporaryDirectory() as folder:
