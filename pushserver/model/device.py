@@ -75,7 +75,8 @@ class Device:
     was created before it polled. `keyless_since` and `keyless_address` are when and
     from where it was first served without a key. `other_address` is the one that it had
     before; conflicts are what this server noticed since its start.
-    `requests_in_second` were served in this `second`.
+    `requests_in_second` were served in this `second`. `access_version` grows with each
+    change of who is served as this device.
     """
 
     device_id: int
@@ -113,6 +114,7 @@ class Device:
     shut_out_address: str | None = None
     second: int = 0
     requests_in_second: int = 0
+    access_version: int = 0
 
     @property
     def identity(self) -> DeviceIdentity:

@@ -89,6 +89,32 @@ class DeviceAdmission:
         self.device_events.add_arrival(device)
         return device
 
+    def may_admit_again(
+        self, identity: DeviceIdentity, key: str | None, address: str | None
+    ) -> Device | None:
+        """Return the device if `admit` surely admits it: nothing of it is new."""
+        device = self.devices.find_in_any_scope(identity.device_id)
+        if (
+            device is None
+            or device.address != address
+            or device.external_id != identity.external_id
+            or not (device.is_adopted and self.is_served(device, key))
+        ):
+            return None
+        return device
+
+    def admit_again(self, device: Device, now: int) -> None:
+        """
+        Record another request of a device that was admitted before.
+
+        Its address is the same, and so is its `access_version`.
+        """
+        self.request_count += 1
+        device.record_poll(now, device.address)
+        self.write_behind.add_seen(device)
+        device.requests_in_second += 1
+        self.device_events.add_arrival(device)
+
     def _is_authentic(
         self, device: Device, key: str | None, address: str | None
     ) -> bool:
@@ -113,6 +139,7 @@ class DeviceAdmission:
         if device.key_hash is not None or not device.polled_without_key:
             device.keyless_since = self.clock.now()
             device.keyless_address = address
+            device.access_version += 1
             self.write_behind.add_keyless(device)
         device.polled_without_key = True
 
@@ -129,11 +156,13 @@ class DeviceAdmission:
             device.key_enforced = True
             device.old_key_hash = None
             device.used_key_hash = device.key_hash
+            device.access_version += 1
             self.write_behind.add_key_enforced(device)
             return True
         if decision is AccessDecision.OLD_KEY:
             if device.used_key_hash != device.old_key_hash:
                 device.used_key_hash = device.old_key_hash
+                device.access_version += 1
                 self.write_behind.add_old_key_used(device)
             return True
         reason = decision.value

@@ -155,6 +155,7 @@ class DeviceRegistry:
             for name in names:
                 setattr(device, name, getattr(source, name))
             self.quarantined_count += not device.is_adopted
+            device.access_version += 1
         if "hold" in names:
             device = device or source
             device.hang_up_count, device.shortest_aborted_hold = 0, None
@@ -187,3 +188,4 @@ class DeviceRegistry:
         device = self._devices.pop(device_id, None)
         if device is not None:
             self.quarantined_count -= not device.is_adopted
+            device.access_version += 1

@@ -5,7 +5,7 @@ poll, so both share one commit.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import attrs
@@ -36,7 +36,7 @@ class Lanes:
 
     def change(
         self, device_id: int, decide: Decision[T], lookup: Lookup | None = None
-    ) -> Awaitable[T]:
+    ) -> asyncio.Future[T]:
         """
         Let *decide* change the device's lane; return its value when that is on disk.
 
@@ -74,8 +74,24 @@ class Lanes:
         Raises:
             Unavailable: the store is away.
         """
+        handing_out = self.begin_hand_out(poll)
+        try:
+            return await handing_out
+        except asyncio.CancelledError:
+            is_done = handing_out.done() and not handing_out.cancelled()
+            if is_done and handing_out.exception() is None:
+                self.requeue(handing_out.result())
+            raise
+
+    def begin_hand_out(self, poll: Poll) -> asyncio.Future[tuple[InFlight, ...]]:
+        """
+        Return the future with the commands for *poll*; requeued if it is cancelled.
+
+        Raises:
+            Unavailable: the server is stopping; so does the future, if the store is
+        away.
+        """
         answer: tuple[InFlight, ...] = ()
-        is_mine = False
 
         def decide(
             lane: Lane, changes: Changes, _prior: PriorState
@@ -85,20 +101,13 @@ class Lanes:
                 answer = self._hand_out(lane, poll, changes)
             return answer
 
-        def keep_or_requeue(is_committed: bool, is_awaited: bool) -> None:
-            nonlocal is_mine
-            is_mine = is_committed and is_awaited and bool(answer)
-            if is_committed and not is_awaited and answer:
+        def requeue_unless_awaited(is_committed: bool, is_awaited: bool) -> None:
+            if is_committed and not is_awaited:
                 self.requeue(answer)
 
-        try:
-            return await self.store.change_lane(
-                poll.device_id, decide, on_done=keep_or_requeue
-            )
-        except asyncio.CancelledError:
-            if is_mine:
-                self.requeue(answer)
-            raise
+        return self.store.change_lane(
+            poll.device_id, decide, on_done=requeue_unless_awaited
+        )
 
     def _hand_out(
         self, lane: Lane, poll: Poll, changes: Changes
@@ -117,7 +126,8 @@ class Lanes:
 
     def requeue(self, in_flights: Sequence[InFlight]) -> None:
         """Revert a hand-out of which no byte was written, in the background."""
-        self.background_tasks.start(self._requeue(in_flights))
+        if in_flights:
+            self.background_tasks.start(self._requeue(in_flights))
 
     async def _requeue(self, in_flights: Sequence[InFlight]) -> None:
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:

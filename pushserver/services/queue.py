@@ -1,6 +1,7 @@
 """Commands as programs see them: enqueue, retry, wait for the outcome."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
@@ -66,7 +67,7 @@ class Queue:
         render: RenderCommands | None,
         idempotency: IdempotentRequest | None = None,
         created_by: Actor = SERVER,
-    ) -> Awaitable[Enqueued]:
+    ) -> asyncio.Future[Enqueued]:
         """
         Enqueue commands for a device, all or none; they are on disk when it is done.
 

@@ -1,5 +1,6 @@
 """Takes posted results, and ends the commands that they belong to."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -23,6 +24,7 @@ from pushserver.services.result_match import (
     find_match,
     may_match,
 )
+from pushserver.services.result_reading import locate_result
 from pushserver.services.transfers import Voucher
 from pushserver.storage.commands import CommandStore, Lookup, PriorState
 
@@ -62,12 +64,25 @@ class ResultIntake:
         assert posted.scope_id is not None  # noqa: S101 - `accept_late` is for others
         located = await posted.read()
         result = None
-        if self._is_for_in_flight(posted):
+        if self.is_for_in_flight(posted):
             result = await self._store_result(posted, located, None)
         if result is None:
             lookup = Lookup(delivery_uuid=posted.uuid, last_given_up=True)
             result = await self._store_result(posted, located, lookup)
         return result
+
+    def begin_accept(self, posted: PostedResult) -> asyncio.Future[Result | None]:
+        """
+        Begin to store a short result of a command in flight, as `accept` does.
+
+        None comes of it if the command is in flight no more, or its key was replaced.
+
+        Raises:
+            Unavailable: it could not be stored; so does the future.
+        """
+        located = locate_result(posted.protocol, posted.body, posted.content_encoding)
+        decide = _StoringResult(self.orphans, posted, located, was_looked_up=False)
+        return self.lanes.change(posted.device_id, decide)
 
     async def awaits_late(self, announced: PostedResult) -> bool:
         """
@@ -102,7 +117,7 @@ class ResultIntake:
         lane = self.store.cached_lane(device_id)
         return 0 if lane is None else len(lane.in_flights)
 
-    def _is_for_in_flight(self, posted: PostedResult) -> bool:
+    def is_for_in_flight(self, posted: PostedResult) -> bool:
         """Tell whether it belongs to a command in flight, so no lookup is needed."""
         lane, uuid = self.store.cached_lane(posted.device_id), posted.uuid
         for each in () if lane is None else lane.in_flights:
@@ -114,53 +129,83 @@ class ResultIntake:
     async def _store_result(
         self, posted: PostedResult, located: LocatedResult, lookup: Lookup | None
     ) -> Result | None:
-        parsed = located.read(posted.body)
-        is_orphan = False
-
-        def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
-            nonlocal is_orphan
-            match = find_match(lane, changes, prior, posted)
-            may_count = posted.scope_id is not None or _is_late(match)
-            if not (posted.is_served(lane.keys) and may_count):
-                return None
-            if match is None and lookup is None:
-                return None
-            is_orphan = (
-                match is None
-                or not posted.complete
-                or match.delivery.outcome is not None
-            ) and _ends_nothing(posted, match)
-            if is_orphan:
-                size = len(posted.body)
-                self.orphans.require_room(posted.device_id, size, changes.now)
-            # Which responses say no depends on the endpoint: the command's, or else the
-            # one that the result names.
-            endpoint = posted.endpoint if match is None else match.command.endpoint
-            judged = judge_response(posted.protocol, parsed, endpoint)
-            result = _make_result(
-                posted, match, located.judged(judged, posted.body), changes
-            )
-            changes.add_result(result)
-            if match is None:
-                return result
-            if not posted.is_final:
-                # What runs against the command runs anew: the rest may come again.
-                keep_busy(lane, match.is_of, changes.now, changes)
-                return result
-            apply_result(
-                lane,
-                match.command,
-                match.delivery,
-                changes,
-                result=result,
-                parsed_result=_with_reported(match.command, judged, posted),
-            )
-            return result
-
+        decide = _StoringResult(self.orphans, posted, located, lookup is not None)
         stored = await self.lanes.change(posted.device_id, decide, lookup)
-        if is_orphan:
+        if decide.is_orphan:
             self.orphans.add(posted.device_id, len(posted.body))
         return stored
+
+
+@attrs.define(eq=False)
+class _StoringResult:
+    """
+    The decision that stores a result; its value is None if it is not to be stored.
+
+    `was_looked_up`: what the store knows of its delivery is in the prior state.
+    `is_orphan`: it ends no command.
+    """
+
+    orphans: OrphanBounds
+    posted: PostedResult
+    located: LocatedResult
+    was_looked_up: bool
+    is_orphan: bool = attrs.field(default=False, init=False)
+
+    def __call__(
+        self, lane: Lane, changes: Changes, prior: PriorState
+    ) -> Result | None:
+        """Store it, and end its command."""
+        posted = self.posted
+        match = find_match(lane, changes, prior, posted)
+        may_count = posted.scope_id is not None or _is_late(match)
+        if not (posted.is_served(lane.keys) and may_count):
+            return None
+        if match is None and not self.was_looked_up:
+            return None
+        self._require_room_if_orphan(match, changes)
+        # Which responses say no depends on the endpoint: the command's, or else the one
+        # that the result names.
+        endpoint = posted.endpoint if match is None else match.command.endpoint
+        parsed = self.located.read(posted.body)
+        judged = judge_response(posted.protocol, parsed, endpoint)
+        located = self.located.judged(judged, posted.body)
+        result = _make_result(posted, match, located, changes)
+        changes.add_result(result)
+        if match is not None:
+            self._apply(lane, changes, match, result, judged)
+        return result
+
+    def _require_room_if_orphan(
+        self, match: ResultMatch | None, changes: Changes
+    ) -> None:
+        posted = self.posted
+        self.is_orphan = (
+            match is None or not posted.complete or match.delivery.outcome is not None
+        ) and _ends_nothing(posted, match)
+        if self.is_orphan:
+            size = len(posted.body)
+            self.orphans.require_room(posted.device_id, size, changes.now)
+
+    def _apply(
+        self,
+        lane: Lane,
+        changes: Changes,
+        match: ResultMatch,
+        result: Result,
+        judged: ParsedResult,
+    ) -> None:
+        if not self.posted.is_final:
+            # What runs against the command runs anew: the rest may come again.
+            keep_busy(lane, match.is_of, changes.now, changes)
+            return
+        apply_result(
+            lane,
+            match.command,
+            match.delivery,
+            changes,
+            result=result,
+            parsed_result=_with_reported(match.command, judged, self.posted),
+        )
 
 
 @attrs.frozen(eq=False)

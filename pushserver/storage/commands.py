@@ -3,8 +3,9 @@
 The conventions are those of every store (`base`).
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import attrs
@@ -100,7 +101,7 @@ class CommandStore(Protocol):
         decide: Decision[T],
         lookup: Lookup | None = None,
         on_done: CompletionCallback | None = None,
-    ) -> Awaitable[T]:
+    ) -> asyncio.Future[T]:
         """
         Run *decide* on the device's lane; its value comes once the change is on disk.
 

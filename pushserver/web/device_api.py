@@ -9,10 +9,8 @@ else a device sends.
 from collections.abc import Awaitable, Mapping
 from functools import partial
 
-import attrs
 from aiohttp import web
 
-from pushserver.model.device import Device
 from pushserver.protocols.base import (
     DeviceProtocol,
     DeviceRequest,
@@ -24,7 +22,7 @@ from pushserver.web.blob_response import BlobResponse
 from pushserver.web.body import NO_BODY
 from pushserver.web.browser import COUNT as BROWSER_COUNT
 from pushserver.web.browser import is_from_browser
-from pushserver.web.connection import HttpConnection, connection_of
+from pushserver.web.connection import connection_of
 from pushserver.web.device_polls import DevicePoll, begin_poll
 from pushserver.web.device_results import receive_result
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
@@ -32,16 +30,6 @@ from pushserver.web.middleware import LOG_FIELDS, Handler, with_error_responses
 from pushserver.web.response import idle_poll_response, make_response, whole_response
 from pushserver.web.services import Services
 from pushserver.web.unknown_requests import answer_refused, handle_unknown_request
-
-
-@attrs.frozen
-class Admission:
-    """That the device of a poll was admitted before the handler runs; None: refused."""
-
-    device: Device | None
-
-
-ADMISSION = web.RequestKey("admission", Admission)
 
 
 async def dispatch_any_path(
@@ -99,71 +87,76 @@ async def _poll(
     call: DeviceRequest,
 ) -> web.StreamResponse:
     address, connection = request.remote, connection_of(request)
-    if ADMISSION in request:
-        device = request[ADMISSION].device
-    else:
-        device = services.admission.admit(call.device, call.key, address)
+    device = services.admission.admit(call.device, call.key, address)
     if device is None:
         return answer_refused(services, request, call, NO_BODY)
     device_poll = begin_poll(services, protocol, device, call, address, connection)
     if device_poll is None:
         return idle_poll_response()
+    return await serve_poll(device_poll, request)
+
+
+async def serve_poll(
+    device_poll: DevicePoll, request: web.Request
+) -> web.StreamResponse:
+    """Hand out what waits, or hold the poll until something does."""
+    services, device_id = device_poll.services, device_poll.device.device_id
     if device_poll.hold > 0:
         request[CANCEL_ON_DISCONNECT] = True
-        request[RELEASE_ON_END] = partial(services.holds.release, device.device_id)
+        request[RELEASE_ON_END] = partial(services.holds.release, device_id)
     answer = await device_poll.next_command()
     if device_poll.hold > 0:
         request[CANCEL_ON_DISCONNECT] = False
     if answer is None:
         services.counts["polls.idle"] += 1
         return idle_poll_response()
-    return await _send_command(request, connection, protocol, device_poll, answer)
+    return await send_command(device_poll, answer, request)
 
 
-async def _send_command(
-    request: web.Request,
-    connection: HttpConnection,
-    protocol: DeviceProtocol,
-    device_poll: DevicePoll,
-    answer: PollAnswer,
+async def send_command(
+    device_poll: DevicePoll, answer: PollAnswer, request: web.Request
 ) -> web.StreamResponse:
     """Send the commands; a hand-out of which no byte was written is no attempt."""
-    command, services = answer.in_flights[0].command, device_poll.services
     with answer:
-        body = await device_poll.render(protocol, answer)
+        body = await device_poll.render(answer)
         if body is None:
             return make_response()
-        response = _response(device_poll, body, protocol.content_type)
-        answer.has_started = True
-        connection.bound_unsent(response.content_length or 0)
-        try:
-            await response.prepare(request)
-            if isinstance(response, BlobResponse):
-                with answer.vouching():
-                    await response.send_parts()
-            elif connection.has_unsent:
-                with answer.vouching():
-                    await connection.drain()
-        except ConnectionError:
-            # The device may have read enough of a long answer that broke off.
-            services.counts["polls.brokenOff"] += 1
-            request[LOG_FIELDS].update(device_id=command.device_id, broken_off=True)
-            return response
-        answer.is_written = True
-    services.counts["polls.command"] += 1
-    request[LOG_FIELDS].update(
-        device_id=command.device_id,
-        command_id=command.id,
-        state=command.state,
-        endpoint=command.endpoint,
-    )
+        return await write_command(
+            device_poll, answer, _response(device_poll, body), request
+        )
+
+
+async def write_command(
+    device_poll: DevicePoll,
+    answer: PollAnswer,
+    response: web.StreamResponse,
+    request: web.Request,
+) -> web.StreamResponse:
+    """Write the response with the commands, unless it is written; wait for its end."""
+    connection, log_fields = connection_of(request), request[LOG_FIELDS]
+    answer.has_started = True
+    connection.bound_unsent(response.content_length or 0)
+    try:
+        await response.prepare(request)
+        if isinstance(response, BlobResponse):
+            with answer.vouching():
+                await response.send_parts()
+        elif connection.has_unsent:
+            with answer.vouching():
+                await connection.drain()
+    except ConnectionError:
+        # The device may have read enough of a long answer that broke off.
+        device_poll.services.counts["polls.brokenOff"] += 1
+        log_fields.update(device_id=device_poll.device.device_id, broken_off=True)
+        return response
+    answer.is_written = True
+    device_poll.record_sent(answer, log_fields)
     return response
 
 
-def _response(
-    device_poll: DevicePoll, body: bytes | AnswerParts, content_type: str
-) -> web.StreamResponse:
+def _response(device_poll: DevicePoll, body: bytes | AnswerParts) -> web.StreamResponse:
     """Return the response with the commands; with blobs it is sent piece by piece."""
+    content_type = device_poll.protocol.content_type
     if isinstance(body, bytes):
         return whole_response(body, content_type)
     blobs = device_poll.services.blobs

@@ -38,6 +38,7 @@ class DevicePoll:
     """
 
     services: Services
+    protocol: DeviceProtocol
     device: Device
     connection: PollConnection
     poll: Poll
@@ -64,9 +65,7 @@ class DevicePoll:
             device.was_last_poll_idle = answer is None
         return answer
 
-    async def render(
-        self, protocol: DeviceProtocol, answer: PollAnswer
-    ) -> bytes | AnswerParts | None:
+    async def render(self, answer: PollAnswer) -> bytes | AnswerParts | None:
         """
         Return the body with the commands; None if it cannot be made, or not sent.
 
@@ -86,8 +85,28 @@ class DevicePoll:
             return None
         if self.poll.is_gone():
             return None
-        body = protocol.render(handed_out)
+        body = self.protocol.render(handed_out)
         return split_at_marks(body, blobs) if blobs else body
+
+    def render_at_once(self, answer: PollAnswer) -> bytes | None:
+        """Return the body with the commands; None if not all of it is in memory."""
+        orders = [each.command.order for each in answer.in_flights]
+        handed_out = [
+            HandedOut(order, each.delivery)
+            for order, each in zip(orders, answer.in_flights, strict=True)
+            if order is not None and order.blob is None
+        ]
+        is_whole = len(handed_out) == len(orders)
+        return self.protocol.render(handed_out) if is_whole else None
+
+    def record_sent(self, answer: PollAnswer, log_fields: dict[str, object]) -> None:
+        """Count that the commands were sent, and log the first of them."""
+        command = answer.in_flights[0].command
+        self.services.counts["polls.command"] += 1
+        log_fields["device_id"] = command.device_id
+        log_fields["command_id"] = command.id
+        log_fields["state"] = command.state
+        log_fields["endpoint"] = command.endpoint
 
 
 def granted_hold(
@@ -133,7 +152,7 @@ def begin_poll(
         is_served=partial(services.admission.is_served, key=call.key),
         has_ended=lambda: connection.is_half_closed,
     )
-    return DevicePoll(services, device, connection, poll, hold, has_work)
+    return DevicePoll(services, protocol, device, connection, poll, hold, has_work)
 
 
 def _is_gone(

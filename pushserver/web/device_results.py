@@ -55,26 +55,46 @@ async def receive_result(
     with services.result_intake.receiving(
         device.device_id, storable_uuid(call.uuid), takes_long=is_arriving
     ):
-        body = await read_result(request)
-        recorded = await store_result(
-            services, protocol, call, device, body, request.headers
+        # A large body is held by nobody else when it is dropped.
+        return await keep_result(
+            services, protocol, call, device, await read_result(request), request
         )
+
+
+async def keep_result(
+    services: Services,
+    protocol: DeviceProtocol,
+    call: DeviceRequest,
+    device: Device,
+    body: Body,
+    request: web.Request,
+) -> web.StreamResponse:
+    """Store what an admitted device posted, and answer."""
+    recorded = await store_result(
+        services, protocol, call, device, body, request.headers
+    )
     if recorded is None:
         return answer_refused(services, request, call, body)
-    command_id, error, drop = recorded.command_id, body.error, body.drop
+    request[LOG_FIELDS].update(result_log_fields(device, recorded))
+    error, drop = body.error, body.drop
     if drop is not None:
         # The next one of this size is taken into memory when this one is gone.
         del body, recorded
         drop()
-    request[LOG_FIELDS].update(
-        device_id=device.device_id,
-        command_id=command_id,
-        orphan=command_id is None,
-    )
     if error is not None:
         services.holds.wake(device.device_id)
         raise error
     return make_response()
+
+
+def result_log_fields(device: Device, recorded: Result) -> dict[str, object]:
+    """Return what is logged of a result that was stored."""
+    command_id = recorded.command_id
+    return {
+        "device_id": device.device_id,
+        "command_id": command_id,
+        "orphan": command_id is None,
+    }
 
 
 async def store_result(
@@ -97,7 +117,7 @@ async def store_result(
     is_served = services.admission.is_served
     is_deleted = services.devices.find_in_any_scope(device.device_id) is not device
     for part in _parts(services, protocol, call, body):
-        posted_result = _posted_result(
+        posted_result = make_posted_result(
             headers,
             protocol,
             device.device_id,
@@ -148,7 +168,7 @@ async def _receive_from_refused(
         return answer_refused(services, request, call, body)
     ended_ids = []
     for part in _parts(services, protocol, call, body):
-        posted_result = _posted_result(
+        posted_result = make_posted_result(
             request.headers, protocol, identity.device_id, None, body, part
         )
         stored = await _retry_while_unavailable(
@@ -174,7 +194,7 @@ async def _is_awaited(
 ) -> bool:
     """Tell, before the body is read, whether it may end a command."""
     part = ResultPart(call.uuid, call.endpoint, b"")
-    announced = _posted_result(
+    announced = make_posted_result(
         request.headers, protocol, call.device.device_id, None, NO_BODY, part
     )
     return await _retry_while_unavailable(
@@ -194,7 +214,7 @@ async def _admit_late(
     return admission.admit(call.device, call.key, address)
 
 
-def _posted_result(
+def make_posted_result(
     headers: Mapping[str, str],
     protocol: DeviceProtocol,
     device_id: int,
@@ -205,6 +225,7 @@ def _posted_result(
     only_by_uuid: bool = False,
     is_served: Callable[[KeyState | None], bool] = lambda _keys: True,
 ) -> PostedResult:
+    """Return what a device posted with *headers* of one command, fit to be stored."""
     return PostedResult(
         scope_id=scope_id,
         device_id=device_id,

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+import attrs
 import structlog
 from aiohttp import web
 
@@ -34,6 +35,36 @@ ANY_PATH = "/{any}"
 LOG_FIELDS = web.RequestKey("notes", dict[str, object])
 
 
+@attrs.frozen(eq=False)
+class RequestLog:
+    """Counts the answers of a route, by their status in `responses`, and logs them."""
+
+    responses: Counter[int]
+    _log: structlog.typing.FilteringBoundLogger = attrs.field(factory=log.bind)
+    _is_logged: bool = attrs.field(init=False)
+
+    @_is_logged.default
+    def _is_enabled(self) -> bool:
+        return self._log.is_enabled_for(logging.INFO)
+
+    def record(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        started: float,
+        log_fields: dict[str, object],
+    ) -> None:
+        """Record an answer to a request to *path*, fit to be shown, since *started*."""
+        self.responses[status] += 1
+        if self._is_logged:
+            log_fields["method"] = method
+            log_fields["path"] = path
+            log_fields["status"] = status
+            log_fields["ms"] = round((time.perf_counter() - started) * 1000, 2)
+            self._log.info("request", **log_fields)
+
+
 def with_error_responses(
     handler: Handler, responses: Counter[int], render_error: ErrorRenderer = problem
 ) -> Handler:
@@ -45,8 +76,7 @@ def with_error_responses(
     Wrapping each handler costs half of what a middleware of aiohttp does.
     """
 
-    request_log = log.bind()
-    is_logged = request_log.is_enabled_for(logging.INFO)
+    request_log = RequestLog(responses)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
@@ -60,18 +90,15 @@ def with_error_responses(
             response = _refuse(request, render_error(error))
         except Exception as error:
             log.exception(
-                "request.failed", method=request.method, path=_shown_path(request)
+                "request.failed",
+                method=request.method,
+                path=shown_path(request.raw_path),
             )
             response = render_error(error)
         if getattr(response, "is_idle_poll", False):
             return response
-        responses[response.status] += 1
-        if is_logged:
-            log_fields["method"] = request.method
-            log_fields["path"] = _shown_path(request)
-            log_fields["status"] = response.status
-            log_fields["ms"] = round((time.perf_counter() - started) * 1000, 2)
-            request_log.info("request", **log_fields)
+        path, status = shown_path(request.raw_path), response.status
+        request_log.record(request.method, path, status, started, log_fields)
         return response
 
     return handle
@@ -86,6 +113,6 @@ def _refuse(request: web.Request, response: web.StreamResponse) -> web.StreamRes
     return response
 
 
-def _shown_path(request: web.Request) -> str:
+def shown_path(raw_path: str) -> str:
     """Return the path without its query, and without a device's key."""
-    return mask_keys(request.raw_path.partition("?")[0])[:200]
+    return mask_keys(raw_path.partition("?")[0])[:200]

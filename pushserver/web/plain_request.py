@@ -14,6 +14,7 @@ from aiohttp import HttpVersion11, hdrs
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 from pushserver.web.browser import is_from_browser
@@ -32,42 +33,43 @@ _LENGTH = re.compile(r"[0-9]{1,6}", re.ASCII)
 #: Headers that change what a request is, or how long it lasts.
 _ODD_HEADERS = re.compile(
     r"expect|transfer-encoding|content-encoding|upgrade|te|trailer|prefer|forwarded"
-    r"|via|x-forwarded-.*|sec-.*|proxy-.*|http2-settings"
+    r"|via|x-forwarded-.*|sec-.*|proxy-.*|http2-settings|idempotency-key"
 )
 
 
 class PlainHead(NamedTuple):
-    """What a block of headers says: as a message, and of the length of the body."""
+    """What a block of headers says: as a message, and of the body."""
 
     message: RawRequestMessage
+    headers: CIMultiDictProxy[str]
     body_size: int
+    media_type: str
 
 
 class PlainRequest(NamedTuple):
     """
     A request that is whole, and of which nothing is odd.
 
-    `line` is what the expression found; `end` is where the request ends in the bytes
-    that arrived.
+    `target` is its path with its query. `end` is where it ends in what arrived.
     """
 
-    line: re.Match[bytes]
+    method: str
+    target: str
+    path: str
     head: PlainHead
     body: bytes
     end: int
 
     @property
-    def route(self) -> tuple[bytes, bytes]:
+    def route(self) -> tuple[str, str]:
         """Its method and path."""
-        return self.line[1], self.line[3]
+        return self.method, self.path
 
     def message(self) -> RawRequestMessage:
         """Return it as aiohttp's parser would."""
-        method, target, path, query = self.line.groups(b"")
-        url = URL.build(path=path.decode(), query_string=query.decode(), encoded=True)
-        return self.head.message._replace(
-            method=method.decode(), path=target.decode(), url=url
-        )
+        _, mark, query = self.target.partition("?")
+        url = URL.build(path=self.path, query_string=mark and query, encoded=True)
+        return self.head.message._replace(method=self.method, path=self.target, url=url)
 
 
 @lru_cache(_REMEMBERED_BLOCKS)
@@ -78,10 +80,12 @@ def _read_block(method: bytes, block: bytes) -> PlainHead | None:
     message = _parse(method + b" / HTTP/1.1\r\n" + block)
     if message is None or _is_odd(message):
         return None
-    length = message.headers.get(hdrs.CONTENT_LENGTH, "0")
+    headers = message.headers
+    length = headers.get(hdrs.CONTENT_LENGTH, "0")
     size = int(length) if _LENGTH.fullmatch(length) else -1
     is_expected = 0 < size <= MAX_PLAIN_BODY if method == b"POST" else size == 0
-    return PlainHead(message, size) if is_expected else None
+    media_type = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    return PlainHead(message, headers, size, media_type) if is_expected else None
 
 
 def _parse(head: bytes) -> RawRequestMessage | None:
@@ -116,10 +120,13 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     head_end = data.find(_END_OF_HEAD, start, start + _MAX_BLOCK) + 4
     if head_end < start:
         return None
-    head = _read_block(line[1], data[start:head_end])
+    method, target, path = line.group(1, 2, 3)
+    head = _read_block(method, data[start:head_end])
     if head is None:
         return None
     end = head_end + head.body_size
     if end > len(data):
         return None
-    return PlainRequest(line, head, data[head_end:end], end)
+    return PlainRequest(
+        method.decode(), target.decode(), path.decode(), head, data[head_end:end], end
+    )

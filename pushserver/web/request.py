@@ -2,12 +2,13 @@
 
 import asyncio
 import ipaddress
-from typing import Any, cast
+from typing import cast
 
-from aiohttp import HttpVersion11, StreamReader, hdrs, web
+from aiohttp import StreamReader, hdrs, web
 from aiohttp.helpers import reify
 from aiohttp.http import StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import RequestHandler
 
 from pushserver.web.connection import connection_of
 from pushserver.web.plain_request import MAX_PLAIN_BODY, PlainRequest
@@ -41,36 +42,17 @@ class HttpRequest(web.Request):
         await super()._prepare_hook(response)
 
 
-class PlainHttpRequest(HttpRequest):
-    """
-    A plain request that `task` answers, with what most handlers ask of it at hand.
-
-    Whatever else is asked for, aiohttp makes then: it takes longer than many an answer.
-    """
-
-    method = raw_path = headers = content = protocol = task = remote = None  # type: Any
-    version, keep_alive = HttpVersion11, True  # type: Any, Any
-
-    def __init__(self, plain: PlainRequest, connection: Any, task: Any) -> None:
-        self._plain, self._state = plain, {}
-        self.method, self.raw_path = plain.line[1].decode(), plain.line[2].decode()
-        self.headers = plain.head.message.headers
-        self.protocol, self.remote = connection, connection.peer_address
-        self.task, self.content = task, EMPTY_PAYLOAD
-        if plain.body:
-            self.content = StreamReader(connection, MAX_PLAIN_BODY)
-            self.content.feed_data(plain.body)
-            self.content.feed_eof()
-
-    def __getattr__(self, name: str) -> Any:
-        """Have aiohttp make the request, and return that part of it."""
-        if "_message" in self.__dict__:
-            raise AttributeError(name)
-        loop = asyncio.get_running_loop()
-        message, writer = self._plain.message(), StreamWriter(self.protocol, loop)
-        parts = (message, self.content, self.protocol, writer, self.task, loop)
-        super().__init__(*parts, state=self._state)
-        return getattr(self, name)
+def make_request(
+    plain: PlainRequest, connection: RequestHandler, task: asyncio.Task[None]
+) -> HttpRequest:
+    """Return the request that aiohttp would make of a plain one."""
+    loop, content = asyncio.get_running_loop(), EMPTY_PAYLOAD
+    if plain.body:
+        content = StreamReader(connection, MAX_PLAIN_BODY)
+        content.feed_data(plain.body)
+        content.feed_eof()
+    writer = StreamWriter(connection, loop)
+    return HttpRequest(plain.message(), content, connection, writer, task, loop)
 
 
 def is_head(request: web.BaseRequest) -> bool:

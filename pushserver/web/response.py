@@ -61,12 +61,20 @@ class SmallResponse:
         transport = connection.transport
         if transport is None:
             raise ConnectionResetError("The peer is gone.")
+        head = self._head(is_http11=request.version == HttpVersion11)
+        transport.write(head if is_head(request) else head + self.body)
+
+    def as_plain(self) -> bytes:
+        """Return what is written on a connection that is kept."""
+        self.keep_alive = True
+        return self._head(is_http11=True) + self.body
+
+    def _head(self, *, is_http11: bool) -> bytes:
         second, length = int(time.time()), len(self.body)
         head = _cached_head(second, self.status, self.content_type, length)
-        is_http11 = request.version == HttpVersion11
         if self.headers or not (is_http11 and self.keep_alive):
-            head = self._extended(head, is_http11)
-        transport.write(head if is_head(request) else head + self.body)
+            return self._extended(head, is_http11)
+        return head
 
     async def write_eof(self, _data: bytes = b"") -> None:
         """Wait until the peer has taken what `prepare` has written."""
@@ -122,9 +130,22 @@ def whole_response(body: bytes, content_type: str) -> web.StreamResponse:
     return cast("web.StreamResponse", SmallResponse(body, content_type=content_type))
 
 
-def idle_poll_bytes() -> bytes:
-    """Return what that response is on a connection that is kept."""
-    return _cached_head(int(time.time()), HTTPStatus.OK, "", 0)
+class _IdlePollBytes:
+    """The bytes of the answer to an idle poll, the same for a second."""
+
+    def __init__(self) -> None:
+        self._second, self._bytes = 0, b""
+
+    def __call__(self) -> bytes:
+        """Return what the response is on a connection that is kept."""
+        second = int(time.time())
+        if second != self._second:
+            self._bytes = _cached_head(second, HTTPStatus.OK, "", 0)
+            self._second = second
+        return self._bytes
+
+
+idle_poll_bytes = _IdlePollBytes()
 
 
 def idle_poll_response() -> web.StreamResponse:

@@ -1,7 +1,7 @@
 """Queues decisions on lanes, and reads orders."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from pushserver.model.guarantee import DeliveryGuarantee
@@ -37,7 +37,7 @@ class SqlCommands(SqlAccess):
         decide: Decision[T],
         lookup: Lookup | None = None,
         on_done: CompletionCallback | None = None,
-    ) -> Awaitable[T]:
+    ) -> asyncio.Future[T]:
         future = asyncio.get_running_loop().create_future()
         job = WriteJob(future, device_id, decide, lookup, on_done)
         return self.write.queue.submit(job)

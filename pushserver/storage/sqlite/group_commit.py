@@ -98,7 +98,8 @@ class GroupCommit:
     def submit(self, job: WriteJob) -> asyncio.Future[Any]:
         """Put *job* into the next round; the future is done after its commit."""
         if self._closing:
-            raise Unavailable("The server is stopping; try again.")
+            job.future.set_exception(Unavailable("The server is stopping; try again."))
+            return job.future
         self._waiting.append(job)
         self._wakeup.set()
         return job.future

@@ -96,6 +96,8 @@ ROUTES: tuple[ApiRoute, ...] = (
 _ENQUEUE_ROUTE = next(route for route in ROUTES if route.name == "enqueue")
 #: The paths of the most frequent call of programs.
 ENQUEUE_PATH = re.compile(re.escape(BASE_PATH) + r"/devices/[0-9]+/commands", re.ASCII)
+#: The method and the path of it, as its answers are counted.
+ENQUEUE_ROUTE = ("POST", BASE_PATH + _ENQUEUE_ROUTE.path)
 
 
 def fast_enqueue_handler(services: Services) -> Handler:
@@ -105,7 +107,7 @@ def fast_enqueue_handler(services: Services) -> Handler:
         names = {"device_id": request.raw_path.split("/", 5)[4]}
         return _ENQUEUE_ROUTE.handle_call(request, services, names)
 
-    responses = services.metrics.responses_of("POST", BASE_PATH + _ENQUEUE_ROUTE.path)
+    responses = services.metrics.responses_of(*ENQUEUE_ROUTE)
     return with_error_responses(enqueue_fast, responses)
 
 

@@ -71,10 +71,10 @@ async def parse_commands(
     if isinstance(body, Spool):
         return await _parse_long_json(body, protocol, json_type)
     if is_quick(body):
-        parsed = _parse_json_commands(body, protocol, json_type)
+        parsed = parse_json_commands(body, protocol, json_type)
     else:
         parsed = await parse_apart(
-            len(body), _parse_json_commands, body, protocol, json_type
+            len(body), parse_json_commands, body, protocol, json_type
         )
     return ParsedCommands(*parsed)
 
@@ -112,14 +112,14 @@ def _parse_json_file(
 ) -> tuple[list[CommandRequest], bool, dict[int, Span]]:
     """Return the commands in a file, and where in it their long bodies are then."""
     with os.fdopen(descriptor, "r+b", closefd=False) as file:
-        requests, is_array = _parse_json_commands(file.read(), protocol, json_type)
+        requests, is_array = parse_json_commands(file.read(), protocol, json_type)
         if not protocol.sends_json_verbatim:
             return requests, is_array, {}
         requests, spans = move_long_bodies(requests, file)
     return requests, is_array, spans
 
 
-def _parse_json_commands(
+def parse_json_commands(
     body: bytes, protocol: DeviceProtocol, json_type: Any
 ) -> tuple[list[CommandRequest], bool]:
     """Return the commands in *body*, and whether it is an array."""

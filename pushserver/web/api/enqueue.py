@@ -137,11 +137,18 @@ async def _enqueue(call: ApiCall[Any, None], json_type: Any) -> web.StreamRespon
     enqueued = await enqueue_commands(
         services, call.token, identity, parsed, call.actor, call.idempotency
     )
-    commands = enqueued.commands
-    call.log_fields["device_id"] = identity.device_id
-    call.log_fields["command_id"] = commands[0].id if commands else None
-    call.log_fields["commands"] = len(commands)
+    call.log_fields.update(enqueue_log_fields(identity.device_id, enqueued))
     return await _enqueue_response(call, identity.device_id, enqueued, parsed.is_array)
+
+
+def enqueue_log_fields(device_id: int, enqueued: Enqueued) -> dict[str, object]:
+    """Return what is logged of an enqueue."""
+    commands = enqueued.commands
+    return {
+        "device_id": device_id,
+        "command_id": commands[0].id if commands else None,
+        "commands": len(commands),
+    }
 
 
 async def enqueue_commands(

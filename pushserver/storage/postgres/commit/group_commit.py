@@ -64,7 +64,8 @@ class GroupCommit:
     def submit(self, job: WriteJob) -> asyncio.Future[Any]:
         """Put *job* into a round; the future is done after its commit."""
         if self._is_stopping:
-            raise Unavailable("The server is stopping; try again.")
+            job.future.set_exception(Unavailable("The server is stopping; try again."))
+            return job.future
         self._pending_jobs.append(job)
         self._schedule()
         return job.future

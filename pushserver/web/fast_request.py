@@ -1,0 +1,90 @@
+"""A request that the fast lane answers, and the connection on which it came."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import attrs
+from aiohttp import web
+
+from pushserver.web.device_polls import PollConnection
+from pushserver.web.middleware import LOG_FIELDS, RequestLog, with_error_responses
+from pushserver.web.plain_request import PlainRequest
+from pushserver.web.response import SmallResponse, idle_poll_bytes
+
+#: Answers as a handler of aiohttp does.
+Work = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class LaneConnection(PollConnection, Protocol):
+    """The connection: it answers one request at a time."""
+
+    @property
+    def peer_address(self) -> str | None:
+        """Return the address of the other side."""
+
+    @property
+    def has_unsent(self) -> bool:
+        """Tell whether bytes that were written wait in this process."""
+
+    def begin(self, rest: bytes) -> None:
+        """Begin to answer a request; *rest* came behind it, and waits."""
+
+    def write_idle(self, answer: bytes) -> None:
+        """Answer a request that is not begun: there was nothing to do."""
+
+    def write_at_once(self, data: bytes) -> None:
+        """Write, if there is still somebody to read."""
+
+    def end_request(self) -> None:
+        """Go on with the next request, when the answer has left."""
+
+    def answer_in_task(self, plain: PlainRequest, work: Work) -> None:
+        """Have *work* answer the request, as aiohttp would."""
+
+
+@attrs.define(eq=False)
+class LaneRequest:
+    """A request that was begun, and what is logged of it; `path` is fit to be shown."""
+
+    connection: LaneConnection
+    plain: PlainRequest
+    path: str
+    log: RequestLog
+    fields: dict[str, object] = attrs.field(factory=dict)
+    _started: float = attrs.field(factory=time.perf_counter, init=False)
+
+    def answer(self, response: SmallResponse) -> None:
+        """Log the answer, and write it."""
+        self.record(response.status)
+        self.connection.write_at_once(response.as_plain())
+        self.connection.end_request()
+
+    def record(self, status: int) -> None:
+        """Count and log the answer."""
+        self.log.record(
+            self.plain.method, self.path, status, self._started, self.fields
+        )
+
+    def answer_idle(self) -> None:
+        """Answer that there is nothing to do, which is not logged."""
+        self.connection.write_at_once(idle_poll_bytes())
+        self.connection.end_request()
+
+    def go_on(self, work: Work) -> None:
+        """Have *work* answer it as a handler of aiohttp does, errors and all."""
+
+        async def go_on_logging(request: web.Request) -> web.StreamResponse:
+            request[LOG_FIELDS].update(self.fields)
+            return await work(request)
+
+        handler = with_error_responses(go_on_logging, self.log.responses)
+        self.connection.answer_in_task(self.plain, handler)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer as aiohttp does when a handler raises *error*."""
+
+        async def raise_error(_request: web.Request) -> web.StreamResponse:
+            raise error
+
+        self.go_on(raise_error)
