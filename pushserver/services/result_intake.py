@@ -24,7 +24,6 @@ from pushserver.services.result_match import (
     find_match,
     may_match,
 )
-from pushserver.services.result_reading import locate_result
 from pushserver.services.transfers import Voucher
 from pushserver.storage.commands import CommandStore, Lookup, PriorState
 
@@ -80,8 +79,9 @@ class ResultIntake:
         Raises:
             Unavailable: it could not be stored; so does the future.
         """
-        located = locate_result(posted.protocol, posted.body, posted.content_encoding)
-        decide = _StoringResult(self.orphans, posted, located, was_looked_up=False)
+        parsed = posted.protocol.parse_result(posted.body, posted.content_encoding)
+        located = LocatedResult.locate(parsed, posted.body)
+        decide = _StoringResult(self.orphans, posted, located, parsed, False)
         return self.lanes.change(posted.device_id, decide)
 
     async def awaits_late(self, announced: PostedResult) -> bool:
@@ -129,7 +129,8 @@ class ResultIntake:
     async def _store_result(
         self, posted: PostedResult, located: LocatedResult, lookup: Lookup | None
     ) -> Result | None:
-        decide = _StoringResult(self.orphans, posted, located, lookup is not None)
+        was_looked_up, parsed = lookup is not None, located.read(posted.body)
+        decide = _StoringResult(self.orphans, posted, located, parsed, was_looked_up)
         stored = await self.lanes.change(posted.device_id, decide, lookup)
         if decide.is_orphan:
             self.orphans.add(posted.device_id, len(posted.body))
@@ -148,6 +149,7 @@ class _StoringResult:
     orphans: OrphanBounds
     posted: PostedResult
     located: LocatedResult
+    parsed: ParsedResult
     was_looked_up: bool
     is_orphan: bool = attrs.field(default=False, init=False)
 
@@ -166,8 +168,7 @@ class _StoringResult:
         # Which responses say no depends on the endpoint: the command's, or else the one
         # that the result names.
         endpoint = posted.endpoint if match is None else match.command.endpoint
-        parsed = self.located.read(posted.body)
-        judged = judge_response(posted.protocol, parsed, endpoint)
+        judged = judge_response(posted.protocol, self.parsed, endpoint)
         located = self.located.judged(judged, posted.body)
         result = _make_result(posted, match, located, changes)
         changes.add_result(result)

@@ -12,7 +12,7 @@ from typing import cast
 import attrs
 from aiohttp import web
 
-from pushserver.model.device import Device
+from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.in_flight import InFlight
 from pushserver.protocols.base import (
     DeviceProtocol,
@@ -21,7 +21,7 @@ from pushserver.protocols.base import (
 )
 from pushserver.services.polling import PollAnswer
 from pushserver.web.device_api import send_command, serve_poll, write_command
-from pushserver.web.device_polls import DevicePoll, begin_poll
+from pushserver.web.device_polls import DevicePoll, begin_poll, make_poll
 from pushserver.web.draining import MAX_KERNEL_UNSENT
 from pushserver.web.fast_request import LaneConnection, LaneRequest
 from pushserver.web.middleware import RequestLog, shown_path
@@ -36,12 +36,18 @@ _UUID = re.compile(rb"[A-Za-z0-9_.~-]*")
 
 @attrs.frozen(eq=False)
 class KnownPoll:
-    """A poll of `device`, which was admitted when it had this `access_version`."""
+    """
+    A poll of `device`, which was admitted when it had this `access_version`.
+
+    `path` is fit to be shown.
+    """
 
     device: Device
     access_version: int
     protocol: DeviceProtocol
+    identity: DeviceIdentity
     key: str | None
+    path: str
     log: RequestLog
 
 
@@ -69,19 +75,29 @@ class FastPolls:
         admission, now = services.admission, services.clock.now()
         admission.admit_again(device, now)
         hold = services.default_hold if device.hold is None else device.hold
-        if (
-            hold == 0
-            and device.requests_in_second <= admission.max_requests
-            and services.store.is_idle(device.device_id, now, services.lanes.grace)
-        ):
+        if hold > 0 or device.requests_in_second > admission.max_requests:
+            plain = read_plain_request(data)
+            assert plain is not None  # noqa: S101 - as the one before
+            self._serve(known, plain, uuid.decode() or None, connection, b"")
+        elif services.store.is_idle(device.device_id, now, services.lanes.grace):
             device.was_last_poll_idle = True
             services.counts["polls.idle"] += 1
             connection.write_idle(idle_poll_bytes())
-            return True
-        plain = read_plain_request(data)
-        assert plain is not None  # noqa: S101 - as the one before
-        self._serve(known, plain, uuid.decode() or None, connection, b"")
+        else:
+            connection.begin(b"")
+            request = LaneRequest(connection, data, "GET", known.path, known.log)
+            self._hand_out(request, self._make_poll(known, uuid.decode(), connection))
         return True
+
+    def _make_poll(
+        self, known: KnownPoll, uuid: str, connection: LaneConnection
+    ) -> DevicePoll:
+        """Return a poll that is not held, and for which there is a command."""
+        device, address = known.device, connection.peer_address
+        call = DeviceRequest(RequestKind.POLL, known.identity, known.key, uuid or None)
+        return make_poll(
+            self.services, known.protocol, device, call, address, connection, 0, True
+        )
 
     def take(
         self,
@@ -98,7 +114,8 @@ class FastPolls:
             return False
         device = admission.admit(call.device, call.key, address)
         assert device is not None  # noqa: S101 - that was asked before
-        known = KnownPoll(device, device.access_version, protocol, call.key, log)
+        version, path = device.access_version, shown_path(plain.path)
+        known = KnownPoll(device, version, protocol, call.device, call.key, path, log)
         self._remember(known, call, data[: plain.end])
         self._serve(known, plain, call.uuid, connection, data[plain.end :])
         return True
@@ -122,10 +139,9 @@ class FastPolls:
     ) -> None:
         """Answer the poll of an admitted device."""
         connection.begin(rest)
-        path = shown_path(plain.path)
-        request = LaneRequest(connection, plain, path, known.log)
+        request = LaneRequest(connection, plain, plain.method, known.path, known.log)
         device, protocol = known.device, known.protocol
-        call = DeviceRequest(RequestKind.POLL, device.identity, known.key, uuid)
+        call = DeviceRequest(RequestKind.POLL, known.identity, known.key, uuid)
         address = connection.peer_address
         device_poll = begin_poll(
             self.services, protocol, device, call, address, connection

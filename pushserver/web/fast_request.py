@@ -9,7 +9,7 @@ from aiohttp import web
 
 from pushserver.web.device_polls import PollConnection
 from pushserver.web.middleware import LOG_FIELDS, RequestLog, with_error_responses
-from pushserver.web.plain_request import PlainRequest
+from pushserver.web.plain_request import PlainRequest, read_plain_request
 from pushserver.web.response import SmallResponse, idle_poll_bytes
 
 #: Answers as a handler of aiohttp does.
@@ -45,14 +45,27 @@ class LaneConnection(PollConnection, Protocol):
 
 @attrs.define(eq=False)
 class LaneRequest:
-    """A request that was begun, and what is logged of it; `path` is fit to be shown."""
+    """
+    A request that was begun, and what is logged of it; `path` is fit to be shown.
+
+    `came` is what came, unless it was parsed.
+    """
 
     connection: LaneConnection
-    plain: PlainRequest
+    came: PlainRequest | bytes
+    method: str
     path: str
     log: RequestLog
     fields: dict[str, object] = attrs.field(factory=dict)
     _started: float = attrs.field(factory=time.perf_counter, init=False)
+
+    @property
+    def plain(self) -> PlainRequest:
+        """Return the request, parsed."""
+        came = self.came
+        plain = read_plain_request(came) if isinstance(came, bytes) else came
+        assert plain is not None  # noqa: S101 - so it was when it came
+        return plain
 
     def answer(self, response: SmallResponse) -> None:
         """Log the answer, and write it."""
@@ -62,9 +75,7 @@ class LaneRequest:
 
     def record(self, status: int) -> None:
         """Count and log the answer."""
-        self.log.record(
-            self.plain.method, self.path, status, self._started, self.fields
-        )
+        self.log.record(self.method, self.path, status, self._started, self.fields)
 
     def answer_idle(self) -> None:
         """Answer that there is nothing to do, which is not logged."""

@@ -54,8 +54,9 @@ class FastResults:
             self.services.counts["bounds.deviceRequests"] += 1
         device.was_last_poll_idle = False
         connection.begin(data[plain.end :])
-        request = LaneRequest(connection, plain, shown_path(plain.path), log)
-        self._store(request, protocol, call, device, posted)
+        path = shown_path(plain.path)
+        request = LaneRequest(connection, plain, "POST", path, log)
+        self._store(request, plain, protocol, call, device, posted)
         return True
 
     def _posted(
@@ -85,6 +86,7 @@ class FastResults:
     def _store(
         self,
         request: LaneRequest,
+        plain: PlainRequest,
         protocol: DeviceProtocol,
         call: DeviceRequest,
         device: Device,
@@ -98,7 +100,7 @@ class FastResults:
             stored = None if storing.exception() else storing.result()
             if stored is None:
                 # It is tried again, and looked for where the store has it.
-                body = Body(request.plain.body)
+                body = Body(plain.body)
                 keep = partial(keep_result, self.services, protocol, call, device, body)
                 request.go_on(keep)
                 return

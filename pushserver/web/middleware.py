@@ -61,7 +61,9 @@ class RequestLog:
             log_fields["method"] = method
             log_fields["path"] = path
             log_fields["status"] = status
-            log_fields["ms"] = round((time.perf_counter() - started) * 1000, 2)
+            # To hundredths; `round` would go by way of text.
+            took = int((time.perf_counter() - started) * 100_000 + 0.5)
+            log_fields["ms"] = took / 100
             self._log.info("request", **log_fields)
 
 

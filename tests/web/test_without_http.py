@@ -79,9 +79,7 @@ class Plain:
     async def take(self, device_poll: DevicePoll, answer: PollAnswer) -> bytes | None:
         """Have the answer of a poll written."""
         with answer:
-            body = await device_poll.render(
-                self.server.services.protocols.default, answer
-            )
+            body = await device_poll.render(answer)
             answer.has_started = answer.is_written = True
         assert body is None or isinstance(body, bytes)
         return body

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlencode
 
 import msgspec
@@ -63,6 +64,7 @@ def normalize_endpoint(endpoint: str) -> str:
     return endpoint.strip("/").removesuffix(".fcgi")
 
 
+@lru_cache
 def _check_names(media_type: str, verb: str, endpoint: str) -> None:
     if _MEDIA_TYPE.fullmatch(media_type) is None:
         raise Invalid(

@@ -47,8 +47,8 @@ class FastEnqueue:
         if device is None or command is None:
             return False
         connection.begin(rest)
-        request = LaneRequest(connection, plain, plain.path, self.log)
-        self._enqueue(request, token, device, command)
+        request = LaneRequest(connection, plain, "POST", plain.path, self.log)
+        self._enqueue(request, plain, token, device, command)
         return True
 
     def _find_token(self, plain: PlainRequest) -> Token | None:
@@ -84,11 +84,12 @@ class FastEnqueue:
     def _enqueue(
         self,
         request: LaneRequest,
+        plain: PlainRequest,
         token: Token,
         device: Device,
         command: CommandRequest,
     ) -> None:
-        services, headers = self.services, request.plain.head.headers
+        services, headers = self.services, plain.head.headers
         request_id = request_id_of(headers.get("X-Request-ID"))
         address = request.connection.peer_address
         request.fields.update(token_id=token.id, request_id=request_id)

@@ -14,32 +14,42 @@ from pushserver.web.api.long_json import LongJson, raw_or_long
 from pushserver.web.api.types import ActorOut, Instant
 
 S = TypeVar("S", bound=msgspec.Struct)
-_MISSING = object()
 
 
-def render(struct_type: type[S], source: object, **fields: Any) -> S:
+def render(struct_type: type[S], source: Any, **fields: Any) -> S:
     """
     Return a *struct_type* with *fields*; all others are *source*'s of the same name.
 
     An `Instant` is formatted, an actor becomes its token, and a number becomes text
     where the type wants text.
     """
-    for name, convert in _conversions(struct_type):
-        if name in fields:
-            continue
-        value = getattr(source, name, _MISSING)
-        if value is not _MISSING:
-            fields[name] = convert(value) if convert and value is not None else value
-    return struct_type(**fields)
+    make = _compile(struct_type, source.__class__, tuple(fields))
+    rendered: S = make(source, **fields)
+    return rendered
 
 
 @lru_cache
-def _conversions(
-    struct_type: type[msgspec.Struct],
-) -> Sequence[tuple[str, Callable[[Any], Any] | None]]:
-    """Return each field's name and how its value is formatted."""
+def _compile(
+    struct_type: type[msgspec.Struct], source_type: type, given: Sequence[str]
+) -> Callable[..., Any]:
+    """Compile one call of *struct_type*: a loop over its fields takes twice as long."""
     hints = get_type_hints(struct_type, include_extras=True)
-    return [(name, _conversion(hints[name])) for name in struct_type.__struct_fields__]
+    names: dict[str, Any] = {"make": struct_type}
+    arguments = [f"{name}={name}" for name in given]
+    for name in struct_type.__struct_fields__:
+        if name in given or not hasattr(source_type, name):
+            continue
+        value, convert = f"source.{name}", _conversion(hints[name])
+        if convert is not None:
+            names[f"as_{name}"] = convert
+            value = f"None if {value} is None else as_{name}({value})"
+        arguments.append(f"{name}={value}")
+    parameters = ", ".join(("source", *given))
+    # Of names of ours alone.
+    compiled: Callable[..., Any] = eval(  # noqa: S307
+        f"lambda {parameters}: make({', '.join(arguments)})", names
+    )
+    return compiled
 
 
 def _conversion(hint: Any) -> Callable[[Any], Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pushserver.web import body
+from pushserver.web import body, plain_request
 from tests.clock import ManualClock
 from tests.web.api.subscriptions.requests import create_subscription
 from tests.web.local_server import (
@@ -26,6 +26,7 @@ LIMIT = 1000
 def _limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lower the limit, and see that nothing waits for the end of what is refused."""
     monkeypatch.setitem(body.read_body.__kwdefaults__ or {}, "limit", LIMIT)
+    monkeypatch.setattr(plain_request, "MAX_PLAIN_BODY", LIMIT)
     monkeypatch.setattr(body, "LONG_LINGER", 0.1)
 
 
