@@ -74,7 +74,8 @@ class AuditEntry:
     One act in a scope, of `actor`, on the target, which may be of a device.
 
     The store gives it its `id` and its instant, with the transaction that writes the
-    act itself. `endpoint` is that of a command.
+    act itself. `endpoint` is that of a command. What repeats `first`, a moment after
+    it, counts to that one.
     """
 
     scope_id: int
@@ -87,6 +88,7 @@ class AuditEntry:
     detail: Detail | None = None
     id: int = 0
     at: int = 0
+    first: "AuditEntry | None" = attrs.field(default=None, eq=False, repr=False)
 
     def stamp(self, new_id: Callable[[], int], now: int) -> None:
         """Give it an id, and the instant."""

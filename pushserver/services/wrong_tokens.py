@@ -1,7 +1,6 @@
 """Wrong tokens: slowed down by address, counted, and logged once a minute."""
 
 import asyncio
-import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -9,6 +8,7 @@ import attrs
 import structlog
 
 from pushserver.errors import TooManyWrongTokens
+from pushserver.model.network import network_of
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,6 @@ MAX_WAITING_IN_ALL = 200
 MAX_ADDRESSES = 1000
 MAX_LINES = 10
 _OTHERS = "others"
-_IPV6_PREFIX = 64  # one customer has that many at least
 
 
 @attrs.define(eq=False)
@@ -48,7 +47,7 @@ class WrongTokens:
             TooManyWrongTokens: too many of its address are waiting.
         """
         self.counts["tokens.wrong"] += 1
-        source = self._count(_network_of(address))
+        source = self._count(network_of(address))
         if self._tries[source] <= FREE_TRIES:
             return
         waiting = self._waiting
@@ -80,13 +79,3 @@ class WrongTokens:
             addresses = len(tries) - len(listed)
             log.warning("tokens.wrong", addresses=addresses, count=rest)
         return tries.total()
-
-
-def _network_of(address: str | None) -> str:
-    """Return an address; of IPv6 its network, in which one peer has all."""
-    if address is None or ":" not in address:
-        return address or "unknown"
-    parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, _IPV6_PREFIX), strict=False))

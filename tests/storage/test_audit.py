@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 from threading import Event
 
+import attrs
 import pytest
 
-from pushserver.errors import Conflict
+from pushserver.errors import Conflict, Unavailable
 from pushserver.model.actor import Actor
 from pushserver.model.audit import AuditAction, AuditEntry, TargetKind, device_entry
 from pushserver.model.changes import Changes
@@ -19,8 +20,10 @@ from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 from pushserver.storage.retention import PurgeCutoff
 from pushserver.storage.scopes import Revocation
+from tests.clock import ManualClock
 from tests.model.factories import DEVICE, command
 from tests.storage.cluster import ServerPair
+from tests.storage.locations import failing_commits
 from tests.storage.queue_actions import enqueue_commands, try_cancel
 from tests.storage.test_devices import device
 
@@ -31,7 +34,7 @@ OTHER_SCOPE = 77
 
 
 def entry(
-    action: AuditAction = AuditAction.DEVICE_CHANGE, scope_id: int = DEFAULT_SCOPE_ID
+    action: AuditAction = AuditAction.DEVICE_ADOPT, scope_id: int = DEFAULT_SCOPE_ID
 ) -> AuditEntry:
     """Return an entry about the device."""
     return device_entry(scope_id, ACTOR, action, DEVICE, {"fields": "name ☃"})
@@ -250,3 +253,69 @@ async def followed(store: Store, after: int) -> Sequence[AuditEntry]:
     return await store.audit.entries_after(
         DEFAULT_SCOPE_ID, criteria, after=after, limit=10
     )
+
+
+SIGN_IN = AuditAction.SESSION_CREATE
+
+
+async def act(
+    store: Store,
+    action: AuditAction = SIGN_IN,
+    address: str = "192.0.2.7",
+    *,
+    session: int = 1,
+) -> None:
+    """Let the actor do something with a session."""
+    await store.audit.add_entries(
+        [
+            AuditEntry(
+                scope_id=DEFAULT_SCOPE_ID,
+                actor=attrs.evolve(ACTOR, address=address),
+                action=action,
+                target_kind=TargetKind.SESSION,
+                target_id=session,
+            )
+        ]
+    )
+
+
+async def test_repeated(store: Store, clock: ManualClock) -> None:
+    """
+    What an actor repeats from the same network within a minute is one entry with the
+    number of times; another act, from elsewhere, or later has its own.
+    """
+    for n in range(5):
+        await act(store, session=n)
+    for address in ("2001:db8::1", "2001:db8::2"):
+        await act(store, address=address)
+    await act(store, AuditAction.SESSION_END)
+    clock.tick(seconds=60)
+    await act(store)
+
+    assert [
+        (SIGN_IN, None, "192.0.2.7"),
+        (AuditAction.SESSION_END, None, "192.0.2.7"),
+        (SIGN_IN, {"times": 2}, "2001:db8::1"),
+        (SIGN_IN, {"times": 5}, "192.0.2.7"),
+    ] == [(e.action, e.detail, e.actor.address) for e in await entries(store)]
+
+
+async def test_repeated_after_a_failure(store: Store) -> None:
+    """If the first time was not written, the next one is; nothing is lost."""
+    async with failing_commits(store):
+        with pytest.raises(Unavailable):
+            await act(store)
+    for n in range(3):
+        await act(store, session=n)
+
+    assert [{"times": 3}] == [each.detail for each in await entries(store)]
+
+
+async def test_repeated_keeps_its_detail(store: Store) -> None:
+    """The number of times stands beside what else is said."""
+    for _ in range(2):
+        await store.audit.add_entries([entry(AuditAction.DEVICE_CHANGE)])
+
+    assert [{"fields": "name ☃", "times": 2}] == [
+        each.detail for each in await entries(store)
+    ]

@@ -16,6 +16,7 @@ from pushserver.storage.sql.connection import (
     no_low_watermark,
 )
 from pushserver.storage.sql.index_range import IndexRange
+from pushserver.storage.sql.repeated_acts import count_repetition
 from pushserver.storage.sql.write_jobs import SqlWriter
 
 INSERT_AUDIT = insert(AUDIT)
@@ -95,7 +96,12 @@ class SqlAudit:
 
 def write_audit(connection: SqlConnection, entries: Sequence[AuditEntry]) -> None:
     """Write entries in the transaction of what they are about."""
-    INSERT_AUDIT.write(connection, entries)
+    INSERT_AUDIT.write(connection, [each for each in entries if each.first is None])
+    for entry in entries:
+        if entry.first is not None and not count_repetition(connection, entry.first):
+            # It was never written after all: this one stands for it from now on.
+            entry.first.id = entry.id
+            INSERT_AUDIT.write(connection, [entry])
 
 
 @attrs.frozen

@@ -14,6 +14,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.state import CommandState
 from pushserver.storage.commands import CompletionCallback, Decision, Lookup
 from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.repeated_acts import RepeatedActs
 
 log = structlog.get_logger(__name__)
 
@@ -108,15 +109,18 @@ class SqlWriter:
         return value
 
 
-def stamp_audit(jobs: Iterable[WriteJob], changes: Changes) -> None:
+def stamp_audit(
+    jobs: Iterable[WriteJob], changes: Changes, repeated: RepeatedActs
+) -> None:
     """
-    Stamp what the functions of *jobs* write into the audit.
+    Stamp what the functions of *jobs* write into the audit, or what it repeats.
 
     Its ids are of this transaction, so whoever follows the audit misses none.
     """
     for job in jobs:
         for entry in job.audit:
             entry.stamp(changes.new_id, changes.now)
+            entry.first = repeated.find_first(entry)
 
 
 def mark_stored(changes: Changes, waiting_by_scope: Counter[int]) -> None:

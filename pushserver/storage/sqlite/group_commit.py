@@ -30,6 +30,7 @@ from pushserver.storage.sql.changes import prepare_write
 from pushserver.storage.sql.lanes import load_lanes
 from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.order_cache import OrderCache
+from pushserver.storage.sql.repeated_acts import RepeatedActs
 from pushserver.storage.sql.results import has_pieces
 from pushserver.storage.sql.write_jobs import (
     LastWrite,
@@ -73,6 +74,7 @@ class GroupCommit:
     checkpoint_watch: CheckpointWatch
     waiting_by_scope: Counter[int]
     last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
+    repeated_acts: RepeatedActs = attrs.field(factory=RepeatedActs, init=False)
     is_closing_soon: bool = attrs.field(default=False, init=False)
     metrics: CommitMetrics = attrs.field(factory=CommitMetrics, init=False)
     _waiting: list[WriteJob] = attrs.field(factory=list, init=False)
@@ -162,7 +164,7 @@ class GroupCommit:
             # One transaction for all jobs, if there is anything to write.
             sql_jobs = [job for job in decided if job.work]
             if sql_jobs:
-                stamp_audit(sql_jobs, changes)
+                stamp_audit(sql_jobs, changes, self.repeated_acts)
             apply = prepare_write(changes, sql_jobs)
             if apply is not None:
                 run = (

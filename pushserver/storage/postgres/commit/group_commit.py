@@ -24,6 +24,7 @@ from pushserver.storage.postgres.commit.transaction import (
 from pushserver.storage.postgres.connection.clock import DatabaseClock
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.sql.changes import prepare_write
+from pushserver.storage.sql.repeated_acts import RepeatedActs
 from pushserver.storage.sql.write_jobs import (
     LastWrite,
     WriteJob,
@@ -48,6 +49,7 @@ class GroupCommit:
     new_id: Callable[[], int]
     database_clock: DatabaseClock
     last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
+    repeated_acts: RepeatedActs = attrs.field(factory=RepeatedActs, init=False)
     _idle_writers: list[ConnectionThread] = attrs.field(init=False)
     _pending_jobs: list[WriteJob] = attrs.field(factory=list, init=False)
     _busy_devices: set[int] = attrs.field(factory=set, init=False)
@@ -172,7 +174,7 @@ class GroupCommit:
             clock = self.database_clock
             clock.record_offset(clock.offset_from(database_now))
             changes = Changes(self.new_id, self.now())
-            stamp_audit(jobs, changes)
+            stamp_audit(jobs, changes, self.repeated_acts)
             write_changes = prepare_write(changes, jobs)
             commit = partial(
                 try_to_commit, write_changes=write_changes, may_retry=may_retry
