@@ -47,8 +47,19 @@ def _cookie_name(request: web.Request) -> str:
 
 
 def cookie_secret(request: web.Request) -> str:
-    """Return the secret in the cookie; empty if there is none."""
-    return request.cookies.get(_cookie_name(request), "")
+    """
+    Return the secret in the cookie; empty if there is none.
+
+    So it is if there are two that differ: another site of the domain, or somebody on a
+    plain line, may have set one of them.
+    """
+    name, secrets = _cookie_name(request), set()
+    for header in request.headers.getall("Cookie", ()):
+        for pair in header.split(";"):
+            key, _, value = pair.partition("=")
+            if key.strip() == name:
+                secrets.add(value.strip())
+    return secrets.pop() if len(secrets) == 1 else ""
 
 
 async def find_signed_in(request: web.Request, services: Services) -> SignedIn | None:

@@ -62,6 +62,23 @@ async def test_wrong_token(server: LocalServer) -> None:
     assert 1 == server.services.counts["tokens.wrong"]
 
 
+async def test_two_cookies(visitor: Visitor) -> None:
+    """
+    Of two sessions that differ neither is taken; the same one twice is one.
+    """
+    own = visitor.cookie
+    other = own.partition("=")[0] + "=planted"
+    sent = [[own], [f"a=b; {own}"], [f"{own};{own}"], [f"{own}; {other}"]]
+    sent += [[f"{other}; {own}"], [own, other], [other, own], [own, own]]
+    found = []
+    for headers in sent:
+        lines = "".join(f"Cookie: {each}\r\n" for each in headers)
+        head = f"GET /console HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n"
+        found.append((await visitor.server.send_raw(head.encode())).split()[1])
+
+    assert [b"200"] * 3 + [b"303"] * 4 + [b"200"] == found
+
+
 async def test_not_a_token_of_the_api(visitor: Visitor) -> None:
     """
     The API takes no cookie, and no secret of one as a token.
