@@ -48,9 +48,7 @@ async def check_round_trip(client: Client, now: datetime) -> Finding:
             state = await asyncio.wait_for(_send_and_answer(own), _PATIENCE)
     except ApiError as error:
         if error.status == HTTP_FORBIDDEN:
-            todo = "Give the token of an administrator of the first scope for it."
-            found = "No round trip was made: the token may not make a scope."
-            return Finding(Level.NOTICE, "roundTrip", found, todo)
+            return _left_out(error)
         return _failed(str(error))
     except (aiohttp.ClientError, ClientError, CliError, OSError) as error:
         return _failed(str(error) or type(error).__name__)
@@ -61,6 +59,15 @@ async def check_round_trip(client: Client, now: datetime) -> Finding:
     took = (monotonic() - started_at) * 1000
     found = f"A simulated device was given a command and answered it, in {took:.0f} ms."
     return Finding(Level.OK, "roundTrip", found)
+
+
+def _left_out(error: ApiError) -> Finding:
+    found = f"No round trip was made: the token may not make a scope. {error.detail}"
+    todo = (
+        "Give the token of an administrator of the first scope for it, and one without"
+        " `expiresAt`: what a scope's first token may do would outlast it."
+    )
+    return Finding(Level.NOTICE, "roundTrip", found, todo)
 
 
 def _failed(reason: str) -> Finding:

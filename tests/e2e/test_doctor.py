@@ -179,6 +179,22 @@ async def test_reader(server: Program) -> None:
 
 
 @pytest.mark.proof_on("postgres")
+async def test_administrator_that_expires(server: Program) -> None:
+    """
+    An administrator whose token expires is told that no scope is made for that.
+    """
+    async with Client(server.url, server.token) as api:
+        token = await api.tokens.create(
+            "a", ["admin"], expiresAt="2099-01-01T00:00:00Z"
+        )
+    code, findings = await asyncio.to_thread(diagnose, server, token=token["token"])
+
+    assert (0, "notice") == (code, findings["roundTrip"]["level"])
+    assert "Your own token is valid until" in findings["roundTrip"]["found"]
+    assert "without `expiresAt`" in findings["roundTrip"]["todo"]
+
+
+@pytest.mark.proof_on("postgres")
 async def test_device_ids_that_are_taken(server: Program) -> None:
     """
     An id that another scope has is left alone; only when all are taken is it said.
