@@ -46,7 +46,7 @@ class DeviceImport:
     async def run(
         self,
         scope_id: int,
-        rows: Mapping[DeviceIdentity, Mapping[str, Any]],
+        rows: dict[DeviceIdentity, Any],
         actor: Actor = SERVER,
         *,
         dry_run: bool = False,
@@ -54,11 +54,26 @@ class DeviceImport:
         """
         Create or change many devices; fields missing in a row stay unchanged.
 
-        A *dry_run* changes nothing: it tells what would be done.
+        A *dry_run* changes nothing: it tells what would be done. Nothing is left of
+        *rows*: to free all of them at once would take long.
 
         Raises:
             Conflict: another scope has adopted one of them; nothing was changed.
         """
+        try:
+            return await self._run(scope_id, rows, actor, dry_run=dry_run)
+        finally:
+            async for _ in in_pieces(range(len(rows))):
+                rows.popitem()
+
+    async def _run(
+        self,
+        scope_id: int,
+        rows: Mapping[DeviceIdentity, Mapping[str, Any]],
+        actor: Actor,
+        *,
+        dry_run: bool,
+    ) -> ImportSummary:
         changed = {
             i: row
             async for i, row in in_pieces(rows.items())

@@ -23,6 +23,8 @@ from pushserver.storage.base import Store
 
 #: Devices of which it is asked at once whether something is left of earlier ones.
 LOOKUP_SIZE = 10_000
+#: Earlier devices whose commands and plans are ended at the same time.
+_ENDED_AT_ONCE = 100
 
 
 @attrs.frozen(repr=False)
@@ -125,20 +127,20 @@ class FleetAdmin:
         They are written in batches: a door command waits for one at most.
         """
         async with self.devices.write_lock:
-            device_ids = [identity.device_id for identity in settings]
+            device_ids = [i.device_id async for i in in_pieces(settings)]
             await self.device_sync.reload_before_write(device_ids)
             await self._check_identities(settings)
-            new = frozenset(await self._claim(scope_id, device_ids, actor))
+            claimed = await self._claim(scope_id, device_ids, actor)
+            new = {device_id async for device_id in in_pieces(claimed)}
             found = map(self.devices.find_in_any_scope, new)
             quarantined = [d async for d in in_pieces(found) if d is not None]
-            for batch in batches(list(settings.items())):
-                adopted = {
-                    i: {**adoption(i.device_id, new, actor), **s} for i, s in batch
-                }
-                entries = [
-                    adoption_entry(scope_id, actor, i.device_id, s, new)
-                    for i, s in batch
-                ]
+            for batch in batches(list(settings)):
+                adopted, entries = {}, []
+                async for i in in_pieces(batch):
+                    given = settings[i]
+                    adopted[i] = {**adoption(i.device_id, new, actor), **given}
+                    entry = adoption_entry(scope_id, actor, i.device_id, given, new)
+                    entries.append(entry)
                 await self.save_settings(scope_id, adopted, entries)
             await self.device_sync.clear_unknown_requests(quarantined)
         return new
@@ -148,7 +150,7 @@ class FleetAdmin:
     ) -> Collection[int]:
         """Return what `adopt_all` would, and raise what it would; change nothing."""
         async with self.devices.write_lock:
-            device_ids = [identity.device_id for identity in settings]
+            device_ids = [i.device_id async for i in in_pieces(settings)]
             await self.device_sync.reload_before_write(device_ids)
             await self._check_identities(settings)
             return self._require_room(await self._unadopted(scope_id, device_ids))
@@ -184,7 +186,8 @@ class FleetAdmin:
         for batch in batches(new, LOOKUP_SIZE):
             live_ids = await self.store.devices_with_live_commands(batch)
             left_ids = {*live_ids, *await self.store.devices_with_plans(batch)}
-            await asyncio.gather(*map(end, left_ids))
+            for some in batches(list(left_ids), _ENDED_AT_ONCE):
+                await asyncio.gather(*map(end, some))
         return new
 
     async def _unadopted(
@@ -217,10 +220,12 @@ class FleetAdmin:
 
         The caller holds the registry's `write_lock`, and has reloaded the devices.
         """
-        current = {i: self._device_or_blank(scope_id, i) for i in settings}
-        updated = [attrs.evolve(current[i], **given) for i, given in settings.items()]
+        current, updated = {}, []
+        async for i, given in in_pieces(settings.items()):
+            current[i] = self._device_or_blank(scope_id, i)
+            updated.append(attrs.evolve(current[i], **given))
         await self.store.save_devices(updated, audit)
-        for device in updated:
+        async for device in in_pieces(updated):
             identity = device.identity
             known = self.devices.find_in_any_scope(device.device_id)
             names = () if current[identity] is known else ("scope_id", *SCOPE_FIELDS)

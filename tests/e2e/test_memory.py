@@ -253,6 +253,28 @@ async def test_batch_of_bodies(server: Program, session: aiohttp.ClientSession) 
     assert bodies[0] in answer
 
 
+async def test_imports(server: Program, session: aiohttp.ClientSession) -> None:
+    """
+    So it is with imports: those that wait for another are in files.
+    """
+    line = b'{"deviceId":1}'.ljust(60_000) + b"\n"
+    headers = {
+        "Content-Type": "application/x-ndjson",
+        "Authorization": f"Bearer {server.token}",
+    }
+    url = f"{server.url}/api/v1/devices/import?dryRun=true"
+
+    async def send() -> int:
+        content = BytesIO(line * (_LARGE // len(line)))
+        async with session.post(url, headers=headers, data=content) as answer:
+            return answer.status
+
+    with at_most(server, BOUND):
+        statuses = await asyncio.gather(*(send() for _ in range(_LARGE_BODIES)))
+
+    assert [200] * _LARGE_BODIES == statuses
+
+
 def json_of(device: int) -> bytes:
     """Return a large JSON body that is no other device's."""
     return b'{ "n":1.50, "text":"' + (b"%d" % device) * _LARGE + b'"}'

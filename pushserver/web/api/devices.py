@@ -7,6 +7,7 @@ import attrs
 from aiohttp import web
 from msgspec import Meta
 
+from pushserver.errors import Unavailable
 from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.model.token import Permission
@@ -95,19 +96,29 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
 )
 async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse:
     """Create or change many devices, from NDJSON or CSV; or tell what would be done."""
-    if len(call.raw_body) <= MAX_INLINE:
-        return await _import(call)
+    if call.spool is None and len(call.raw_body) <= MAX_INLINE:
+        return await _import(call, call.raw_body)
     async with call.services.device_import.turn():
-        return await _import(call)
+        return await _import(call, await _text_of(call))
 
 
-async def _import(call: ApiCall[ImportQuery, None]) -> web.StreamResponse:
-    rows = await parse_rows(call.raw_body, call.media_type, call.services.protocols)
-    dry_run = call.query.dry_run
+async def _text_of(call: ApiCall[Any, Any]) -> bytes:
+    """Return the body, of which no other is in memory if it was in a file."""
+    if call.spool is None:
+        return call.raw_body
+    try:
+        return await call.spool.take()
+    except OSError:
+        raise Unavailable("There is no room for the body. Try again.") from None
+
+
+async def _import(call: ApiCall[ImportQuery, None], text: bytes) -> web.StreamResponse:
+    rows = await parse_rows(text, call.media_type, call.services.protocols)
+    count, dry_run = len(rows), call.query.dry_run
     imported = await call.services.device_import.run(
         call.scope_id, rows, call.actor, dry_run=dry_run
     )
-    call.log_fields["devices"] = len(rows)
+    call.log_fields["devices"] = count
     return json_response(render(DeviceImportOut, imported, dry_run=dry_run))
 
 

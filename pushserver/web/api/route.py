@@ -12,6 +12,7 @@ from pushserver.errors import Forbidden, NotFound
 from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission, Token
 from pushserver.web.api.call import ApiCall
+from pushserver.web.api.device_import import CSV, NDJSON
 from pushserver.web.api.long_steps import NO_BODIES, decode_spooled
 from pushserver.web.api.once import (
     HEADER,
@@ -46,6 +47,7 @@ _ANONYMOUS = Token(
     id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
 )
 _BODY_ERROR_STATUSES = (400, 408, 411, 413, 415, 422)
+_SPOOLED_TYPES = frozenset({JSON_MEDIA_TYPE, OCTET_STREAM, CSV, NDJSON})
 _RAW_BODY_HINT = f" It goes with a body of {OCTET_STREAM}; JSON has it as a field."
 
 
@@ -109,9 +111,9 @@ class ApiRoute:
         return () if self.body_type is None else (JSON_MEDIA_TYPE,)
 
     @property
-    def _spooled_types(self) -> set[str]:
+    def _spooled_types(self) -> frozenset[str]:
         """The types of bodies that may be in a spool."""
-        return {JSON_MEDIA_TYPE, OCTET_STREAM}.intersection(self.media_types)
+        return _SPOOLED_TYPES.intersection(self.media_types)
 
     @property
     def methods(self) -> tuple[str, ...]:
