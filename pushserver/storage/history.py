@@ -85,11 +85,12 @@ class CommandHistory(Protocol):
         before: int | None,
         limit: int,
         include_bodies: bool = True,
+        include_results: bool = True,
     ) -> Sequence[CommandRecord]:
         """
         List commands, newest first, with ids below *before*.
 
-        Without their bodies, if so asked; those are not read then, either.
+        Without their bodies or results, if so asked; those are not read then, either.
         """
 
     async def count_commands(

@@ -7,6 +7,8 @@ from collections.abc import (
 )
 from typing import Any
 
+import attrs
+
 from pushserver.model.command import Result
 from pushserver.model.state import CommandState
 from pushserver.storage.command_rows import COMMANDS_WITH_ORDERS, DELIVERIES, RESULTS
@@ -86,14 +88,16 @@ class SqlHistory(SqlAccess):
         before: int | None,
         limit: int,
         include_bodies: bool = True,
+        include_results: bool = True,
     ) -> Sequence[CommandRecord]:
         by_id = _COMMAND_BY_ID if include_bodies else _COMMAND_WITHOUT_BODY
+        read_one = _read_record if include_results else _read_without_result
 
         def read(connection: SqlConnection) -> list[CommandRecord]:
             sql, values = page_query(connection, scope_id, criteria, before, limit)
             with read_snapshot(connection):
                 rows = read_by_id(connection, sql, values, by_id)
-                records = (_read_record(connection, row) for row in rows)
+                records = (read_one(connection, row) for row in rows)
                 return list(limit_bytes(records, _body_size))
 
         return await self.list_reader.run(read)
@@ -226,13 +230,18 @@ def _live_devices_query(
 
 
 def _read_record(connection: SqlConnection, row: Row) -> CommandRecord:
+    record = _read_without_result(connection, row)
+    result_id, result = record.command.result_id, None
+    if result_id is not None:
+        found = connection.execute(_RESULT_BY_ID, (result_id,)).fetchone()
+        result = None if found is None else read_result(connection, found)
+    return attrs.evolve(record, result=result)
+
+
+def _read_without_result(connection: SqlConnection, row: Row) -> CommandRecord:
     command, command.order = COMMANDS_WITH_ORDERS.read(row)
     deliveries = map(DELIVERIES.read, connection.execute(_DELIVERIES, (command.id,)))
-    result = None
-    if command.result_id is not None:
-        found = connection.execute(_RESULT_BY_ID, (command.result_id,)).fetchone()
-        result = None if found is None else read_result(connection, found)
-    return CommandRecord(command=command, deliveries=tuple(deliveries), result=result)
+    return CommandRecord(command=command, deliveries=tuple(deliveries), result=None)
 
 
 def _body_size(record: CommandRecord) -> int:

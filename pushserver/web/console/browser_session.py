@@ -80,6 +80,18 @@ async def find_signed_in(request: web.Request, services: Services) -> SignedIn |
     return SignedIn(token, session)
 
 
+async def has_ended(request: web.Request, services: Services, token: Token) -> bool:
+    """
+    Tell whether whoever looks with this token is not signed in any more.
+
+    Raises:
+        Unavailable: the store is away.
+    """
+    if not services.tokens.is_valid(token):
+        return True
+    return await services.console_sessions.find(cookie_secret(request)) is None
+
+
 def keep_session(
     request: web.Request, response: web.Response, opened: OpenedSession
 ) -> None:

@@ -6,12 +6,14 @@ import msgspec
 from aiohttp import web
 
 from pushserver.clock import rfc3339
-from pushserver.errors import Invalid
+from pushserver.errors import Invalid, Unauthorized, Unavailable
 from pushserver.model.token import Permission
 from pushserver.services.off_loop import in_pieces
 from pushserver.storage.history import CommandRecord
 from pushserver.web.api.device_csv import with_apostrophe, write_rows
 from pushserver.web.api.device_import import CSV, NDJSON
+from pushserver.web.connection import connection_of
+from pushserver.web.console.browser_session import has_ended
 from pushserver.web.console.command_bodies import masked_order, masked_result
 from pushserver.web.console.commands import command_criteria
 from pushserver.web.console.page import SignedInCall
@@ -19,8 +21,9 @@ from pushserver.web.console.pages import Pages
 from pushserver.web.draining import write_and_drain
 
 pages = Pages()
-#: The most commands of a file, and of one page that is read for it.
-MAX_EXPORTED, _PAGE_SIZE = 10_000, 100
+#: The most commands of a file, and of one page that is read for it: a slow reader has
+#: so many in memory, each with two cells.
+MAX_EXPORTED, EXPORTED_AT_ONCE = 10_000, 10
 _COLUMNS = (
     "id",
     "deviceId",
@@ -51,46 +54,61 @@ async def export(call: SignedInCall) -> web.StreamResponse:
             "Cache-Control": "no-store",
         }
     )
-    pages_read = _pages(call)
-    first: Sequence[CommandRecord] = await anext(pages_read, [])
+    pieces = _pieces(call, kind)
+    first = await anext(pieces, b"")
     await response.prepare(call.request)
     try:
         if kind == "csv":
             await write_and_drain(call.request, response, write_rows([_COLUMNS]))
-        await _write(call, response, first, kind)
-        async for records in pages_read:
-            await _write(call, response, records, kind)
+        await write_and_drain(call.request, response, first)
+        async for piece in pieces:
+            await write_and_drain(call.request, response, piece)
         await response.write_eof()
     except ConnectionError:
         pass
+    except (Unauthorized, Unavailable):
+        # What has begun must not look whole.
+        connection_of(call.request).abort()
     return response
 
 
-async def _pages(call: SignedInCall) -> AsyncIterator[Sequence[CommandRecord]]:
+async def _pieces(call: SignedInCall, kind: str) -> AsyncIterator[bytes]:
+    """
+    Yield the lines, a few at a time; of all readers, one has results in memory.
+
+    Raises:
+        Unauthorized: whoever reads is not signed in any more.
+        Unavailable: the store is away.
+    """
     criteria = await command_criteria(call, call.form)
     before, left = None, MAX_EXPORTED
     while left > 0:
-        records = await call.services.store.commands(
-            call.scope_id, criteria, before=before, limit=min(_PAGE_SIZE, left)
-        )
+        async with call.services.body_budget.turn:
+            if await has_ended(call.request, call.services, call.token):
+                raise Unauthorized("You are not signed in any more.")
+            records = await call.services.store.commands(
+                call.scope_id,
+                criteria,
+                before=before,
+                limit=min(EXPORTED_AT_ONCE, left),
+            )
+            piece = await _lines(call, records, kind)
         if not records:
             return
         left -= len(records)
         before = records[-1].command.id
-        yield records
+        del records
+        yield piece
 
 
-async def _write(
-    call: SignedInCall,
-    response: web.StreamResponse,
-    records: Sequence[CommandRecord],
-    kind: str,
-) -> None:
+async def _lines(
+    call: SignedInCall, records: Sequence[CommandRecord], kind: str
+) -> bytes:
     lines = [
         _csv(row) if kind == "csv" else msgspec.json.encode(row) + b"\n"
         async for row in _rows(call, records)
     ]
-    await write_and_drain(call.request, response, b"".join(lines))
+    return b"".join(lines)
 
 
 async def _rows(

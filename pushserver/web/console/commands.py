@@ -42,6 +42,7 @@ async def list_commands(call: SignedInCall) -> web.StreamResponse:
         before=before,
         limit=PAGE_SIZE + 1,
         include_bodies=False,
+        include_results=False,
     )
     records = found[:PAGE_SIZE]
     ids = {record.command.device_id for record in records}

@@ -60,6 +60,7 @@ async def _commands(
         before=None,
         limit=SHOWN,
         include_bodies=False,
+        include_results=False,
     )
 
 

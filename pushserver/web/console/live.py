@@ -13,7 +13,7 @@ from pushserver.services.completion_waiters import wait_at_most
 from pushserver.services.live_topics import Topic, TopicWatch
 from pushserver.web.api.token_life import until_ended
 from pushserver.web.connection import connection_of
-from pushserver.web.console.browser_session import cookie_secret
+from pushserver.web.console.browser_session import has_ended
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.draining import write_and_drain
@@ -53,7 +53,9 @@ async def stream(call: SignedInCall) -> web.StreamResponse:
         call.request[CANCEL_ON_DISCONNECT] = True
         # What has begun ends without a word.
         with suppress(ConnectionError, Unauthorized, Unavailable):
-            async with until_ended(services, partial(_has_ended, call)):
+            async with until_ended(
+                services, partial(has_ended, call.request, services, call.token)
+            ):
                 await _run(call, response, watch)
     call.request[CANCEL_ON_DISCONNECT] = False
     return response
@@ -90,11 +92,3 @@ def _may_go_on(call: SignedInCall) -> bool:
     services = call.services
     is_over = services.holds.is_closed or connection_of(call.request).is_half_closed
     return not is_over and services.tokens.is_valid(call.token)
-
-
-async def _has_ended(call: SignedInCall) -> bool:
-    """Tell whether whoever looks is not signed in any more."""
-    services = call.services
-    if not services.tokens.is_valid(call.token):
-        return True
-    return await services.console_sessions.find(cookie_secret(call.request)) is None

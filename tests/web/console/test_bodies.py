@@ -1,13 +1,18 @@
 """What commands and results say: masked until asked for, cut where it is long."""
 
+import asyncio
 import json
 
+import aiohttp
+import pytest
+
 from pushserver.protocols.controlid.secrets import SECRET_FIELDS
+from pushserver.web.console.command_export import EXPORTED_AT_ONCE
 from pushserver.web.json_view import Branch, Grid, Leaf, Photo, build_view
 from pushserver.web.secrets_mask import SecretsMask
 from tests.web.console.test_send import shown
 from tests.web.console.visitor import Visitor
-from tests.web.local_server import DEVICE
+from tests.web.local_server import DEVICE, wait_until
 
 MASK = SecretsMask(SECRET_FIELDS)
 JPEG = "/9j/" + "A" * 96
@@ -149,6 +154,41 @@ async def test_export(visitor: Visitor) -> None:
     assert "Ann" in row["result"]
     assert not [each for each in SECRETS if each.encode() in csv + lines]
     assert b"reboot" not in csv + lines
+
+
+async def test_export_ends_with_the_session(visitor: Visitor) -> None:
+    """
+    A file that is still being written when its reader signs out breaks off.
+    """
+    server, turn = visitor.server, visitor.server.services.body_budget.turn
+    for _ in range(2 * EXPORTED_AT_ONCE):
+        await server.enqueue()
+    await turn.acquire()
+    export = asyncio.create_task(visitor.send("/commands/export", format="csv"))
+    await wait_until(lambda: bool(turn._waiters))
+    turn.release()
+    await turn.acquire()  # when the first lines have been read
+    await visitor.send("/sign-out")
+    turn.release()
+
+    with pytest.raises(aiohttp.ClientError):
+        await export
+
+
+async def test_heavy_results(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Commands are listed, at a device, too, however long their results are.
+    """
+    monkeypatch.setattr("pushserver.storage.sql.heavy_rows.PAGE_BYTES", 1000)
+    server = visitor.server
+    made = [await server.enqueue() for _ in range(2)]
+    for _ in made:
+        await server.poll()
+        await server.post_result(json.dumps({"response": "x" * 1000}).encode())
+    for path in ("/commands", f"/devices/{DEVICE}"):
+        body = (await visitor.get(path)).body.decode()
+
+        assert [] == [each["id"] for each in made if each["id"] not in body]
 
 
 async def test_five_megabytes(visitor: Visitor) -> None:
