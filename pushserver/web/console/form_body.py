@@ -7,11 +7,18 @@ from urllib.parse import parse_qsl
 import attrs
 from aiohttp import web
 
-from pushserver.errors import Malformed
-from pushserver.web.json_body import read_short_body, read_whole_body
+from pushserver.errors import Malformed, TooLarge
+from pushserver.services.off_loop import MAX_INLINE
+from pushserver.web.json_body import (
+    parse_apart,
+    read_short_body,
+    read_whole_body,
+)
 
 FORM_MEDIA_TYPE, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 MAX_FIELDS = 150
+#: The bytes of all fields of a form that are no files; each is shown again, and parsed.
+MAX_TEXT = 131_072
 _NAME = re.compile(rb';\s*name="([^"\r\n]{1,200})"', re.IGNORECASE)
 _FILE_NAME = re.compile(rb";\s*filename=", re.IGNORECASE)
 
@@ -36,11 +43,31 @@ async def read_form(request: web.Request, max_bytes: int | None = None) -> SentF
     if not is_multipart and request.content_type != FORM_MEDIA_TYPE:
         raise Malformed(f"A form is {FORM_MEDIA_TYPE}.")
     if max_bytes is None:
-        body = await read_short_body(request)
-    else:
-        body = await read_whole_body(request, max_bytes)
+        return parse_fields(await read_short_body(request))
     if is_multipart:
-        return parse_multipart(body, request.headers.get("Content-Type", ""))
+        body = await read_whole_body(request, max_bytes)
+        sent = parse_multipart(body, request.headers.get("Content-Type", ""))
+    else:
+        # A browser writes up to three bytes for one.
+        body = await read_whole_body(request, 3 * MAX_TEXT)
+        is_long = len(body) > MAX_INLINE
+        sent = (
+            await parse_apart(len(body), parse_fields, body)
+            if is_long
+            else parse_fields(body)
+        )
+    if sum(map(len, sent.fields.values())) > MAX_TEXT:
+        raise TooLarge(f"The fields of a form may have {MAX_TEXT} characters.")
+    return sent
+
+
+def parse_fields(body: bytes) -> SentForm:
+    """
+    Return the fields of a form without files.
+
+    Raises:
+        Malformed: it is none.
+    """
     try:
         text = body.decode()
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)

@@ -1,6 +1,7 @@
 """Sends a command: filled in as a form, shown before it goes, and enqueued once."""
 
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from pushserver.errors import (
     Invalid,
     NotFound,
     PushServerError,
+    TooLarge,
     TooMany,
 )
 from pushserver.model.command_form import CommandForm, words_in
@@ -22,7 +24,6 @@ from pushserver.web.console.form_key import form_key
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.console.send_asked import (
-    MAX_TYPED,
     RAW,
     AskedCommand,
     find_form,
@@ -35,8 +36,12 @@ from pushserver.web.problems import status_of
 from pushserver.web.request import device_base
 
 pages = Pages()
-#: The longest form, in bytes: a photo, or JSON as browsers escape it.
-MAX_BYTES = 4 * MAX_TYPED
+#: The longest form, in bytes: a photo.
+MAX_BYTES = 4 * 1024 * 1024
+#: Bytes of JSON that are also shown as programs would send them, which takes several
+#: times as many; and how deep what is shown with an indent may be.
+_MAX_EXAMPLE, _MAX_DEPTH = 16_384, 20
+_MAX_WHO = 4096
 #: How many devices are offered where one is typed.
 OFFERED = 200
 #: What is shown beside the form, and not as a page of its own.
@@ -57,14 +62,13 @@ async def show_form(call: SignedInCall) -> web.StreamResponse:
 @pages.form("/send", Permission.COMMANDS_WRITE, limits_itself=True, max_bytes=MAX_BYTES)
 async def send(call: SignedInCall) -> web.StreamResponse:
     """Preview what was filled in, turn it into JSON, or send it."""
-    form = find_form(_forms(call), call.form.get("form", ""))
+    form, typed = find_form(_forms(call), call.form.get("form", "")), _who(call)
     action = call.form.get("action", "preview")
     asked = read_asked(call, form, has_file=action == "send")
     if action == RAW and asked.command is not None:
         return await _page(call, _as_raw(asked))
     try:
-        kind, typed = call.form.get("to", ONE), call.form.get("who", "")
-        target = await find_target(call, kind, typed)
+        target = await find_target(call, call.form.get("to", ONE), typed)
         if action != "send" or asked.command is None:
             return await _page(call, asked, target)
         if destroys(call, asked) and call.form.get("confirm") != target.confirmation:
@@ -74,6 +78,19 @@ async def send(call: SignedInCall) -> web.StreamResponse:
     except _SHOWN_ERRORS as error:
         return await _page(call, asked, error=error)
     return call.see_other(path, "sent")
+
+
+def _who(call: SignedInCall) -> str:
+    """
+    Return what was typed for the devices.
+
+    Raises:
+        TooLarge: each link to another form has it, too.
+    """
+    typed = call.form.get("who", "")
+    if len(typed) > _MAX_WHO:
+        raise TooLarge(f"A filter of devices may have {_MAX_WHO} characters.")
+    return typed
 
 
 def _as_raw(asked: AskedCommand) -> AskedCommand:
@@ -92,7 +109,22 @@ def _as_raw(asked: AskedCommand) -> AskedCommand:
 
 
 def _pretty(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    """Return JSON with indents, unless it is so deep that these would be most of it."""
+    indent = 2 if _is_shallow(value) else -1
+    return msgspec.json.format(msgspec.json.encode(value), indent=indent).decode()
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for each in level for inner in _parts_of(each)]
+    return not level
+
+
+def _parts_of(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _forms(call: SignedInCall) -> list[CommandForm]:
@@ -138,8 +170,10 @@ async def _page(
 ) -> web.Response:
     language = call.text.language
     has_file = asked.form is not None and asked.form.file_field is not None
+    json = None if asked.command is None else _pretty(asked.command)
     examples = None
-    if asked.command is not None and target is not None:
+    is_short = json is not None and len(json) <= _MAX_EXAMPLE
+    if asked.command is not None and target is not None and is_short:
         base = (device_base(call.request) or _local_base(call)) + API_PATH
         examples = make_examples(base, asked.command, target, has_file=has_file)
     given = asked.given
@@ -156,7 +190,7 @@ async def _page(
         destroys=destroys(call, asked),
         target=target,
         examples=examples,
-        json=None if asked.command is None else _pretty(asked.command),
+        json=json,
         key=given.get("key") or secrets.token_urlsafe(18),
         devices=await _devices(call, OFFERED),
         error=error,

@@ -17,7 +17,7 @@ RAW = "raw"
 #: Before the names of a form's fields, so that they are no others'.
 PREFIX = "f-"
 #: The longest body that can be typed, in bytes.
-MAX_TYPED = 1024 * 1024
+MAX_TYPED = 65_536
 MAX_REASON = 500
 _NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 

@@ -184,3 +184,27 @@ async def test_every_form(visitor: Visitor) -> None:
     assert f'value="{DEVICE}"' in page
     assert b"door=1" in as_json.body
     assert b'name="endpoint" type="text" value="execute_actions"' in as_json.body
+
+
+async def test_long_forms(visitor: Visitor) -> None:
+    """
+    Of what is long a page is not many times as long; what is too long is refused.
+    """
+    await visitor.server.api("PUT", f"/devices/{DEVICE}", {})
+    raw = {**DOOR, "form": "raw", "endpoint": "reboot"}
+    deep = "[" + ",".join(["[" * 500 + "]" * 500] * 50) + "]"
+    pages = [
+        await visitor.send("/send", **raw, action="raw", body=deep),
+        await visitor.send("/send", **raw, body='"' + "'" * 60_000 + '"'),
+        await visitor.send("/send", **raw, body='"' + "x" * 70_000 + '"'),
+    ]
+    refused = [
+        await visitor.send("/send", **raw, body="x" * 131_072),
+        await upload(visitor, **raw, body="x" * 131_072),
+        await visitor.send("/send", **{**raw, "who": "x" * 4097}),
+    ]
+
+    assert [200] * 3 == [each.status for each in pages]
+    assert [] == [len(p.body) for p in pages if len(p.body) > 400_000]
+    assert "This is too long." in shown(pages[2])
+    assert [413] * 3 == [each.status for each in refused]
