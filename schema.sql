@@ -99,7 +99,9 @@ CREATE TABLE command (
     created_from     TEXT,                         -- the program's address
     request_id       TEXT,
     blob             TEXT,                         -- the hash of the blob that is its body
-    body_deleted_at  BIGINT                        -- body and blob are gone since
+    body_deleted_at  BIGINT,                       -- body and blob are gone since
+    traceparent      TEXT,                         -- of the request, as W3C writes it
+    tracestate       TEXT
 );
 CREATE INDEX command_blob ON command (blob) WHERE blob IS NOT NULL;
 CREATE INDEX command_device ON command (device_id, id);

@@ -42,7 +42,8 @@ class CommandCalls:
 
     To enqueue with *wait* has the server answer when the command is over, or after so
     many seconds (60 at most). What is enqueued again under the same *idempotency_key*
-    is enqueued once.
+    is enqueued once. *traceparent* is the header of W3C Trace Context: the trace to
+    which the command, its webhooks and the server's log lines then belong.
     """
 
     _api: Transport
@@ -54,9 +55,10 @@ class CommandCalls:
         *,
         wait: int | None = None,
         idempotency_key: str | None = None,
+        traceparent: str | None = None,
     ) -> Command:
         """Enqueue one command."""
-        preferences = _preferences(wait, idempotency_key)
+        preferences = _preferences(wait, idempotency_key, traceparent)
         path = ("devices", device_id, "commands")
         return await self._api.create(*path, body=command, **preferences)
 
@@ -67,9 +69,10 @@ class CommandCalls:
         *,
         wait: int | None = None,
         idempotency_key: str | None = None,
+        traceparent: str | None = None,
     ) -> Sequence[Command]:
         """Enqueue all of *commands*, 1 to 1000, or none."""
-        preferences = _preferences(wait, idempotency_key)
+        preferences = _preferences(wait, idempotency_key, traceparent)
         path = ("devices", device_id, "commands", "batch")
         answer = await self._api.create(*path, body=commands, **preferences)
         return answer["items"]
@@ -82,6 +85,7 @@ class CommandCalls:
         *,
         wait: int | None = None,
         idempotency_key: str | None = None,
+        traceparent: str | None = None,
     ) -> Command:
         """Enqueue raw bytes, such as a photo; *fields* are the command's others."""
         return await self._api.create(
@@ -89,7 +93,7 @@ class CommandCalls:
             content=content,
             content_type=OCTETS,
             params=fields,
-            **_preferences(wait, idempotency_key),
+            **_preferences(wait, idempotency_key, traceparent),
         )
 
     async def wait(self, command_id: str, timeout: float | None = None) -> Command:  # noqa: ASYNC109 - see `wait_until`
@@ -163,9 +167,14 @@ class CommandCalls:
         return await self._api.create(*path, idempotency_key=idempotency_key)
 
 
-def _preferences(wait: int | None, idempotency_key: str | None) -> dict[str, Any]:
+def _preferences(
+    wait: int | None, idempotency_key: str | None, traceparent: str | None
+) -> dict[str, Any]:
     """Return how to enqueue as options of the transport's request."""
-    headers: Mapping[str, str] = {"Prefer": f"wait={wait}"} if wait else {}
+    headers: Mapping[str, str] = {
+        **({"Prefer": f"wait={wait}"} if wait else {}),
+        **({"traceparent": traceparent} if traceparent else {}),
+    }
     return {"wait": wait, "idempotency_key": idempotency_key, "headers": headers}
 
 

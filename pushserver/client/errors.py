@@ -40,8 +40,9 @@ class ApiError(ClientError):
 
     `status` is the one of HTTP, `type` what went wrong (the same for ever), `title`
     what that is, `detail` what was wrong here, `pointer` the field. `lines` are the
-    wrong lines of a file: each with `line`, `detail` and `pointer`. `retry_after` is
-    after how many seconds another try is worth it, where the server says so.
+    wrong lines of a file: each with `line`, `detail` and `pointer`. `request_id` finds
+    the call in the server's log. `retry_after` is after how many seconds another try is
+    worth it, where the server says so.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class ApiError(ClientError):
         self.detail = str(problem.get("detail", ""))
         self.pointer: str | None = problem.get("pointer")
         self.lines: Sequence[LineProblem] = problem.get("errors") or ()
+        self.request_id: str | None = problem.get("requestId")
         self.retry_after = retry_after
         location = f" ({self.pointer})" if self.pointer else ""
         super().__init__((self.detail or self.title) + location)

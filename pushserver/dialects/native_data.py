@@ -32,6 +32,7 @@ from pushserver.model.event_payload import (
 )
 from pushserver.model.operation import OperationStatus
 from pushserver.model.task import TaskState
+from pushserver.model.trace import trace_id_of
 from pushserver.model.upgrade import DeviceUpgradeState
 
 
@@ -55,6 +56,8 @@ def _command(payload: CommandPayload, device_id: str | None) -> CommandData:
         replaced_by=_id(payload.replaced_by),
         created_by=_actor(payload.created_by),
         canceled_by=_actor(payload.canceled_by),
+        request_id=payload.request_id,
+        trace_id=payload.traceparent and trace_id_of(payload.traceparent),
     )
 
 

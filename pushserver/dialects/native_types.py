@@ -61,6 +61,10 @@ class CommandData(DeviceEventData, kw_only=True):
     """Who enqueued it."""
     canceled_by: EventActor | None = None
     """Who took it back."""
+    request_id: str | None = None
+    """The `X-Request-Id` of the call that enqueued it."""
+    trace_id: str | None = None
+    """The trace of that call, as W3C Trace Context writes it."""
     metadata: Raw | UnsetType = UNSET
     """What came with the command: any JSON; for who may read commands."""
     error: Raw | UnsetType = UNSET

@@ -6,20 +6,23 @@ from typing import Self
 import attrs
 import msgspec
 
+from pushserver.model.trace import Trace
+
 
 @attrs.frozen
 class Actor:
     """
     Who did something: the token of a program, by its id and its name at that time.
 
-    The server itself has no token. `address` and `request_id` say how the request came;
-    they are kept with what it did, but are no part of who did it.
+    The server itself has no token. `address`, `request_id` and `trace` say how the
+    request came; they are kept with what it did, but are no part of who did it.
     """
 
     token_id: int | None
     name: str | None
     address: str | None = attrs.field(default=None, eq=False)
     request_id: str | None = attrs.field(default=None, eq=False)
+    trace: Trace | None = attrs.field(default=None, eq=False)
 
 
 class ActorPayload(msgspec.Struct):

@@ -17,6 +17,7 @@ from pushserver.model.state import (
     CommandEvent,
     CommandState,
 )
+from pushserver.model.trace import trace_id_of
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -34,6 +35,7 @@ class Command:
     handed out, and is not handed out again. `replaced_by` is the
     command that took its place; `superseded` are those whose place it took, known while
     it is being made. `canceled_by` took it back.
+    `request_id`, `traceparent` and `tracestate` are of the request that enqueued it.
     """
 
     id: int
@@ -65,6 +67,9 @@ class Command:
     replaced_by: int | None = None
     created_by: Actor = NOBODY
     canceled_by: Actor = NOBODY
+    request_id: str | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
     stored_state: CommandState | None = None
     order: Order | None = None
     operation: Operation | None = None
@@ -92,6 +97,11 @@ class Command:
         """The future instant for which it was scheduled when created, else 0."""
         planned = self.not_before is not None and self.not_before > self.created_at
         return self.not_before or 0 if planned else 0
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace of the request that enqueued it."""
+        return None if self.traceparent is None else trace_id_of(self.traceparent)
 
     @property
     def queue_key(self) -> tuple[int, int]:
@@ -152,7 +162,8 @@ class Result:
     named, `command_endpoint` that of its command. `parsed` and `mended` are what it
     says, read once, when it came; `parsed` is None until a result of an earlier release
     has been read. Once its body was deleted, at `body_deleted_at`, it says no more than
-    whether it was `refused` or `unreadable`.
+    whether it was `refused` or `unreadable`. `trace_id` is that of its
+    command, known when it came.
     """
 
     id: int
@@ -173,6 +184,7 @@ class Result:
     parsed: ParsedSpans | None = None
     mended: bytes | None = None
     body_deleted_at: int | None = None
+    trace_id: str | None = None
 
     @property
     def parsed_result(self) -> ParsedResult | None:

@@ -116,6 +116,9 @@ def command_status_event(event_id: int, command: Command, at: int) -> Event:
         replaced_by=command.replaced_by,
         created_by=ActorPayload.of(command.created_by),
         canceled_by=ActorPayload.of(command.canceled_by),
+        request_id=command.request_id,
+        traceparent=command.traceparent,
+        tracestate=command.tracestate,
     )
     return Event(
         id=event_id,

@@ -22,6 +22,9 @@ class CommandPayload(msgspec.Struct, omit_defaults=True):
     replaced_by: int | None = None
     created_by: ActorPayload | None = None
     canceled_by: ActorPayload | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
 
 
 class OperationPayload(msgspec.Struct, omit_defaults=True):

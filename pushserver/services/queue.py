@@ -138,6 +138,9 @@ class Queue:
             step_ref=step_ref,
         )
         command.created_by = created_by
+        command.request_id = created_by.request_id
+        if created_by.trace is not None:
+            command.traceparent, command.tracestate = created_by.trace
         return command
 
     async def wait_until_over(

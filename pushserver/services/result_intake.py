@@ -255,6 +255,7 @@ def _make_result(
         rejection=posted.rejection,
         parsed=located.spans,
         mended=located.mended or None,
+        trace_id=match.command.trace_id if match else None,
     )
 
 

@@ -55,6 +55,7 @@ COMMANDS = Table(
         "supersede_key, replaced_by",
         *actor_columns("created_by"),
         *actor_columns("canceled_by"),
+        "request_id, traceparent, tracestate",
     ],
 )
 ORDERS = Table(
@@ -78,7 +79,6 @@ NEW_COMMANDS = Table(
             if each.name != "endpoint"
         ),
         Column("created_from", "created_by.address"),
-        Column("request_id", "created_by.request_id"),
     ],
 )
 DELIVERIES = Table(

@@ -10,6 +10,7 @@ from pushserver.web import metrics as scraped
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.middleware import ANY_PATH, Handler, with_error_responses
 from pushserver.web.problems import render_error
+from pushserver.web.request_identity import identity_of
 from pushserver.web.services import SERVICES, Services
 from pushserver.web.unknown_requests import handle_unknown_request
 
@@ -89,6 +90,7 @@ async def _unknown_api_call(
     response = await device_api.serve_recognised(services, request)
     if response is not None:
         return response
+    identity_of(request)
     allowed: set[str] = set()
     for resource in request.app.router.resources():
         allowed |= (await resource.resolve(request))[1]

@@ -1,8 +1,5 @@
 """Authentication of programs by the token in their request."""
 
-import re
-from random import getrandbits
-
 import attrs
 from aiohttp import web
 
@@ -10,12 +7,9 @@ from pushserver.errors import Unauthorized
 from pushserver.model.actor import Actor
 from pushserver.model.session import Session
 from pushserver.model.token import Token
-from pushserver.web.device_url import mask_keys_in_text
 from pushserver.web.middleware import LOG_FIELDS
+from pushserver.web.request_identity import identity_of
 from pushserver.web.services import Services
-
-_REQUEST_ID = re.compile(r"[!-~]{1,64}", re.ASCII)
-
 
 #: The session that came with the request, if it was none of a token itself.
 SESSION = web.RequestKey("session", Session)
@@ -153,30 +147,13 @@ async def _find_late_token(
     return services.tokens.authenticate(authorization, session)
 
 
-def request_id_of(given: str | None) -> str:
-    """
-    Return the id of a request: that of its header `X-Request-ID`, or a new one.
-
-    A proxy may set it. It tells requests apart, so nobody must be unable to guess it.
-    It is logged and kept: a device's key, which was typed there, is none.
-    """
-    if (
-        given is not None
-        and _REQUEST_ID.fullmatch(given)
-        and given == mask_keys_in_text(given)
-    ):
-        return given
-    return f"{getrandbits(64):016x}"
-
-
 def request_actor(request: web.Request, token: Token) -> Actor:
     """
     Return who makes a request, and from where.
 
-    The log line of the request has its id, too.
+    The log line of the request has its id and its trace, too.
     """
-    log_fields = request[LOG_FIELDS]
-    if "request_id" not in log_fields:
-        log_fields["request_id"] = request_id_of(request.headers.get("X-Request-ID"))
-    request_id = str(log_fields["request_id"])
-    return Actor(token.id, token.name, request.remote, request_id)
+    identity = identity_of(request)
+    return Actor(
+        token.id, token.name, request.remote, identity.request_id, identity.trace
+    )

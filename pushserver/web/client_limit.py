@@ -12,6 +12,7 @@ from pushserver.protocols.base import RequestKind
 from pushserver.web.connection import connection_of
 from pushserver.web.connection_limits import ConnectionLimits
 from pushserver.web.middleware import ANY_PATH, Handler, with_error_responses
+from pushserver.web.request_identity import identity_of
 from pushserver.web.response import idle_poll_response
 from pushserver.web.services import Services
 
@@ -50,4 +51,8 @@ async def _refuse(services: Services, request: web.Request) -> web.StreamRespons
         call = protocol.recognise(request.method, request.raw_path, request.headers)
         if call is not None and call.kind is RequestKind.POLL:
             return idle_poll_response()
+        if call is not None:
+            break
+    else:
+        identity_of(request)
     raise TooMany("Too many requests of this address are under way.")

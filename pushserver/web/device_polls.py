@@ -14,6 +14,7 @@ from pushserver.protocols.base import DeviceProtocol, DeviceRequest, HandedOut
 from pushserver.services.held_polls import Poll
 from pushserver.services.polling import PollAnswer
 from pushserver.web.blob_parts import AnswerParts, mark_blob, split_at_marks
+from pushserver.web.request_identity import trace_fields
 from pushserver.web.services import Services
 
 
@@ -107,6 +108,7 @@ class DevicePoll:
         log_fields["command_id"] = command.id
         log_fields["state"] = command.state
         log_fields["endpoint"] = command.endpoint
+        log_fields.update(trace_fields(command.trace_id))
 
 
 def granted_hold(

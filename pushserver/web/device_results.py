@@ -19,6 +19,7 @@ from pushserver.services.posted_result import PostedResult
 from pushserver.web.body import NO_BODY, Body, read_refused_result, read_result
 from pushserver.web.body_framing import announces_no_length
 from pushserver.web.middleware import LOG_FIELDS
+from pushserver.web.request_identity import trace_fields
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
 from pushserver.web.unknown_requests import answer_refused
@@ -94,6 +95,7 @@ def result_log_fields(device: Device, recorded: Result) -> dict[str, object]:
         "device_id": device.device_id,
         "command_id": command_id,
         "orphan": command_id is None,
+        **trace_fields(recorded.trace_id),
     }
 
 

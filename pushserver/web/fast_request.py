@@ -10,6 +10,7 @@ from aiohttp import web
 from pushserver.web.device_polls import PollConnection
 from pushserver.web.middleware import LOG_FIELDS, RequestLog, with_error_responses
 from pushserver.web.plain_request import PlainRequest, read_plain_request
+from pushserver.web.request_identity import IDENTITY, RequestIdentity
 from pushserver.web.response import SmallResponse, idle_poll_bytes
 
 #: Answers as a handler of aiohttp does.
@@ -48,7 +49,7 @@ class LaneRequest:
     """
     A request that was begun, and what is logged of it; `path` is fit to be shown.
 
-    `came` is what came, unless it was parsed.
+    `came` is what came, unless it was parsed. A program's has an `identity`.
     """
 
     connection: LaneConnection
@@ -57,6 +58,7 @@ class LaneRequest:
     path: str
     log: RequestLog
     fields: dict[str, object] = attrs.field(factory=dict)
+    identity: RequestIdentity | None = None
     _started: float = attrs.field(factory=time.perf_counter, init=False)
 
     @property
@@ -87,6 +89,8 @@ class LaneRequest:
 
         async def go_on_logging(request: web.Request) -> web.StreamResponse:
             request[LOG_FIELDS].update(self.fields)
+            if self.identity is not None:
+                request[IDENTITY] = self.identity
             return await work(request)
 
         handler = with_error_responses(go_on_logging, self.log.responses)

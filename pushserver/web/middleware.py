@@ -18,14 +18,20 @@ from pushserver.errors import PushServerError
 from pushserver.web.connection import connection_of
 from pushserver.web.device_url import mask_keys
 from pushserver.web.problems import render_error as problem
+from pushserver.web.request_identity import (
+    IDENTITY,
+    REQUEST_ID_HEADER,
+    RequestIdentity,
+)
+from pushserver.web.response import SmallResponse
 
 log = structlog.get_logger("pushserver.requests")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: Answers `Expect: 100-continue`.
 ExpectHandler = Callable[[web.Request], Awaitable[None]]
-#: Turns what a handler raised into a response.
-ErrorRenderer = Callable[[Exception], web.StreamResponse]
+#: Turns what a handler raised into a response; the request's id is known, or None.
+ErrorRenderer = Callable[[Exception, str | None], web.StreamResponse]
 
 #: The route of whatever has none of its own, as it is counted: devices' addresses with
 #: keys or other prefixes, and calls that there are not.
@@ -87,23 +93,44 @@ def with_error_responses(
             response = await handler(request)
         except PushServerError as error:
             log_fields["problem"] = error.code
-            response = _refuse(request, render_error(error))
+            response = _refuse(request, render_error(error, _id_of(request)))
         except web.HTTPException as error:
-            response = _refuse(request, render_error(error))
+            response = _refuse(request, render_error(error, _id_of(request)))
         except Exception as error:
             log.exception(
                 "request.failed",
                 method=request.method,
                 path=shown_path(request.raw_path),
+                request_id=_id_of(request),
             )
-            response = render_error(error)
+            response = render_error(error, _id_of(request))
         if getattr(response, "is_idle_poll", False):
             return response
+        identity = request.get(IDENTITY)
+        if identity is not None:
+            _show_identity(identity, response, log_fields)
         path, status = shown_path(request.raw_path), response.status
         request_log.record(request.method, path, status, started, log_fields)
         return response
 
     return handle
+
+
+def _show_identity(
+    identity: RequestIdentity,
+    response: web.StreamResponse,
+    log_fields: dict[str, object],
+) -> None:
+    """Put the request's id into the answer, and with its trace into the log line."""
+    log_fields.update(identity.log_fields)
+    # The request adds it to those of aiohttp.
+    if isinstance(response, SmallResponse):
+        response.add_header(REQUEST_ID_HEADER, identity.request_id)
+
+
+def _id_of(request: web.Request) -> str | None:
+    identity = request.get(IDENTITY)
+    return None if identity is None else identity.request_id
 
 
 def _refuse(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:

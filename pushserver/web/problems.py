@@ -94,6 +94,8 @@ class Problem(msgspec.Struct, omit_defaults=True):
     """The wrong field, as a JSON Pointer."""
     errors: list[LineProblem] = []
     """The wrong lines of a file."""
+    request_id: str | None = msgspec.field(default=None, name="requestId")
+    """The request's `X-Request-Id`, by which it is found in the server's log."""
 
 
 def status_of(error: PushServerError) -> int:
@@ -122,10 +124,10 @@ def headers_of_status(status: int) -> Collection[str]:
     }
 
 
-def render_error(error: Exception) -> web.Response:
+def render_error(error: Exception, request_id: str | None = None) -> web.Response:
     """Render whatever a handler raised; an unexpected error reveals nothing."""
     if isinstance(error, web.HTTPException):
-        return _http_error_response(error)
+        return _http_error_response(error, request_id)
     if not isinstance(error, PushServerError):
         error = PushServerError(INTERNAL_ERROR)
     problem = Problem(
@@ -135,6 +137,7 @@ def render_error(error: Exception) -> web.Response:
         mask_keys_in_text(error.detail),
         error.pointer and mask_keys_in_text(error.pointer),
         [_line_problem(*line) for line in error.lines],
+        request_id,
     )
     return _response(problem, headers_of(error))
 
@@ -144,13 +147,18 @@ def _line_problem(line: int, detail: str, pointer: str | None = None) -> LinePro
     return LineProblem(line, mask_keys_in_text(detail), shown_pointer)
 
 
-def _http_error_response(error: web.HTTPException) -> web.Response:
+def _http_error_response(
+    error: web.HTTPException, request_id: str | None
+) -> web.Response:
     """Render an error that aiohttp raised; it keeps its own headers."""
     kept = {k: v for k, v in error.headers.items() if k in ("Allow", "Location")}
     code = HTTPStatus(error.status).phrase.lower().replace(" ", "-")
     title = HTTPStatus(error.status).phrase
     detail = error.text or f"{error.status}: {title}"
-    return _response(Problem(URN_PREFIX + code, title, error.status, detail), kept)
+    problem = Problem(
+        URN_PREFIX + code, title, error.status, detail, request_id=request_id
+    )
+    return _response(problem, kept)
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> web.Response:

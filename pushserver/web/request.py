@@ -13,6 +13,7 @@ from aiohttp.web_protocol import RequestHandler
 from pushserver.web.connection import connection_of
 from pushserver.web.plain_request import MAX_PLAIN_BODY, PlainRequest
 from pushserver.web.proxies import RequestOrigin
+from pushserver.web.request_identity import IDENTITY, REQUEST_ID_HEADER
 
 _LOOPBACK_NAME = "localhost"
 
@@ -37,8 +38,11 @@ class HttpRequest(web.Request):
         return self.origin.address if is_proxied else connection.peer_address
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        """Drop the header that aiohttp adds to each response of its own."""
+        """Drop the header that aiohttp adds of its own; add a program's request id."""
         response.headers.pop(hdrs.SERVER, None)
+        identity = self.get(IDENTITY)
+        if identity is not None:
+            response.headers[REQUEST_ID_HEADER] = identity.request_id
         await super()._prepare_hook(response)
 
 

@@ -52,6 +52,10 @@ class SmallResponse:
         """Close the connection after this response."""
         self.is_last = True
 
+    def add_header(self, name: str, value: str) -> None:
+        """Send a header besides; those that were given may be other responses', too."""
+        self.headers = {**self.headers, name: value} if self.headers else {name: value}
+
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write the response, once."""
         if self.keep_alive is not None:

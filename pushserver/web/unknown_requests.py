@@ -14,6 +14,7 @@ from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.body import Body, read_beginning
 from pushserver.web.device_url import mask_keys, mask_keys_in_body
 from pushserver.web.middleware import LOG_FIELDS
+from pushserver.web.request_identity import identity_of
 from pushserver.web.response import idle_poll_response, make_response
 from pushserver.web.services import Services
 
@@ -34,6 +35,7 @@ async def handle_unknown_request(
     """
     kind = _kind_of(services, request.path)
     if _is_program(request, kind):
+        identity_of(request)
         shown = storable_text(mask_keys(request.path)[:200])
         raise NotFound(f"There is nothing at {shown}.")
     read = await read_beginning(request)

@@ -44,8 +44,11 @@ def test_a_script(shared: Program, device_id: str) -> None:
     """
     A script enqueues, reads, lists and iterates, and ends.
     """
+    trace = f"00-{'4b' * 16}-{'00f0' * 4}-01"
     with Client(shared.url, shared.token) as client:
-        made = client.commands.enqueue_many(device_id, [{"endpoint": "reboot"}] * 3)
+        made = client.commands.enqueue_many(
+            device_id, [{"endpoint": "reboot"}] * 3, traceparent=trace
+        )
         listed = [each["id"] for each in client.commands.iterate(deviceId=device_id)]
         events = client.events(deviceId=device_id, last_event_id="0")
         event = next(events)
@@ -53,6 +56,7 @@ def test_a_script(shared: Program, device_id: str) -> None:
 
     assert [each["id"] for each in reversed(made)] == listed
     assert "command.status" == event["type"]
+    assert {"4b" * 16} == {each["traceId"] for each in made}
 
 
 def test_many_items(shared: Program, device_id: str) -> None:

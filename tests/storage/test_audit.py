@@ -81,7 +81,7 @@ async def test_round_trip(store: Store) -> None:
 
 async def test_a_command_is_an_entry(store: Store) -> None:
     """The creation of a command is an entry: by whom, and from where."""
-    one = command(created_by=ACTOR)
+    one = command(created_by=ACTOR, request_id=ACTOR.request_id)
     await enqueue_commands(store, one)
 
     (found,) = await entries(store)
@@ -103,7 +103,7 @@ async def test_a_command_is_an_entry(store: Store) -> None:
 @pytest.mark.parametrize(("above", "kept"), [(0, 1), (1, 0)])
 async def test_a_purged_command_stays(store: Store, above: int, kept: int) -> None:
     """Of a command that is purged its entry stays, if it is not too old itself."""
-    one = command(created_by=ACTOR)
+    one = command(created_by=ACTOR, request_id=ACTOR.request_id)
     await enqueue_commands(store, one)
     await try_cancel(store, one)
     before = await entries(store)

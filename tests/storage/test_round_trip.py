@@ -63,6 +63,9 @@ FULL = {
     "supersede_key": "língua",
     "created_by": Actor(MAX_INT64, "João"),
     "canceled_by": Actor(None, "server"),
+    "request_id": "door-7",
+    "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    "tracestate": "rojo=1,congo=2",
     "order": FULL_ORDER,
 }
 

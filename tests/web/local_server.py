@@ -69,6 +69,7 @@ class Response:
         payload = self.json()
         assert {"type", "title", "status", "detail"} <= set(payload)
         assert self.status == payload["status"]
+        assert self.headers.get("X-Request-Id") == payload.get("requestId")
         code = payload["type"].removeprefix("urn:pushserver:problem:")
         return self.status, code, payload.get("pointer")
 

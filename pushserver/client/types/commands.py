@@ -188,6 +188,10 @@ class Command(TypedDict):
     """Who enqueued it."""
     canceledBy: NotRequired[Actor]
     """Who took it back."""
+    requestId: NotRequired[str]
+    """The `X-Request-Id` of the call that enqueued it."""
+    traceId: NotRequired[str]
+    """The trace of that call, as W3C Trace Context writes it."""
     held: NotRequired[bool]
     """
     Whether it waits for somebody's decision after a restore. Left out, it is `false`.

@@ -354,3 +354,5 @@ class Problem(TypedDict):
     """The wrong field, as a JSON Pointer."""
     errors: NotRequired[list[LineProblem]]
     """The wrong lines of a file."""
+    requestId: NotRequired[str]
+    """The request's `X-Request-Id`, by which it is found in the server's log."""

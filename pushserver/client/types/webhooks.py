@@ -50,6 +50,10 @@ class CommandData(TypedDict):
     """Who enqueued it."""
     canceledBy: NotRequired[EventActor]
     """Who took it back."""
+    requestId: NotRequired[str]
+    """The `X-Request-Id` of the call that enqueued it."""
+    traceId: NotRequired[str]
+    """The trace of that call, as W3C Trace Context writes it."""
     metadata: NotRequired[Any]
     """What came with the command: any JSON; for who may read commands."""
     error: NotRequired[Any]

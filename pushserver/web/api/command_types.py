@@ -120,6 +120,10 @@ class CommandOut(Out, kw_only=True):
     """Who enqueued it."""
     canceled_by: ActorOut | None = None
     """Who took it back."""
+    request_id: str | None = None
+    """The `X-Request-Id` of the call that enqueued it."""
+    trace_id: str | None = None
+    """The trace of that call, as W3C Trace Context writes it."""
     held: bool = False
     """Whether it waits for somebody's decision after a restore."""
     warnings: list[str] | None = None

@@ -16,11 +16,11 @@ from pushserver.services.queue import Enqueued
 from pushserver.web.api.command_parsing import COMMAND_OR_LIST, parse_json_commands
 from pushserver.web.api.enqueue import enqueue_log_fields, render_created
 from pushserver.web.api.responses import BASE_PATH
-from pushserver.web.authentication import request_id_of
 from pushserver.web.fast_request import LaneConnection, LaneRequest
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.middleware import RequestLog
 from pushserver.web.plain_request import PlainRequest
+from pushserver.web.request_identity import REQUEST_ID_HEADER, identity_in
 from pushserver.web.response import SmallResponse
 from pushserver.web.services import Services
 
@@ -89,17 +89,17 @@ class FastEnqueue:
         device: Device,
         command: CommandRequest,
     ) -> None:
-        services, headers = self.services, plain.head.headers
-        request_id = request_id_of(headers.get("X-Request-ID"))
-        address = request.connection.peer_address
-        request.fields.update(token_id=token.id, request_id=request_id)
+        services, address = self.services, request.connection.peer_address
+        request_id, trace, _ = identity = identity_in(plain.head.headers)
+        request.identity = identity
+        request.fields.update(identity.log_fields, token_id=token.id)
         services.queue.enqueue(
             token.scope_id,
             device.device_id,
             [command],
             partial(render_created, device, services, False),
             None,
-            Actor(token.id, token.name, address, request_id),
+            Actor(token.id, token.name, address, request_id, trace),
         ).add_done_callback(partial(self._answer, request, device))
 
     def _answer(
@@ -115,6 +115,10 @@ class FastEnqueue:
         enqueued = enqueuing.result()
         request.fields.update(enqueue_log_fields(device.device_id, enqueued))
         base = f"{self.services.proxies.public_url}{BASE_PATH}/commands/"
-        headers = {"Location": f"{base}{enqueued.commands[0].id}"}
+        assert request.identity is not None  # noqa: S101 - `_enqueue` has read it
+        headers = {
+            "Location": f"{base}{enqueued.commands[0].id}",
+            REQUEST_ID_HEADER: request.identity.request_id,
+        }
         response = SmallResponse(enqueued.answer, 201, JSON_MEDIA_TYPE, headers)
         request.answer(response)

@@ -37,6 +37,7 @@ from pushserver.web.json_body import (
     spool_whole_body,
 )
 from pushserver.web.middleware import LOG_FIELDS
+from pushserver.web.request_identity import identity_of
 from pushserver.web.services import SERVICES, Services
 from pushserver.web.spool import Spool
 
@@ -168,6 +169,7 @@ class ApiRoute:
         What is not found may have been created on another server just now: unless the
         handler decodes its own body, it is called again once this server caught up.
         """
+        identity_of(request)
         call = await self._parse_call(request, services, path_params)
         once = call.idempotency
         if once is None:

@@ -24,6 +24,7 @@ from pushserver.web.middleware import (
     Handler,
     with_error_responses,
 )
+from pushserver.web.request_identity import identified
 from pushserver.web.services import SERVICES
 from pushserver.web.unknown_requests import PROGRAM_ROOTS
 
@@ -128,7 +129,9 @@ def _add_resource(
         resource.add_route(
             method,
             with_error_responses(
-                handler, count("any" if method == "*" else method), render_error
+                identified(handler),
+                count("any" if method == "*" else method),
+                render_error,
             ),
             expect_handler=expect_handler,
         )

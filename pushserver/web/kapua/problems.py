@@ -45,7 +45,7 @@ class EntityNotFound(NotFound):
         self.kind, self.given_id = kind, given_id
 
 
-def render_error(error: Exception) -> web.Response:
+def render_error(error: Exception, _request_id: str | None = None) -> web.Response:
     """Render whatever a handler raised."""
     if isinstance(error, web.HTTPException):
         return _http_error_response(error)

@@ -6,7 +6,9 @@ import structlog
 from pushserver.clock import SECOND, wall_time
 from pushserver.errors import Unavailable
 from pushserver.model.event import Event
+from pushserver.model.event_payload import CommandPayload
 from pushserver.model.subscription import Subscription, WebhookAttempt
+from pushserver.model.trace import Trace
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.workers.webhooks.sender import SendResult, WebhookRequest, WebhookSender
 
@@ -35,7 +37,7 @@ class EventSender:
             return SendResult(
                 attempt=WebhookAttempt(at=now, duration=0, error=_NO_BODY)
             )
-        return await self._send(body, message_id, now)
+        return await self._send(body, message_id, now, _trace_of(event))
 
     async def ping(self, now: int) -> SendResult:
         """Send a ping, in the words of the subscription's format."""
@@ -56,7 +58,9 @@ class EventSender:
             )
             return None
 
-    async def _send(self, body: bytes, message_id: str, now: int) -> SendResult:
+    async def _send(
+        self, body: bytes, message_id: str, now: int, trace: Trace | None = None
+    ) -> SendResult:
         subscription = self.subscription
         target = WebhookRequest(
             url=subscription.url,
@@ -65,5 +69,14 @@ class EventSender:
             message_id=message_id,
             secrets=subscription.signing_secrets(now),
             timestamp=wall_time(now) // SECOND,
+            trace=trace,
         )
         return await self.sender.send(target)
+
+
+def _trace_of(event: Event) -> Trace | None:
+    """Return a new span of the trace to which the event's command belongs, if any."""
+    payload = event.payload
+    if not isinstance(payload, CommandPayload) or payload.traceparent is None:
+        return None
+    return Trace(payload.traceparent, payload.tracestate).child()

@@ -25,6 +25,7 @@ from pushserver.clock import SECOND, server_time
 from pushserver.errors import Invalid
 from pushserver.model.storable_text import storable_text
 from pushserver.model.subscription import WebhookAttempt
+from pushserver.model.trace import Trace
 from pushserver.services.off_loop import MAX_IN_THREAD, run_in_thread
 from pushserver.services.ssrf_guard import SsrfGuard, refusal_message
 from pushserver.workers.webhooks.aiohttp_resolver import AiohttpResolver
@@ -75,7 +76,8 @@ class WebhookRequest:
     A body, its URL, and how it is signed.
 
     `message_id` is the same in all attempts; `timestamp` (Unix seconds) is this one's.
-    `headers` are the subscription's own. Each of `secrets` makes a signature.
+    `headers` are the subscription's own. Each of `secrets` makes a signature. `trace`
+    is this attempt's span, if what it tells of belongs to a trace.
     """
 
     url: str
@@ -84,6 +86,7 @@ class WebhookRequest:
     message_id: str
     secrets: Sequence[str] = attrs.field(repr=False)
     timestamp: int
+    trace: Trace | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -206,6 +209,8 @@ class WebhookSender:
             low = name.lower()
             if low not in _RESERVED_HEADERS and not low.startswith("webhook-"):
                 headers[name] = value
+        if request.trace is not None:
+            headers.update(request.trace.headers)
         headers[hdrs.ACCEPT_ENCODING] = "identity"
         headers["webhook-id"] = request.message_id
         headers["webhook-timestamp"] = str(request.timestamp)

@@ -25,7 +25,7 @@ _VARIES = (
 )
 #: What varies in JSON, whatever its name is.
 _JSON_VARIES = re.compile(
-    r"\d{4,20}|\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f]{16}|[0-9a-f-]{36}"
+    r"\d{4,20}|\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f-]{36}"
     r"|msg_\d+_\d+"
     # An id as Kapua writes it.
     r"|(?=.*[A-Z])[\w-]{11}"

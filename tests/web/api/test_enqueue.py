@@ -8,6 +8,7 @@ import pytest
 from tests.web.local_server import ADMIN, DEVICE, LOAD_USERS, OPEN_DOOR, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
@@ -15,7 +16,8 @@ async def test_answer(server: LocalServer) -> None:
     """
     A program gets its command whole, with all that was filled in, and where it is.
     """
-    answer = await server.api("POST", PATH, LOAD_USERS)
+    headers = {"X-Request-Id": "door-7", "traceparent": f"00-{TRACE_ID}-{'1' * 16}-01"}
+    answer = await server.api("POST", PATH, LOAD_USERS, headers=headers)
 
     command = answer.json()
     assert 201 == answer.status
@@ -34,6 +36,8 @@ async def test_answer(server: LocalServer) -> None:
         "responseTimeout": 180,
         "createdAt": "2026-01-01T00:00:00.000000Z",
         "createdBy": ADMIN,
+        "requestId": "door-7",
+        "traceId": TRACE_ID,
         "expiresAt": "2026-01-02T00:00:00.000000Z",
         "attempts": 0,
         "deliveries": [],

@@ -298,7 +298,10 @@ async def send_request(
         path,
         body.encode() or None,
         token=by.token,
-        headers={"Content-Type": template.kind} if body else {},
+        headers={
+            "X-Request-Id": "the-same",
+            **({"Content-Type": template.kind} if body else {}),
+        },
     )
     return answer, path + body
 

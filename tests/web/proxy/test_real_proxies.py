@@ -72,7 +72,8 @@ async def test_every_face(pair: ProxiedServer) -> None:
     """
     await pair.direct.api("PUT", f"/devices/{DEVICE}", {"hold": 0})
     for method, path, headers, body in REQUESTS:
-        options = {"headers": headers | {"Content-Type": "application/json"}}
+        usual = {"Content-Type": "application/json", "X-Request-Id": "door-7"}
+        options = {"headers": headers | usual}
         if body is not None:
             options["data"] = body
         direct = await pair.direct.request(method, path, **options)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pushserver import __version__
+from pushserver.web.api.openapi.headers import HEADER_COMPONENTS
 from pushserver.web.api.openapi.operations import Operations
 from pushserver.web.api.openapi.schemas import JsonObject
 from pushserver.web.api.openapi.webhooks import webhooks
@@ -36,6 +37,7 @@ def document(routes: Sequence[ApiRoute]) -> JsonObject:
         "components": {
             "schemas": operations.schemas.components,
             "responses": operations.responses,
+            "headers": HEADER_COMPONENTS,
             "securitySchemes": {
                 "token": {
                     "type": "http",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pushserver.web.api.once import HEADER, MAX_KEY_LENGTH
+from pushserver.web.request_identity import REQUEST_ID_HEADER
 
 JsonObject = dict[str, Any]
 _TEXT: JsonObject = {"type": "string"}
@@ -39,6 +40,19 @@ _RESPONSE_HEADERS: Mapping[str, tuple[str, JsonObject]] = {
 }
 
 
+#: What every answer has, described once.
+_OF_EVERY_ANSWER = {
+    REQUEST_ID_HEADER: {"$ref": "#/components/headers/RequestId"},
+}
+HEADER_COMPONENTS: JsonObject = {
+    "RequestId": {
+        "description": "The id that the request came with, or else was given: the"
+        " server's log has it.",
+        "schema": _TEXT,
+    },
+}
+
+
 def request_header(name: str, description: str) -> JsonObject:
     """Describe a header that a call takes."""
     return {
@@ -51,9 +65,12 @@ def request_header(name: str, description: str) -> JsonObject:
 
 
 def response_headers(names: Iterable[str]) -> JsonObject:
-    """Describe headers of an answer; none of them is always there."""
+    """Describe headers of an answer; but for those of every answer, none must be."""
     described = {name: _RESPONSE_HEADERS[name] for name in names}
     return {
-        name: {"description": description, "schema": schema}
-        for name, (description, schema) in described.items()
+        **{
+            name: {"description": description, "schema": schema}
+            for name, (description, schema) in described.items()
+        },
+        **_OF_EVERY_ANSWER,
     }

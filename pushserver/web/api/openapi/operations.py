@@ -115,8 +115,7 @@ class Operations:
         }
 
     def _answer(self, route: ApiRoute, kind: Any) -> JsonObject:
-        headers = response_headers(route.all_response_headers)
-        answer = {"headers": headers} if headers else {}
+        answer = {"headers": response_headers(route.all_response_headers)}
         if isinstance(kind, tuple):
             answer["content"] = {each: {"schema": _file_schema(each)} for each in kind}
         elif kind is not None:
