@@ -6,6 +6,7 @@ from aiohttp import web
 from pushserver.model.retry_policy import RETRY_POLICIES, RetryProfile
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from tests.clock import START
+from tests.storage.cluster import wait_until_leading
 from tests.workers.webhooks.driver import (
     DEAD,
     DONE,
@@ -41,6 +42,31 @@ def test_huawei_gives_up_after_ten_minutes() -> None:
     assert 10 * MINUTE == sum(rules.delays)
     assert 15 == rules.delays[0]
     assert frozenset({501, 502, 503, 504}) == rules.retry_statuses
+
+
+async def follow_wall_clock(driver: WebhookDriver, jump: int) -> None:
+    """Let the wall clock jump, and the server notice."""
+    driver.clock.jump(jump)
+    await wait_until_leading(driver.services.store)
+    for _ in range(2):
+        await driver.services.clock_watch.follow()
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR, 87_600 * HOUR])
+async def test_wall_clock(driver: WebhookDriver, jump: int) -> None:
+    """A wall clock that jumps between two attempts hurries and delays none."""
+    async with running_receiver(respond_with(503)) as receiver:
+        worker = await driver.subscribe(receiver)
+        await driver.emit_events()
+        await run_until_idle(worker)
+        await follow_wall_clock(driver, jump)
+        driver.clock.tick(4.9)
+        await run_until_idle(worker)
+        before = len(receiver.requests)
+        driver.clock.tick(0.7)
+        await run_until_idle(worker)
+
+    assert (1, 2) == (before, len(receiver.requests))
 
 
 @pytest.mark.parametrize("profile", list(RetryProfile))
