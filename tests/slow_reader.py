@@ -38,6 +38,16 @@ class SlowReader:
             received += piece
         return bytes(received)
 
+    async def read_to_the_end(self) -> bytes:
+        """Read until the connection ends, in whichever way."""
+        received = bytearray()
+        try:
+            while piece := await self.read(1):
+                received += piece + await self.read(_WINDOW - 1)
+        except ConnectionError:
+            pass
+        return bytes(received)
+
     async def read_answer(self) -> tuple[bytes, int]:
         """Read an answer's head; return it, and how many bytes follow."""
         head = b""

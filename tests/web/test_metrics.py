@@ -93,6 +93,7 @@ async def test_commands_that_are_given_up(server: LocalServer) -> None:
     [
         ({}, {}, 200),
         ({}, _FORWARDED, 401),
+        ({}, {"X-Forwarded-For": "127.0.0.1"}, 401),
         ({}, {"Forwarded": "for=192.0.2.1"}, 401),
         ({}, {"Via": "1.1 proxy"}, 401),
         ({}, {"Host": "push.example"}, 401),
@@ -100,6 +101,8 @@ async def test_commands_that_are_given_up(server: LocalServer) -> None:
         ({"public_url": "https://push.example"}, {}, 401),
         ({"trusted_proxies": "10.0.0.0/8"}, {}, 401),
         ({"trusted_proxies": "127.0.0.1"}, _FORWARDED, 401),
+        ({"trusted_proxies": "127.0.0.1"}, {"X-Forwarded-For": "127.0.0.1"}, 401),
+        ({"trusted_proxies": "127.0.0.1"}, {}, 401),
     ],
 )
 async def test_who_needs_no_token(
