@@ -23,11 +23,13 @@ def mixed(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     """
     Return the tests with those that wait spread among the others.
 
-    pytest-xdist gives each worker a stretch of them, all of about the same length.
+    The pages come first, the longest before the others. pytest-xdist gives each worker a
+    stretch of all, of about the same length.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     groups = [tuple(group) for _, group in groupby(items, key=_group_of)]
     waiting = [each for each in groups if each[0].nodeid.startswith(_WAITING)]
+    waiting.sort(key=lambda group: not group[0].nodeid.startswith(_EACH_WAITS))
     stretches = _stretches([each for each in groups if each not in waiting], workers)
     return [
         item

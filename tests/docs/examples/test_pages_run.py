@@ -13,9 +13,11 @@ from tests.docs.examples.stage import prepare
 from tests.docs.examples.terminal import PATIENCE
 from tests.docs.examples.walk import Walk
 
-_WITH_COMMANDS = [
-    page for page in PAGES if any("sh" == each.language for each in blocks_of(page))
-]
+#: The longest first: it takes a minute where all processors are busy.
+_WITH_COMMANDS = sorted(
+    (page for page in PAGES if any("sh" == each.language for each in blocks_of(page))),
+    key=lambda page: -len(blocks_of(page)),
+)
 
 #: How blocks are compared with what the commands before them printed.
 _COMPARED = {"text": comparing.is_shown, "json": comparing.is_json_shown}
