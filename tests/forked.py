@@ -22,9 +22,11 @@ IMPORTS = [
     "pushserver.app",
     "pushserver.cli.serve",
     "pushserver.client",
+    "pushserver.settings_loading",
     "pushserver.storage.postgres.store",
     "pushserver.supervisor",
     # Where it is installed, as here, typed-settings looks into it.
+    "pydantic.type_adapter",
     "pydantic.types",
     "uvloop",
 ]
@@ -73,7 +75,7 @@ def fork_program(environ: Mapping[str, str], log: Path) -> ForkedProcess:
 def _fork_server() -> ForkServerContext:
     """Start what forks: a process without threads, so that nothing is held half-way."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(IMPORTS)
+    context.set_forkserver_preload([*IMPORTS, __name__, "tests.frozen"])
     # It looks for modules where it starts.
     with chdir(_ROOT):
         forkserver.ensure_running()

@@ -4,7 +4,6 @@ The command `pushserver` on the path of the examples hands its files, arguments,
 and environment to this one, and ends as the fork does: a tenth of the time.
 """
 
-import gc
 import json
 import os
 import select
@@ -45,10 +44,9 @@ def serve(address: str) -> None:
     """
     os.setsid()
     commands = [module.partition(":")[0] for module, _ in COMMANDS.values()]
-    for module in (*IMPORTS, *(f"pushserver.cli.{each}" for each in commands)):
+    commands = [f"pushserver.cli.{each}" for each in commands]
+    for module in (*IMPORTS, *commands, "tests.frozen"):
         import_module(module)
-    gc.collect()
-    gc.freeze()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
