@@ -54,6 +54,9 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.collect()
         gc.freeze()
+        # A fifth of the time of a test with a server went by looking for what no name
+        # refers to any more; there is little of that, and memory enough.
+        gc.set_threshold(50_000, 20, 100)
         gc.enable()
 
 

@@ -23,8 +23,8 @@ def mixed(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     """
     Return the tests with those that wait spread among the others.
 
-    The pages come first, the longest before the others. pytest-xdist gives each worker a
-    stretch of all, of about the same length.
+    The pages come first, the longest before the others. pytest-xdist gives each worker
+    a stretch of all, of about the same length.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     groups = [tuple(group) for _, group in groupby(items, key=_group_of)]
