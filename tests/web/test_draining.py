@@ -88,10 +88,11 @@ async def test_stream_that_nobody_reads(
     await reader.send(ask)
     await wait_until(lambda: bool(server.services.event_interest._streams))
 
+    command = {**LOAD_USERS, "metadata": "x" * 10_000}
     for device in range(DEVICE, DEVICE + 200):
         if is_cut(reader):
             break
-        await server.api("POST", f"/devices/{device}/commands", [{**LOAD_USERS}] * 500)
+        await server.api("POST", f"/devices/{device}/commands", [command] * 50)
 
     await wait_until(lambda: not server.services.event_interest._streams)
 

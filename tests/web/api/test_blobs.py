@@ -193,6 +193,7 @@ def test_many_bodies(more: int) -> None:
     assert [*[1] * more, 9] == find_long(sizes)
 
 
+@pytest.mark.proof_on("postgres")
 @pytest.mark.parametrize("more", [0, 1])
 async def test_long_json_in_steps(server: LocalServer, more: int) -> None:
     """
