@@ -43,7 +43,7 @@ def _first_steps(secret: str, settings: Settings, program: str) -> str:
     if Path(program).name != "pushserver":
         name = f"{shlex.quote(sys.executable)} -m pushserver"
     lines = [
-        f"export PUSHSERVER_SERVER={_address(settings)} PUSHSERVER_TOKEN={secret}",
+        f"export PUSHSERVER_SERVER={local_address(settings)} PUSHSERVER_TOKEN={secret}",
         *(f"{name} {each}" for each in _steps(settings)),
     ]
     return "Next, in another terminal:\n" + "".join(f"  {line}\n" for line in lines)
@@ -58,7 +58,7 @@ def _steps(settings: Settings) -> tuple[str, str]:
     )
 
 
-def _address(settings: Settings) -> str:
+def local_address(settings: Settings) -> str:
     """Return where the server is for whoever sits at its machine."""
     host = _LOOPBACK.get(settings.host, settings.host)
     if ":" in host:

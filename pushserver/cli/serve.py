@@ -40,6 +40,8 @@ class ServeOptions:
     "The least that is logged: debug, info, warning or error."
     config: str | None = None
     "A TOML file with settings."
+    demo: Annotated[bool, Parameter(negative=())] = False
+    "Over a database that is deleted at the end, with ten simulated devices."
 
 
 def serve(
@@ -55,6 +57,10 @@ def serve(
     from pushserver.settings_loading import load  # noqa: PLC0415
 
     flags = attrs.asdict(options) | inherited_address(context.environ)
+    if flags.pop("demo"):
+        from pushserver.cli.demo import serve_demo  # noqa: PLC0415
+
+        return serve_demo(flags, context.environ)
     settings = load(flags, context.environ)
     # A wrong setting is refused before anything else is loaded.
     from pushserver.supervisor import serve as run  # noqa: PLC0415
