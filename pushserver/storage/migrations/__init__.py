@@ -5,9 +5,11 @@ servers of the schema before it do when it is applied while they run:
 
     -- running servers: stop
     -- running servers: keep working
+    -- running servers: stop before 0024
 
-The database records it as the oldest schema whose servers may work over it: so a server
-without the newer file learns whether it may go on.
+The last is for what takes away what servers of schema 24 no longer use. The database
+records it as the oldest schema whose servers may work over it: so a server without the
+newer file learns whether it may go on.
 """
 
 import re
@@ -20,22 +22,31 @@ import attrs
 from pushserver.errors import Outdated
 
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
-_SERVERS = re.compile(r"^-- running servers: (stop|keep working)$", re.MULTILINE)
+_SERVERS = re.compile(
+    r"^-- running servers: (stop|keep working|stop before \d{4})$", re.MULTILINE
+)
 
 
 @attrs.frozen
 class Migration:
-    """The step that makes schema `number` of the one before it."""
+    """
+    The step that makes schema `number` of the one before it.
+
+    `servers` is what the header says that running servers do.
+    """
 
     number: int
     name: str
-    stops_servers: bool
+    servers: str
     text: str = attrs.field(repr=False)
 
     @property
-    def servers(self) -> str:
-        """What the header says that running servers do."""
-        return "stop" if self.stops_servers else "keep working"
+    def oldest_server(self) -> int:
+        """The oldest schema whose servers go on; 0: all do."""
+        if self.servers == "stop":
+            return self.number
+        before = self.servers.removeprefix("stop before ")
+        return int(before) if before.isdecimal() else 0
 
 
 @attrs.frozen
@@ -71,7 +82,7 @@ def _migration(file: Traversable) -> Migration:
     return Migration(
         number=int(file.name[:4]),
         name=file.name.removesuffix(".sql"),
-        stops_servers=servers[0] == "stop",
+        servers=servers[0],
         text=text,
     )
 
@@ -83,8 +94,8 @@ SCHEMA_VERSION = MIGRATIONS[-1].number
 
 def newest(migrations: Sequence[Migration]) -> SchemaVersion:
     """Return the version of a database to which all of *migrations* were applied."""
-    stops = [each.number for each in migrations if each.stops_servers]
-    return SchemaVersion(migrations[-1].number, max(stops))
+    oldest_server = max(each.oldest_server for each in migrations)
+    return SchemaVersion(migrations[-1].number, oldest_server)
 
 
 def missing(

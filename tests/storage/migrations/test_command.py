@@ -20,7 +20,7 @@ from tests.storage.migrations.first import make_first
 Run = Callable[..., tuple[int, str, str]]
 _VERSION = "SELECT version, oldest_server FROM schema_version"
 #: This schema, and the oldest one whose servers may work over it.
-_RECORDED = (SCHEMA_VERSION, max(e.number for e in MIGRATIONS if e.stops_servers))
+_RECORDED = (SCHEMA_VERSION, max(e.oldest_server for e in MIGRATIONS))
 _NAMES = [each.name for each in MIGRATIONS[1:]]
 
 

@@ -3,6 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
+import attrs
 import pytest
 
 from pushserver.settings_loading import load
@@ -68,6 +69,19 @@ def test_oldest_server(tmp_path: Path) -> None:
     version = newest(read_migrations(tmp_path))
 
     assert (3, 2) == (version.number, version.oldest_server)
+
+
+def test_what_the_release_before_no_longer_uses(tmp_path: Path) -> None:
+    """
+    A step that takes it away stops the servers that still use it, and no others.
+    """
+    step(tmp_path, "0001_a.sql")
+    step(tmp_path, "0002_expand.sql", "-- running servers: keep working")
+    step(tmp_path, "0003_contract.sql", "-- running servers: stop before 0002")
+    steps = read_migrations(tmp_path)
+
+    assert "stop before 0002" == steps[-1].servers
+    assert (3, 2) == attrs.astuple(newest(steps))
 
 
 @pytest.mark.parametrize("servers", ["", "-- running servers: maybe"])
