@@ -23,15 +23,15 @@ async def test_to_a_program(server: LocalServer) -> None:
     async with slow_reader(server.url) as reader:
         await reader.send(f"{head}Authorization: Bearer {TOKEN}\r\n\r\n".encode())
         _, length = await reader.read_answer()
-        begun = await reader.read(1000)
+        first_part = await reader.read(1000)
         server.clock.tick(seconds=LATER)
         assert 1 <= await server.services.blobs.purge_unused()
         reader.widen()
         rest = await reader.read_to_the_end()
 
     assert len(CONTENT) == length
-    assert CONTENT.startswith(begun + rest)
-    assert len(begun + rest) < length
+    assert CONTENT.startswith(first_part + rest)
+    assert len(first_part + rest) < length
 
 
 async def test_to_a_device(server: LocalServer) -> None:
@@ -45,13 +45,13 @@ async def test_to_a_device(server: LocalServer) -> None:
             f"GET /push?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         )
         _, length = await reader.read_answer()
-        begun = await reader.read(1000)
+        first_part = await reader.read(1000)
         server.clock.tick(seconds=2 * LATER)
         await server.services.blobs.purge_unused()
         await server.expire_overdue()
         before = {"before": "2099-01-01T00:00:00Z", "allowFuture": True}
         assert (await server.api("POST", "/purge", before)).json()["done"]
         reader.widen()
-        rest = await reader.read(length - len(begun))
+        rest = await reader.read(length - len(first_part))
 
-    assert length == len(begun + rest)
+    assert length == len(first_part + rest)
