@@ -17,8 +17,8 @@ from aiohttp.test_utils import TestServer
 
 from pushserver.client import Client
 from tests.e2e.conftest import DEVICE, MakeDevice
-from tests.e2e.test_device_life import LOAD_USERS
-from tests.e2e.wall_clock import WallClock, needs_compiler
+from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR
+from tests.e2e.wall_clock import WallClock, needs_compiler, seconds_after
 from tests.program import Program
 from tests.storage.machine import move_database_clock, own_database_clock
 from tests.web.local_server import wait_until
@@ -144,3 +144,38 @@ async def test_seconds_and_instants(
     assert [seconds < 2 * HOUR, True] == valid
     # Ten years later the day in which it may be given is over.
     assert (seconds == HOUR) is (polled is not None)
+
+
+@needs_compiler
+@pytest.mark.proof
+@pytest.mark.only_on("postgres")
+@pytest.mark.parametrize("seconds", [-HOUR, 10 * YEAR])
+async def test_beside_its_database(
+    program: Program,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    session: aiohttp.ClientSession,
+    seconds: int,
+) -> None:
+    """
+    A server whose own clock is wrong goes by its database's: in names, for planned
+    commands and tokens, and a door expires after its second.
+    """
+    wall = WallClock(tmp_path)
+    wall.make()
+    wall.set_ahead(seconds)
+    for name, value in wall.environ.items():
+        monkeypatch.setenv(name, value)
+    program.start(**SETTINGS)
+    door: Any = {**OPEN_DOOR, "expiresIn": 1}
+    planned: Any = {**LOAD_USERS, "notBefore": after(HOUR / 2)}
+    async with Client(program.url, program.token) as api:
+        late = await api.commands.enqueue(str(DEVICE), door)
+        waiting = await api.commands.enqueue(str(DEVICE), planned)
+        made = await api.tokens.create("t", ["devices:read"], expiresAt=after(HOUR))
+        ended = await api.commands.get(late["id"], wait=10)
+        valid = await is_valid(program, session, made["token"])
+        still = await api.commands.get(waiting["id"])
+
+    assert ("EXPIRED", "PENDING", True) == (ended["state"], still["state"], valid)
+    assert abs(seconds_after(late["createdAt"])) < HOUR / 2
