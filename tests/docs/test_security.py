@@ -2,18 +2,46 @@
 
 import inspect
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
 from aiohttp.web_protocol import RequestHandler
 
 from pushserver.clock import SECOND
+from pushserver.model.blob import MAX_INLINE_BODIES, MAX_INLINE_BODY
+from pushserver.model.device import (
+    CONFLICT_END,
+    CONFLICT_EVENT_INTERVAL,
+    CONFLICT_WINDOW,
+    INCUMBENT_SILENCE,
+    QUARANTINE_IDLE_SECONDS,
+)
 from pushserver.model.idempotency import KEY_TTL_SECONDS
+from pushserver.model.merge_patch import (
+    MAX_PROPERTIES,
+    MAX_SERVICES,
+    MAX_SHADOW_BYTES,
+)
+from pushserver.model.operation import MAX_STEPS
 from pushserver.model.parsed_result import MAX_SEARCHED
-from pushserver.model.token import Permission
-from pushserver.model.unknown_request import UNKNOWN_REQUEST_RETENTION
+from pushserver.model.secret import new_device_key
+from pushserver.model.session import (
+    MAX_SESSIONS,
+    REFRESH_LIFETIME,
+    SESSION_LIFETIME,
+)
+from pushserver.model.token import Permission, new_token_secret
+from pushserver.model.unknown_request import (
+    MAX_UNKNOWN_REQUEST_BYTES,
+    MAX_UNKNOWN_REQUESTS,
+    UNKNOWN_REQUEST_RETENTION,
+)
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.protocols.controlid.result import MAX_PAIRS
+from pushserver.services.cluster_sync import MAX_TOKEN_AGE
+from pushserver.services.console_sessions import CONSOLE_LIFETIME
+from pushserver.services.device_write_behind import MAX_REQUEST_BYTES
 from pushserver.services.off_loop import (
     CHILD_CPU_SECONDS,
     CHILD_TIMEOUT,
@@ -22,23 +50,36 @@ from pushserver.services.off_loop import (
 )
 from pushserver.services.off_loop_child import MAX_MEMORY
 from pushserver.services.outbox_trimmer import DEAD_LETTER_RETENTION, EVENT_RETENTION
-from pushserver.services.wrong_tokens import MAX_WAITING, MAX_WAITING_IN_ALL
+from pushserver.services.wrong_tokens import (
+    DELAY,
+    FREE_TRIES,
+    MAX_WAITING,
+    MAX_WAITING_IN_ALL,
+)
 from pushserver.settings import Settings
+from pushserver.storage.sql.shadows import MAX_READ
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
+from pushserver.web.api.label_size import MAX_LABEL_SIZE
 from pushserver.web.api.shadow import MAX_PATCH
+from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
+from pushserver.web.api.types import MAX_ITEMS
 from pushserver.web.body import BODY_IDLE_TIMEOUT, MAX_BODY_SIZE, MAX_SMALL_BODY
 from pushserver.web.body_budget import FREE_BYTES
 from pushserver.web.connection import MAX_BEGINNING
+from pushserver.web.console import form_body, send
 from pushserver.web.draining import WRITE_IDLE_TIMEOUT
 from pushserver.web.kapua.list_query import MAX_QUERY
 from pushserver.web.server import HEADER_TIMEOUT, KEEPALIVE_TIMEOUT
 from pushserver.web.spool import MAX_IN_MEMORY
+from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
+from pushserver.workers.webhooks.sender import REQUEST_TIMEOUT
 
 PAGE = (Path(__file__).parents[2] / "docs/security.md").read_text("utf-8")
 #: What aiohttp's parser takes unless it is told otherwise, and it is not.
 PARSER = inspect.signature(RequestHandler.__init__).parameters
 DEFAULTS = Settings()
+MINUTE = 60 * SECOND
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 
 
@@ -93,13 +134,21 @@ def test_sizes_and_times() -> None:
             f"{_kib(MAX_LINE)}, and {MAX_RECORD_LINES} lines in a record of CSV"
         ),
         "a patch of a shadow": _kib(MAX_PATCH),
-        "a login of Kapua's face": _kib(MAX_BEGINNING),
+        "a login of Kapua's face or of the console": _kib(MAX_BEGINNING),
         "a query of Kapua's face": _kib(MAX_QUERY),
         "a header, or the address, of a request": (
             f"{PARSER['max_field_size'].default} bytes"
         ),
         "headers of a request": f"{PARSER['max_headers'].default}",
         "fields of a form that a device posts": f"{MAX_PAIRS}",
+        "a form of the console; one that sends commands; one with a file; the fields of"
+        " any": (
+            f"{_kib(MAX_BEGINNING)}; {form_body.MAX_TEXT} characters;"
+            f" {_mib(send.MAX_BYTES)}; {form_body.MAX_FIELDS}"
+        ),
+        "what a webhook's receiver answers, and the time for it": (
+            f"{_kib(MAX_ANSWER)}, {REQUEST_TIMEOUT:g} s"
+        ),
         "a response in which a refusal, a property or a version is looked for": _kib(
             MAX_SEARCHED
         ),
@@ -150,7 +199,57 @@ def test_numbers_in_sentences() -> None:
         f"ends at most {MAX_ENDED_AT_ONCE} waiting commands",
         f"A body over {_mib(MAX_IN_MEMORY)} is in a private file",
         f"or {MAX_WAITING_IN_ALL} of all, more are 429",
+        f"{_kib(MAX_ANSWER)} of an answer are read, within {REQUEST_TIMEOUT:g} s",
+        f"the last {MAX_UNKNOWN_REQUESTS} requests are kept,"
+        f" {_kib(MAX_UNKNOWN_REQUEST_BYTES)} of each body and path",
+        f"At most {DEFAULTS.quarantined_devices} such devices are remembered",
+        f"when the incumbent has been silent for {INCUMBENT_SILENCE // MINUTE} minutes",
+        f"has at most {MAX_SESSIONS} sessions",
+        f"a body of over {_mib(MAX_INLINE_BODY)} in a command or a step",
+        f"a call that has over {_mib(MAX_INLINE_BODIES)} of them",
+        f"at most {_kib(MAX_REQUEST_BYTES)} or one device's in a commit",
+        f"at once it reads some {_mib(MAX_READ)}",
+        f"at most {MAX_SERVICES} services and {MAX_PROPERTIES} properties,"
+        f" in {MAX_SHADOW_BYTES:,} bytes",
+        f"an operation has at most {MAX_STEPS} steps",
+        f"at most {MAX_ITEMS} tags and an operation {MAX_ITEMS} `properties`, of"
+        f" {MAX_LABEL_SIZE} characters in all",
+        f"at most {MAX_DEVICE_IDS} devices; those and targets have at most"
+        f" {MAX_ITEMS} tags",
     )
 
-    assert 10 == MAX_WAITING
+    assert 10 == MAX_WAITING == FREE_TRIES
     assert [] == [each for each in sentences if each not in text]
+
+
+def test_times_in_words() -> None:
+    """
+    What sentences say of time in words is what the program does.
+    """
+    text, hour = " ".join(PAGE.split()), 60 * MINUTE
+    sentences = {
+        "from the first again within two minutes": CONFLICT_WINDOW == 2 * MINUTE,
+        "at most once an hour for each device": CONFLICT_EVENT_INTERVAL == hour,
+        "when no other address polled for an hour": CONFLICT_END == hour,
+        "silent for an hour makes room": QUARANTINE_IDLE_SECONDS * SECOND == hour,
+        "valid for half an hour": SESSION_LIFETIME == hour // 2,
+        "A refresh within five hours": REFRESH_LIFETIME == 5 * hour,
+        "worth what the token is, for twelve hours": CONSOLE_LIFETIME == 12 * hour,
+        "trusts its memory for one second more": MAX_TOKEN_AGE == 1,
+        "each further one after a second": DELAY == 1,
+    }
+
+    assert [] == [each for each, is_true in sentences.items() if not is_true]
+    assert [] == [each for each in sentences if each not in text]
+
+
+def test_random_bits() -> None:
+    """
+    A key and a token have as many random bits as the page says.
+    """
+    key, token = new_device_key(), new_token_secret().removeprefix("pst_")
+    text = " ".join(PAGE.split())
+    bits = [len(urlsafe_b64decode(each + "==")) * 8 for each in (key, token)]
+
+    assert f"A key is {bits[0]} random bits" in text
+    assert f"Tokens are {bits[1]} random bits" in text
