@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -24,6 +25,8 @@ from pushserver.listening import (
     stop_with_supervisor,
 )
 from pushserver.metrics.recorder import LogLines
+from pushserver.metrics.spans import Span
+from pushserver.otel import exporting_spans
 from pushserver.sd_notify import feeding_watchdog
 from pushserver.settings import Settings
 from pushserver.stores import open_store
@@ -165,7 +168,12 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
         await runner.cleanup()
 
 
-async def run(settings: Settings, stop: asyncio.Event, log_lines: LogLines) -> None:
+async def run(
+    settings: Settings,
+    stop: asyncio.Event,
+    log_lines: LogLines,
+    collect_span: Callable[[Span], None] | None = None,
+) -> None:
     """
     Serve until *stop* is set; then answer held polls, flush and close.
 
@@ -182,6 +190,7 @@ async def run(settings: Settings, stop: asyncio.Event, log_lines: LogLines) -> N
         running_services(settings, clock) as services,
     ):
         services.metrics.log_lines = log_lines
+        services.metrics.spans.collect = collect_span
         _tune_gc()
         async with listening(settings, services) as url:
             log.info(
@@ -235,8 +244,12 @@ def serve(settings: Settings) -> int:
     logger, code = logs.configure(settings.log_level), 0
     logs.report_crashes(sys.stderr)
     try:
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
-            code = runner.run(_run_until_signaled(settings, logger.lines))
+        with (
+            exporting_spans(os.environ) as collect_span,
+            asyncio.Runner(loop_factory=_new_loop) as runner,
+        ):
+            serving = _run_until_signaled(settings, logger.lines, collect_span)
+            code = runner.run(serving)
     except* _Unwritten:
         code = 1
     except* Misconfigured as errors:
@@ -255,7 +268,11 @@ def _first_leaf_error(error: BaseException) -> BaseException:
     return error
 
 
-async def _run_until_signaled(settings: Settings, log_lines: LogLines) -> int:
+async def _run_until_signaled(
+    settings: Settings,
+    log_lines: LogLines,
+    collect_span: Callable[[Span], None] | None,
+) -> int:
     stop, code = asyncio.Event(), 0
 
     def interrupt() -> None:
@@ -267,7 +284,7 @@ async def _run_until_signaled(settings: Settings, log_lines: LogLines) -> int:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, interrupt)
     stop_with_supervisor(stop)
-    await run(settings, stop, log_lines)
+    await run(settings, stop, log_lines, collect_span)
     return code
 
 

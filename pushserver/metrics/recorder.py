@@ -7,6 +7,7 @@ import attrs
 
 from pushserver.clock import SECOND
 from pushserver.metrics.histogram import SIZE_BOUNDS, Histogram
+from pushserver.metrics.spans import Spans, command_spans
 from pushserver.model.changes import Changes
 from pushserver.model.state import CommandEvent
 from pushserver.model.subscription import WebhookAttempt
@@ -20,7 +21,8 @@ class CommitMetrics:
     What a store's commits took, and what became of commands by them.
 
     `events` counts what happened to commands, by `CommandEvent`; `to_result` is the
-    time from a device's having a command to its result.
+    time from a device's having a command to its result. Commands that ended are `spans`
+    of their traces.
     """
 
     seconds: Histogram = attrs.Factory(Histogram)
@@ -31,6 +33,7 @@ class CommitMetrics:
     orphans: int = 0
     events: Counter[CommandEvent] = attrs.Factory(Counter)
     to_result: Histogram = attrs.Factory(Histogram)
+    spans: Spans = attrs.Factory(Spans)
 
     def record_write(self, seconds: float, rows: int) -> None:
         """Count one transaction, which took so long for so many rows."""
@@ -47,12 +50,18 @@ class CommitMetrics:
                 self.redelivered += command.attempts > 1
             elif event in _ANSWERED and command.delivered_at is not None:
                 self.to_result.observe((at - command.delivered_at) / SECOND)
+        if self.spans.collect is not None:
+            ended = {each.command.id: each.command for each in changes.transitions}
+            for command in ended.values():
+                for span in command_spans(command):
+                    self.spans.collect(span)
 
 
 @attrs.define(eq=False)
 class WebhookMetrics:
     """What came of webhooks that were sent, and how long their receivers took."""
 
+    spans: Spans = attrs.Factory(Spans)
     outcomes: Counter[str] = attrs.Factory(Counter)
     seconds: Histogram = attrs.Factory(Histogram)
 
@@ -61,6 +70,14 @@ class WebhookMetrics:
         failure = "no_answer" if attempt.status is None else "refused"
         self.outcomes["delivered" if ok else failure] += 1
         self.seconds.observe(attempt.duration / SECOND)
+
+
+class Responses(Counter[int]):
+    """How many answers of a route had which status; where spans of requests go."""
+
+    def __init__(self, route: str, spans: Spans) -> None:
+        super().__init__()
+        self.route, self.spans = route, spans
 
 
 @attrs.define(eq=False)
@@ -87,11 +104,23 @@ class Metrics:
     counts: Counter[str] = attrs.Factory(Counter)
     to_device: Histogram = attrs.Factory(Histogram)
     loop_lag: Histogram = attrs.Factory(Histogram)
-    webhooks: WebhookMetrics = attrs.Factory(WebhookMetrics)
+    webhooks: WebhookMetrics = attrs.field()
     log_lines: LogLines = attrs.Factory(LogLines)
     worker_failures: Counter[str] = attrs.Factory(Counter)
-    responses: dict[tuple[str, str], Counter[int]] = attrs.Factory(dict)
+    responses: dict[tuple[str, str], Responses] = attrs.Factory(dict)
 
-    def responses_of(self, method: str, route: str) -> Counter[int]:
+    @webhooks.default
+    def _with_same_spans(self) -> WebhookMetrics:
+        return WebhookMetrics(self.spans)
+
+    @property
+    def spans(self) -> Spans:
+        """Where the spans of commands, requests and webhooks go."""
+        return self.commits.spans
+
+    def responses_of(self, method: str, route: str) -> Responses:
         """Return where to count the answers of a route, by their status."""
-        return self.responses.setdefault((method, route), Counter())
+        key = (method, route)
+        if key not in self.responses:
+            self.responses[key] = Responses(route, self.spans)
+        return self.responses[key]

@@ -50,6 +50,11 @@ class Trace(NamedTuple):
         return self.traceparent[36:52]
 
     @property
+    def flags(self) -> int:
+        """Its flags: the lowest bit says whether it is sampled."""
+        return int(self.traceparent[53:55], 16)
+
+    @property
     def headers(self) -> dict[str, str]:
         """The headers that tell others of this span."""
         state = {} if self.state is None else {TRACESTATE_HEADER: self.state}

@@ -139,7 +139,8 @@ class Queue:
         )
         command.created_by = created_by
         command.request_id = created_by.request_id
-        if created_by.trace is not None:
+        # Of the later steps of an operation nobody knows whose call it was.
+        if created_by.trace is not None and step_ref is None:
             command.traceparent, command.tracestate = created_by.trace
         return command
 

@@ -77,7 +77,10 @@ class LaneRequest:
 
     def record(self, status: int) -> None:
         """Count and log the answer."""
-        self.log.record(self.method, self.path, status, self._started, self.fields)
+        self.log.record(
+            *(self.method, self.path, status, self._started, self.fields),
+            identity=self.identity,
+        )
 
     def answer_idle(self) -> None:
         """Answer that there is nothing to do, which is not logged."""

@@ -7,7 +7,6 @@ to time: a line for each would cost more than the poll.
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import attrs
@@ -15,6 +14,7 @@ import structlog
 from aiohttp import web
 
 from pushserver.errors import PushServerError
+from pushserver.metrics.recorder import Responses
 from pushserver.web.connection import connection_of
 from pushserver.web.device_url import mask_keys
 from pushserver.web.problems import render_error as problem
@@ -23,6 +23,7 @@ from pushserver.web.request_identity import (
     REQUEST_ID_HEADER,
     RequestIdentity,
 )
+from pushserver.web.request_span import request_span
 from pushserver.web.response import SmallResponse
 
 log = structlog.get_logger("pushserver.requests")
@@ -45,7 +46,7 @@ LOG_FIELDS = web.RequestKey("notes", dict[str, object])
 class RequestLog:
     """Counts the answers of a route, by their status in `responses`, and logs them."""
 
-    responses: Counter[int]
+    responses: Responses
     _log: structlog.typing.FilteringBoundLogger = attrs.field(factory=log.bind)
     _is_logged: bool = attrs.field(init=False)
 
@@ -60,10 +61,17 @@ class RequestLog:
         status: int,
         started: float,
         log_fields: dict[str, object],
+        identity: RequestIdentity | None = None,
     ) -> None:
         """Record an answer to a request to *path*, fit to be shown, since *started*."""
         self.responses[status] += 1
+        collect = self.responses.spans.collect
+        if identity is not None and collect is not None:
+            seconds, route = time.perf_counter() - started, self.responses.route
+            collect(request_span(method, route, status, seconds, identity))
         if self._is_logged:
+            if identity is not None:
+                log_fields.update(identity.log_fields)
             log_fields["method"] = method
             log_fields["path"] = path
             log_fields["status"] = status
@@ -74,7 +82,7 @@ class RequestLog:
 
 
 def with_error_responses(
-    handler: Handler, responses: Counter[int], render_error: ErrorRenderer = problem
+    handler: Handler, responses: Responses, render_error: ErrorRenderer = problem
 ) -> Handler:
     """
     Return *handler* with errors rendered by *render_error*, and one log line.
@@ -107,25 +115,14 @@ def with_error_responses(
         if getattr(response, "is_idle_poll", False):
             return response
         identity = request.get(IDENTITY)
-        if identity is not None:
-            _show_identity(identity, response, log_fields)
+        if identity is not None and isinstance(response, SmallResponse):
+            # The request adds it to those of aiohttp.
+            response.add_header(REQUEST_ID_HEADER, identity.request_id)
         path, status = shown_path(request.raw_path), response.status
-        request_log.record(request.method, path, status, started, log_fields)
+        request_log.record(request.method, path, status, started, log_fields, identity)
         return response
 
     return handle
-
-
-def _show_identity(
-    identity: RequestIdentity,
-    response: web.StreamResponse,
-    log_fields: dict[str, object],
-) -> None:
-    """Put the request's id into the answer, and with its trace into the log line."""
-    log_fields.update(identity.log_fields)
-    # The request adds it to those of aiohttp.
-    if isinstance(response, SmallResponse):
-        response.add_header(REQUEST_ID_HEADER, identity.request_id)
 
 
 def _id_of(request: web.Request) -> str | None:

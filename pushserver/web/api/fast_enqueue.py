@@ -92,7 +92,7 @@ class FastEnqueue:
         services, address = self.services, request.connection.peer_address
         request_id, trace, _ = identity = identity_in(plain.head.headers)
         request.identity = identity
-        request.fields.update(identity.log_fields, token_id=token.id)
+        request.fields["token_id"] = token.id
         services.queue.enqueue(
             token.scope_id,
             device.device_id,

@@ -3,14 +3,13 @@
 It is served where Kapua's page prints it, at the root, and where Kapua has it, at /v1.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
 from aiohttp import web
 
-from pushserver.metrics.recorder import Metrics
+from pushserver.metrics.recorder import Metrics, Responses
 from pushserver.model.token import Permission
 from pushserver.web.authentication import authenticate
 from pushserver.web.kapua import devices, notifications, operations, sessions
@@ -117,7 +116,7 @@ def _add_resource(
     path: str,
     handlers: Mapping[str, Handler],
     expect_handler: ExpectHandler,
-    count: Callable[[str], Counter[int]],
+    count: Callable[[str], Responses],
 ) -> None:
     resource = router.add_resource(path.replace("{scopeId}", _SCOPE_ID))
     # What is got can be asked for its head, too: HTTP asks for it, and Kapua does so.

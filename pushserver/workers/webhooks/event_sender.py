@@ -5,6 +5,7 @@ import structlog
 
 from pushserver.clock import SECOND, wall_time
 from pushserver.errors import Unavailable
+from pushserver.metrics.spans import Span, SpanKind, Spans
 from pushserver.model.event import Event
 from pushserver.model.event_payload import CommandPayload
 from pushserver.model.subscription import Subscription, WebhookAttempt
@@ -24,6 +25,7 @@ class EventSender:
     subscription: Subscription
     renderer: EventRenderer
     sender: WebhookSender
+    spans: Spans
 
     async def send(self, event: Event, message_id: str, now: int) -> SendResult:
         """
@@ -37,7 +39,12 @@ class EventSender:
             return SendResult(
                 attempt=WebhookAttempt(at=now, duration=0, error=_NO_BODY)
             )
-        return await self._send(body, message_id, now, _trace_of(event))
+        cause = _cause_of(event)
+        trace = None if cause is None else cause.child()
+        sent = await self._send(body, message_id, now, trace)
+        if cause is not None and trace is not None and self.spans.collect is not None:
+            self.spans.collect(_span(event, sent, trace, cause))
+        return sent
 
     async def ping(self, now: int) -> SendResult:
         """Send a ping, in the words of the subscription's format."""
@@ -74,9 +81,26 @@ class EventSender:
         return await self.sender.send(target)
 
 
-def _trace_of(event: Event) -> Trace | None:
-    """Return a new span of the trace to which the event's command belongs, if any."""
+def _cause_of(event: Event) -> Trace | None:
+    """Return the span that enqueued the command of which an event tells, if any."""
     payload = event.payload
     if not isinstance(payload, CommandPayload) or payload.traceparent is None:
         return None
-    return Trace(payload.traceparent, payload.tracestate).child()
+    return Trace(payload.traceparent, payload.tracestate)
+
+
+def _span(event: Event, sent: SendResult, trace: Trace, cause: Trace) -> Span:
+    """Return the span of one attempt."""
+    attempt = sent.attempt
+    started_at = wall_time(attempt.at)
+    status = {"http.response.status_code": attempt.status} if attempt.status else {}
+    return Span(
+        name=f"webhook {event.type}",
+        trace=trace,
+        parent=cause,
+        kind=SpanKind.CLIENT,
+        started_at=started_at,
+        ended_at=started_at + attempt.duration,
+        attributes={"pushserver.event_id": str(event.id), **status},
+        error=None if sent.ok else attempt.error,
+    )

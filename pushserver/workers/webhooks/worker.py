@@ -73,7 +73,9 @@ class WebhookWorker:
             self.clock,
         )
         self._health = ReceiverHealth(self.subscription, self.subscriptions, self.clock)
-        self._event_sender = EventSender(self.subscription, self.renderer, self.sender)
+        self._event_sender = EventSender(
+            self.subscription, self.renderer, self.sender, self.metrics.spans
+        )
         self._send_slots = asyncio.Semaphore(MAX_CONCURRENT_SENDS)
 
     async def run_once(self) -> float:

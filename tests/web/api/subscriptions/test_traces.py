@@ -1,5 +1,7 @@
 """Webhooks belong to the trace of the command that they tell of."""
 
+from pushserver.metrics.spans import Span, SpanKind
+from pushserver.model.trace import Trace
 from tests.web.api.subscriptions.requests import create_subscription
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer
 from tests.web.receiver import running_receiver
@@ -52,3 +54,44 @@ async def test_no_trace(server: LocalServer) -> None:
         await server.api("POST", f"/subscriptions/{created['id']}/ping")
 
     assert [False] == ["traceparent" in each.headers for each in receiver.received]
+
+
+async def test_spans(server: LocalServer) -> None:
+    """
+    Who collects spans gets those of the call, of its command and of its webhooks: a
+    tree, and what each was about.
+    """
+    spans: list[Span] = []
+    async with running_receiver() as receiver:
+        await create_subscription(server, url=receiver.url)
+        server.services.metrics.spans.collect = spans.append
+        path = f"/devices/{DEVICE}/commands"
+        await server.api("POST", path, LOAD_USERS, headers=HEADERS)
+        await server.poll()
+        server.clock.tick(seconds=2)
+        await server.post_result(b'{"error":"no"}')
+        await server.deliver_webhooks()
+
+    by_id = {each.trace.span_id: each for each in spans}
+    names = [
+        (each.name, by_id[each.parent.span_id].name)
+        for each in spans
+        if each.parent is not None and each.parent.span_id in by_id
+    ]
+    call = next(each for each in spans if each.kind is SpanKind.SERVER)
+    ended = next(each for each in spans if each.name == "command load_objects")
+    webhook = ("webhook command.status", call.name)
+    assert "POST /api/v1/devices/{device_id}/commands" == call.name
+    assert call.parent == Trace(TRACEPARENT, HEADERS["tracestate"])
+    assert sorted(
+        [
+            ("command load_objects", call.name),
+            ("deliver load_objects", ended.name),
+            ("result load_objects", ended.name),
+            *[webhook] * 4,
+        ]
+    ) == sorted(names)
+    assert {TRACE_ID} == {each.trace.trace_id for each in spans}
+    assert ("FAILED", 2_000_000) == (ended.error, ended.ended_at - ended.started_at)
+    sent = {each.headers["traceparent"] for each in receiver.received}
+    assert sent == {s.trace.traceparent for s in spans if s.kind is SpanKind.CLIENT}
