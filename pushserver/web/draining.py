@@ -11,6 +11,7 @@ import struct
 from contextlib import suppress
 from typing import cast
 
+import attrs
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
@@ -24,10 +25,28 @@ _CHECKS_WHILE_IDLE = 10
 _RESET = struct.pack("ii", 1, 0)
 
 
+@attrs.frozen
+class _TakenResponse:
+    """What is kept of a response that was taken."""
+
+    keep_alive: bool | None
+
+
 class DrainingConnection(RequestHandler):
     """A connection on which draining means that nothing is left in this process."""
 
     __slots__ = ()
+
+    async def finish_response(
+        self,
+        request: web.BaseRequest,
+        resp: web.StreamResponse,
+        start_time: float | None,
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write a response, and forget it: aiohttp has it until the next request."""
+        response, is_lost = await super().finish_response(request, resp, start_time)
+        taken = _TakenResponse(response.keep_alive)
+        return cast("web.StreamResponse", taken), is_lost
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Have the transport tell as soon as the kernel takes no more."""

@@ -13,6 +13,8 @@ from pushserver.web.spool import MAX_IN_MEMORY, Spool
 
 #: So many bytes are written at once.
 _PIECE_SIZE = 128 * 1024
+#: Of what everybody gets, strangers too, a connection has a copy of so many bytes.
+_SHARED_PIECE = 16 * 1024
 
 
 class LongResponse(web.StreamResponse):
@@ -22,12 +24,13 @@ class LongResponse(web.StreamResponse):
         self,
         pieces: Sequence[bytes | memoryview],
         *,
-        status: int,
-        content_type: str,
+        status: int = 200,
+        content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(status=status, headers=headers)
-        self.content_type = content_type
+        if content_type is not None:
+            self.content_type = content_type
         self.content_length = sum(map(len, pieces))
         self.pieces = pieces
 
@@ -42,6 +45,15 @@ class LongResponse(web.StreamResponse):
         for piece in () if is_head(self._req) else self.pieces:
             await write_and_drain(self._req, self, piece)
         await super().write_eof(data)
+
+
+def shared_pieces(body: bytes) -> list[bytes | memoryview]:
+    """Return the pieces of a body that all get who ask: it is in memory once."""
+    whole = memoryview(body)
+    return [
+        whole[start : start + _SHARED_PIECE]
+        for start in range(0, len(body), _SHARED_PIECE)
+    ]
 
 
 class SpooledResponse(web.StreamResponse):

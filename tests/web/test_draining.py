@@ -1,12 +1,16 @@
 """Peers that ask and do not read: they are waited for, and then lose the connection."""
 
 import asyncio
+import gc
 import select
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 
 from pushserver.web import draining
+from pushserver.web.response import SmallResponse
+from pushserver.web.spooled_response import shared_pieces
 from tests.slow_reader import SlowReader, slow_reader
 from tests.web.local_server import DEVICE, LOAD_USERS, TOKEN, LocalServer, wait_until
 
@@ -116,3 +120,33 @@ async def test_keeps_the_connection_while_it_reads(
         await asyncio.sleep(0.1)
 
     assert asyncio.get_running_loop().time() - started_at > 1
+
+
+async def test_taken(reader: SlowReader) -> None:
+    """
+    Of an answer that was read nothing is kept while its connection is idle.
+    """
+    for path in ("/api/v1/devices", "/console/sign-in", "/api/v1/docs"):
+        await reader.send(f"GET {path} {_HEAD}".encode())
+        _, length = await reader.read_answer()
+        await reader.read(length)
+
+    await wait_until(lambda: not responses())
+
+
+def responses() -> list[object]:
+    """Return the responses that are in memory."""
+    gc.collect()
+    kinds = (web.StreamResponse, SmallResponse)
+    return [each for each in gc.get_objects() if isinstance(each, kinds)]
+
+
+def test_shared() -> None:
+    """
+    What all get who ask is in memory once, and leaves in small pieces.
+    """
+    body = bytes(40_000)
+    pieces = [memoryview(each) for each in shared_pieces(body)]
+
+    assert [16_384, 16_384, 7_232] == [len(each) for each in pieces]
+    assert all(each.obj is body for each in pieces)

@@ -35,20 +35,31 @@ from pushserver.web.api import (
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.openapi.document import document
 from pushserver.web.api.openapi.schemas import JsonObject
-from pushserver.web.api.responses import BASE_PATH, json_response
+from pushserver.web.api.responses import BASE_PATH, encode_json
 from pushserver.web.api.route import ApiRoute
 from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.middleware import ExpectHandler, Handler, with_error_responses
 from pushserver.web.request import public_base
 from pushserver.web.services import Services
+from pushserver.web.spooled_response import LongResponse, shared_pieces
 
 
 async def get_openapi(call: ApiCall[None, None]) -> web.StreamResponse:
     """Return this API's description."""
-    servers = [{"url": public_base(call.request) or "/"}]
-    described = await run_in_thread(openapi_document)
-    return json_response({**described, "servers": servers})
+    servers = encode_json([{"url": public_base(call.request) or "/"}])
+    described = await run_in_thread(_encoded_document)
+    ending = b',"servers":%s}' % servers
+    return LongResponse(
+        [*shared_pieces(described), ending], content_type=JSON_MEDIA_TYPE
+    )
+
+
+@cache
+def _encoded_document() -> bytes:
+    """Return the description as JSON without its end: that depends on who asks."""
+    described = {k: v for k, v in openapi_document().items() if k != "servers"}
+    return encode_json(described)[:-1]
 
 
 @cache

@@ -13,12 +13,15 @@ from markupsafe import Markup, escape
 from pushserver.errors import Misconfigured, PushServerError
 from pushserver.services.off_loop import run_in_thread
 from pushserver.web.api import openapi_document
-from pushserver.web.console.page import PageCall
+from pushserver.web.console.page import HEADERS, PageCall
 from pushserver.web.console.templating import environment
 from pushserver.web.console.translations import catalogues
 from pushserver.web.problems import STATUS_BY_ERROR
+from pushserver.web.spooled_response import LongResponse, shared_pieces
 
 _CODE = re.compile(r"`([^`]+)`")
+#: Where in a page the content goes.
+_PLACE = Markup("<!-- content -->")
 #: The limits of a schema that are shown beside its type.
 _LIMITS = (
     ("minimum", "≥ {}"),
@@ -45,11 +48,14 @@ async def show_reference(request: web.Request) -> web.StreamResponse:
     """Show every call, webhook, schema and error; it needs no token, nor scripts."""
     call = PageCall(request=request)
     content = await run_in_thread(_content, call.text.language)
-    return call.render("reference.html", content=content)
+    frame = call.render("reference.html", content=_PLACE).body
+    assert isinstance(frame, bytes)  # noqa: S101 - it is a page
+    before, _, after = frame.partition(_PLACE.encode())
+    return LongResponse([before, *shared_pieces(content), after], headers=HEADERS)
 
 
 @cache
-def _content(language: str) -> Markup:
+def _content(language: str) -> bytes:
     """Make what is the same for everybody, once for each language."""
     document = openapi_document()
     calls = [
@@ -58,7 +64,7 @@ def _content(language: str) -> Markup:
         for method, described in methods.items()
     ]
     template = environment().get_template("reference_content.html")
-    text = template.render(
+    return template.render(
         t=catalogues()[language],
         document=document,
         tags=[
@@ -74,8 +80,7 @@ def _content(language: str) -> Markup:
         rich=_rich,
         limits=_limits,
         pretty=_pretty,
-    )
-    return Markup(text)  # noqa: S704 - the template has escaped it
+    ).encode()
 
 
 def _errors() -> Iterator[tuple[str, int, str]]:

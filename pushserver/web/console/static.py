@@ -10,6 +10,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.errors import NotFound
+from pushserver.web.spooled_response import LongResponse, shared_pieces
 
 FOLDER = Path(__file__).parent / "static"
 _JAVASCRIPT, _CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
@@ -58,7 +59,8 @@ async def serve_static(request: web.Request) -> web.StreamResponse:
         "X-Content-Type-Options": "nosniff",
         "Vary": "Accept-Encoding",
     }
-    if "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return web.Response(body=found.body, headers=headers)
-    headers["Content-Encoding"] = "gzip"
-    return web.Response(body=found.compressed, headers=headers)
+    body = found.body
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        body = found.compressed
+    return LongResponse(shared_pieces(body), headers=headers)
