@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 
 _NAME = "pushserver-%Y%m%dT%H%M%SZ.db"
 _PATTERN = re.compile(r"pushserver-\d{8}T\d{6}Z\.db", re.ASCII)
+#: One that a process left that was killed, and what SQLite keeps beside it.
+_UNFINISHED = re.compile(_PATTERN.pattern + r"\.part.*", re.ASCII)
 
 
 @attrs.define(eq=False)
@@ -41,6 +43,8 @@ class Backups:
         """
         if self.folder is None or not self._is_due(self.folder):
             return 0
+        for left in _files_in(self.folder, _UNFINISHED):
+            left.unlink()
         now, started = self._wall_now(), self.clock.now()
         path = self.folder / now.strftime(_NAME)
         made = await self.store.back_up(path, lambda: self._is_stopping)
@@ -54,7 +58,7 @@ class Backups:
             rows=made.rows,
             seconds=seconds,
         )
-        for old in _backups_in(self.folder)[: -self.keep]:
+        for old in self._backups_in(self.folder)[: -self.keep]:
             old.unlink()
         return 1
 
@@ -65,7 +69,7 @@ class Backups:
         It is of those that this server makes: of others it does not know.
         """
         try:
-            backups = _backups_in(self.folder) if self.folder else ()
+            backups = self._backups_in(self.folder) if self.folder else ()
         except OSError:
             return None
         return from_datetime(_made_at(backups[-1])) if backups else None
@@ -75,21 +79,30 @@ class Backups:
         self._is_stopping = True
 
     def _is_due(self, folder: Path) -> bool:
-        backups = _backups_in(folder)
+        backups = self._backups_in(folder)
         if not backups:
             return True
         age = from_datetime(self._wall_now()) - from_datetime(_made_at(backups[-1]))
-        # One of the future is of a clock that was wrong.
         return not 0 <= age < self.every
+
+    def _backups_in(self, folder: Path) -> Sequence[Path]:
+        """
+        Return the finished backups, the oldest first; other files do not count.
+
+        Those of the future are of a clock that was wrong. They come first, so that none
+        takes the place of the newest.
+        """
+        now = self._wall_now()
+        found = _files_in(folder, _PATTERN)
+        return sorted(found, key=lambda each: (_made_at(each) <= now, each.name))
 
     def _wall_now(self) -> datetime:
         instant = self.clock.now() + self.clock.wall_ahead()
         return datetime.fromtimestamp(instant / 1_000_000, UTC)
 
 
-def _backups_in(folder: Path) -> Sequence[Path]:
-    """Return the finished backups, the oldest first; other files do not count."""
-    return sorted(each for each in folder.iterdir() if _PATTERN.fullmatch(each.name))
+def _files_in(folder: Path, pattern: re.Pattern[str]) -> Sequence[Path]:
+    return [each for each in folder.iterdir() if pattern.fullmatch(each.name)]
 
 
 def _made_at(backup: Path) -> datetime:

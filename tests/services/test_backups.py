@@ -48,6 +48,31 @@ async def test_every_six_hours(
     assert [*names[-2:], "pushserver-of-mine.db"] == kept(folder)
 
 
+async def test_after_a_wrong_clock(
+    services: Services, clock: ManualClock, tmp_path: Path
+) -> None:
+    """
+    Backups of the future neither hasten the next one nor outlast it, and of one that
+    was killed nothing stays.
+    """
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    past = ["pushserver-20251230T000000Z.db", "pushserver-20251231T000000Z.db"]
+    wrong = ["pushserver-20360101T000000Z.db", "pushserver-20360102T000000Z.db"]
+    killed = ["pushserver-20251231T060000Z.db.part-journal"]
+    for name in (*past, *wrong, *killed):
+        (folder / name).touch()
+    made = []
+    for hours in (0, 1, 1, 4):
+        clock.tick(hours * HOUR)
+        backups = Backups(services.store.backups, clock, folder, EVERY, 4)
+        made.append(await backups.run_if_due())
+
+    assert [1, 0, 0, 1] == made
+    new = ["pushserver-20260101T000000Z.db", "pushserver-20260101T060000Z.db"]
+    assert [*past, *new] == kept(folder)
+
+
 async def test_stop(services: Services, clock: ManualClock, tmp_path: Path) -> None:
     """
     A server that stops ends the backup, of which nothing is left.
