@@ -52,20 +52,26 @@ class Poll:
 @attrs.define(eq=False)
 class HeldPoll:
     """
-    A waiting poll. `waiter` is done with its answer, or with nothing to check again.
+    A waiting poll; `wake` gets its answer, or nothing to check again.
 
     `is_claimed`: a decision that is being committed has an answer for it.
+    `is_notified`: it waits no more, and is about to be woken.
     """
 
     poll: Poll
-    waiter: asyncio.Future[Sequence[InFlight]]
-    is_claimed: bool = False
+    is_claimed: bool = attrs.field(default=False, init=False)
+    is_notified: bool = attrs.field(default=False, init=False)
+
+    def wake(self, in_flights: Sequence[InFlight]) -> None:
+        """Go on with the answer, or without one."""
+        raise NotImplementedError
 
     def notify(self, in_flights: Sequence[InFlight] = ()) -> bool:
         """Wake the poll, with its answer if there is one; tell whether it waited."""
-        if self.waiter.done():
+        if self.is_notified:
             return False
-        self.waiter.set_result(in_flights)
+        self.is_notified = True
+        asyncio.get_running_loop().call_soon(self.wake, in_flights)
         return True
 
 
@@ -90,16 +96,15 @@ class HeldPolls:
     def find_waiting(self, device_id: int) -> HeldPoll | None:
         """Return the device's poll if it waits unclaimed and is still connected."""
         hold = self._holds.get(device_id)
-        if hold is None or hold.is_claimed or hold.waiter.done():
+        if hold is None or hold.is_claimed or hold.is_notified:
             return None
         return None if hold.poll.is_gone() else hold
 
-    def add(self, poll: Poll) -> HeldPoll:
-        """Hold *poll*; an older poll of the same device is answered empty."""
-        self.release(poll.device_id)
-        hold = HeldPoll(poll, asyncio.get_running_loop().create_future())
-        self._holds[poll.device_id] = hold
-        return hold
+    def add(self, hold: HeldPoll) -> None:
+        """Hold a poll; an older poll of the same device is answered empty."""
+        self.release(hold.poll.device_id)
+        hold.is_claimed = hold.is_notified = False
+        self._holds[hold.poll.device_id] = hold
 
     def remove(self, hold: HeldPoll) -> bool:
         """Forget *hold*; tell whether it was still the device's newest."""

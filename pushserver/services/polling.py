@@ -1,8 +1,7 @@
 """Polls: hand out the device's next command, or hold the poll until there is one."""
 
 import asyncio
-import math
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Self
 
 import attrs
@@ -16,8 +15,9 @@ from pushserver.model.event import EventType
 from pushserver.model.in_flight import InFlight
 from pushserver.model.lane import Lane
 from pushserver.model.transfers import keep_busy, record_written
-from pushserver.services.held_polls import HeldPoll, HeldPolls, Poll
+from pushserver.services.held_polls import HeldPolls, Poll
 from pushserver.services.lanes import Lanes
+from pushserver.services.poll_hold import Holding, PollHold
 from pushserver.services.transfers import Voucher
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
@@ -100,9 +100,15 @@ class Polling:
     _unrecorded: dict[int, InFlight] = attrs.field(factory=dict, init=False)
     _older: dict[int, InFlight] = attrs.field(factory=dict, init=False)
 
+    _holding: Holding = attrs.field(init=False)
+
+    @_holding.default
+    def _share(self) -> Holding:
+        return Holding(self.store, self.clock, self.lanes, self.holds)
+
     def is_idle(self, device_id: int) -> bool:
         """Tell, without a statement, whether there is nothing for this device."""
-        return self.store.is_idle(device_id, self.clock.now(), self.lanes.grace)
+        return self._holding.is_idle(device_id)
 
     async def poll(
         self, poll: Poll, max_hold: int = 0, *, has_work: bool = True
@@ -119,56 +125,35 @@ class Polling:
             if has_work:
                 in_flights = await self.lanes.hand_out(poll)
             if not in_flights and max_hold > 0:
-                in_flights = await self._hold_poll(poll, max_hold / SECOND)
+                in_flights = await self._hold_poll(poll, max_hold)
         except Unavailable:
             return None
         return PollAnswer(in_flights, self) if in_flights else None
 
-    async def _hold_poll(self, poll: Poll, seconds: float) -> Sequence[InFlight]:
-        """Hold a poll by the monotonic clock, because the wall clock may jump."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while loop.time() < deadline and not (
-            poll.is_gone() or poll.has_ended() or self.holds.is_closed
-        ):
-            hold = self.holds.add(poll)
-            look_at = min(deadline, loop.time() + self._seconds_to_change(poll))
-            timer = loop.call_at(look_at, hold.notify)
-            try:
-                in_flights = await hold.waiter
-            except asyncio.CancelledError:
-                self._requeue_answer(hold)
-                raise
-            finally:
-                timer.cancel()
-                is_newest = self.holds.remove(hold)
-            if in_flights or not is_newest:
-                return in_flights
-            if not self.is_idle(poll.device_id):
-                in_flights = await self.lanes.hand_out(poll)
-                if in_flights or self._is_overtaken(poll):
-                    return in_flights
-        return ()
+    def begin_hold(
+        self,
+        poll: Poll,
+        max_hold: int,
+        on_end: Callable[[Sequence[InFlight]], None],
+    ) -> PollHold:
+        """Hold a poll for up to *max_hold* microseconds; call *on_end*, maybe now."""
+        deadline = asyncio.get_running_loop().time() + max_hold / SECOND
+        hold = PollHold(poll, self._holding, deadline, on_end)
+        hold.wait()
+        return hold
 
-    def _is_overtaken(self, poll: Poll) -> bool:
-        """Tell whether a later poll of the device, maybe elsewhere, got a command."""
-        lane = self.store.cached_lane(poll.device_id)
-        return lane is not None and lane.was_handed_out_after(poll.began_at)
-
-    def _requeue_answer(self, hold: HeldPoll) -> None:
-        """Requeue the answer of a poll that was cancelled while it got it."""
-        waiter = hold.waiter
-        in_flights = waiter.result() if waiter.done() and not waiter.cancelled() else ()
-        if in_flights:
-            self.lanes.requeue(in_flights)
-
-    def _seconds_to_change(self, poll: Poll) -> float:
-        """Return for how long the device's lane stays as it is by itself."""
-        lane = self.store.cached_lane(poll.device_id)
-        if lane is None:
-            return math.inf
-        now = self.clock.now()
-        return (lane.next_change_at(now, self.lanes.grace) - now) / SECOND
+    async def _hold_poll(self, poll: Poll, max_hold: int) -> Sequence[InFlight]:
+        ended = asyncio.get_running_loop().create_future()
+        hold = self.begin_hold(poll, max_hold, ended.set_result)
+        try:
+            in_flights: Sequence[InFlight] = await ended
+        except asyncio.CancelledError:
+            if ended.cancelled():
+                hold.abandon()
+            else:
+                self.lanes.requeue(ended.result())
+            raise
+        return in_flights
 
     def mark_written(self, in_flights: Sequence[InFlight]) -> None:
         """Remember that the last byte was written, to be stored soon."""

@@ -45,26 +45,36 @@ class DevicePoll:
     poll: Poll
     hold: int
     has_work: bool
+    started_ns: int = attrs.field(factory=time.monotonic_ns, init=False)
 
     async def next_command(self) -> PollAnswer | None:
         """Hand out what waits, or hold the poll until something does."""
-        device, hold = self.device, self.hold
-        started_ns = time.monotonic_ns()
         try:
             answer = await self.services.polling.poll(
-                self.poll, hold, has_work=self.has_work
+                self.poll, self.hold, has_work=self.has_work
             )
         except asyncio.CancelledError:
-            if hold > 0 and not self.services.holds.is_closed:
-                device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
+            self.record_lost()
             raise
-        if hold > 0 and answer is None and self.connection.is_half_closed:
-            device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
-        elif hold > 0:
-            self.services.held_contact.record(device)
-        else:
-            device.was_last_poll_idle = answer is None
+        self.record_end(is_idle=answer is None)
         return answer
+
+    def record_lost(self) -> None:
+        """Record that its device hung up, if it was held."""
+        if self.hold > 0 and not self.services.holds.is_closed:
+            self._record_hang_up()
+
+    def record_end(self, *, is_idle: bool) -> None:
+        """Record what came of it; a device that has closed its side had hung up."""
+        if self.hold <= 0:
+            self.device.was_last_poll_idle = is_idle
+        elif is_idle and self.connection.is_half_closed:
+            self._record_hang_up()
+        else:
+            self.services.held_contact.record(self.device)
+
+    def _record_hang_up(self) -> None:
+        self.device.record_hang_up((time.monotonic_ns() - self.started_ns) // 1000)
 
     async def render(self, answer: PollAnswer) -> bytes | AnswerParts | None:
         """
@@ -142,22 +152,6 @@ def begin_poll(
     if hold is None:
         return None
     has_work = not services.polling.is_idle(device.device_id)
-    return make_poll(
-        services, protocol, device, call, address, connection, hold, has_work
-    )
-
-
-def make_poll(
-    services: Services,
-    protocol: DeviceProtocol,
-    device: Device,
-    call: DeviceRequest,
-    address: str | None,
-    connection: PollConnection,
-    hold: int,
-    has_work: bool,
-) -> DevicePoll:
-    """Return the poll of an admitted device for which there may be something."""
     waits = hold > 0 and not has_work
     poll = Poll(
         device_id=device.device_id,

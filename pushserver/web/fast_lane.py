@@ -25,7 +25,7 @@ from pushserver.web.body_framing import (
 )
 from pushserver.web.connection import HttpConnection
 from pushserver.web.fast_polls import FastPolls
-from pushserver.web.fast_request import Work
+from pushserver.web.fast_request import HeldByLane, Work
 from pushserver.web.fast_results import FastResults
 from pushserver.web.middleware import ANY_PATH, RequestLog
 from pushserver.web.plain_request import PlainRequest, read_plain_request
@@ -103,7 +103,15 @@ class FastLaneConnection(HttpConnection):
     `_missing`: how many bytes aiohttp needs until a request begins, as `bytes_missing`.
     """
 
-    __slots__ = ("_held_back", "_lane", "_missing", "_server", "_task", "_under_way")
+    __slots__ = (
+        "_held_back",
+        "_lane",
+        "_missing",
+        "_server",
+        "_task",
+        "_under_way",
+        "held",
+    )
 
     def __init__(self, server: web.Server, lane: FastLane, **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
@@ -112,6 +120,7 @@ class FastLaneConnection(HttpConnection):
         self._missing = 0
         self._held_back = b""
         self._under_way = False
+        self.held: HeldByLane | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -254,10 +263,20 @@ class FastLaneConnection(HttpConnection):
         if not self._held_back:
             super()._close_after_last_answer()
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
+        """Tell whether anything is to be answered; a held poll is, at once."""
+        stays_open = super().eof_received()
+        if self.held is not None:
+            self.held.release()
+        return stays_open
+
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Drop what was held back."""
+        """Drop what was held back, and hold no poll."""
         self._held_back = b""
         super().connection_lost(exc)
+        if self.held is not None:
+            self.held.abandon()
+            self.held = None
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109
         """Wait up to *timeout* seconds for the answer that is under way."""

@@ -6,6 +6,7 @@ was found out once, and holds until somebody changes who is served.
 
 import asyncio
 import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -19,13 +20,14 @@ from pushserver.protocols.base import (
     DeviceRequest,
     RequestKind,
 )
+from pushserver.services.poll_hold import PollHold
 from pushserver.services.polling import PollAnswer
-from pushserver.web.device_api import send_command, serve_poll, write_command
-from pushserver.web.device_polls import DevicePoll, begin_poll, make_poll
+from pushserver.web.device_api import send_command, write_command
+from pushserver.web.device_polls import DevicePoll, begin_poll
 from pushserver.web.draining import MAX_KERNEL_UNSENT
 from pushserver.web.fast_request import LaneConnection, LaneRequest
 from pushserver.web.middleware import RequestLog, shown_path
-from pushserver.web.plain_request import PlainRequest, read_plain_request
+from pushserver.web.plain_request import PlainRequest
 from pushserver.web.response import SmallResponse, idle_poll_bytes
 from pushserver.web.services import Services
 
@@ -75,29 +77,19 @@ class FastPolls:
         admission, now = services.admission, services.clock.now()
         admission.admit_again(device, now)
         hold = services.default_hold if device.hold is None else device.hold
-        if hold > 0 or device.requests_in_second > admission.max_requests:
-            plain = read_plain_request(data)
-            assert plain is not None  # noqa: S101 - as the one before
-            self._serve(known, plain, uuid.decode() or None, connection, b"")
-        elif services.store.is_idle(device.device_id, now, services.lanes.grace):
+        if (
+            hold == 0
+            and device.requests_in_second <= admission.max_requests
+            and services.store.is_idle(device.device_id, now, services.lanes.grace)
+        ):
             device.was_last_poll_idle = True
             services.counts["polls.idle"] += 1
             connection.write_idle(idle_poll_bytes())
         else:
             connection.begin(b"")
             request = LaneRequest(connection, data, "GET", known.path, known.log)
-            self._hand_out(request, self._make_poll(known, uuid.decode(), connection))
+            self._serve(request, known, uuid.decode() or None)
         return True
-
-    def _make_poll(
-        self, known: KnownPoll, uuid: str, connection: LaneConnection
-    ) -> DevicePoll:
-        """Return a poll that is not held, and for which there is a command."""
-        device, address = known.device, connection.peer_address
-        call = DeviceRequest(RequestKind.POLL, known.identity, known.key, uuid or None)
-        return make_poll(
-            self.services, known.protocol, device, call, address, connection, 0, True
-        )
 
     def take(
         self,
@@ -117,7 +109,9 @@ class FastPolls:
         version, path = device.access_version, shown_path(plain.path)
         known = KnownPoll(device, version, protocol, call.device, call.key, path, log)
         self._remember(known, call, data[: plain.end])
-        self._serve(known, plain, call.uuid, connection, data[plain.end :])
+        connection.begin(data[plain.end :])
+        request = LaneRequest(connection, plain, "GET", path, log)
+        self._serve(request, known, call.uuid)
         return True
 
     def _remember(self, known: KnownPoll, call: DeviceRequest, data: bytes) -> None:
@@ -129,45 +123,56 @@ class FastPolls:
             self._known.clear()
         self._known[head, block] = known
 
-    def _serve(
-        self,
-        known: KnownPoll,
-        plain: PlainRequest,
-        uuid: str | None,
-        connection: LaneConnection,
-        rest: bytes,
-    ) -> None:
+    def _serve(self, request: LaneRequest, known: KnownPoll, uuid: str | None) -> None:
         """Answer the poll of an admitted device."""
-        connection.begin(rest)
-        request = LaneRequest(connection, plain, plain.method, known.path, known.log)
-        device, protocol = known.device, known.protocol
+        connection, services = request.connection, self.services
         call = DeviceRequest(RequestKind.POLL, known.identity, known.key, uuid)
-        address = connection.peer_address
         device_poll = begin_poll(
-            self.services, protocol, device, call, address, connection
+            services,
+            known.protocol,
+            known.device,
+            call,
+            connection.peer_address,
+            connection,
         )
         if device_poll is None:
             request.answer_idle()
-        elif device_poll.hold > 0:
-            request.go_on(partial(serve_poll, device_poll))
-        else:
-            self._hand_out(request, device_poll)
-
-    def _hand_out(self, request: LaneRequest, device_poll: DevicePoll) -> None:
-        services = self.services
-        services.holds.release(device_poll.device.device_id)
+            return
+        services.holds.release(known.device.device_id)
+        if not device_poll.has_work:
+            self._hold(request, device_poll)
+            return
         handing_out = services.lanes.begin_hand_out(device_poll.poll)
-        handing_out.add_done_callback(partial(self._answer, request, device_poll))
+        handing_out.add_done_callback(partial(self._take, request, device_poll))
 
-    def _answer(
+    def _hold(self, request: LaneRequest, device_poll: DevicePoll) -> None:
+        """Hold the poll until there is a command."""
+        held = HeldRequest(request, device_poll, self._answer)
+        request.connection.held = held
+        held.begin()
+
+    def _take(
         self,
         request: LaneRequest,
         device_poll: DevicePoll,
         handing_out: asyncio.Future[tuple[InFlight, ...]],
     ) -> None:
         """Answer with what was handed out; if the store is away, that is nothing."""
-        in_flights = () if handing_out.exception() else handing_out.result()
-        device_poll.device.was_last_poll_idle = not in_flights
+        is_away = handing_out.exception() is not None
+        in_flights = () if is_away else handing_out.result()
+        if device_poll.hold <= 0 or in_flights or is_away:
+            self._answer(request, device_poll, in_flights)
+        else:
+            self._hold(request, device_poll)
+
+    def _answer(
+        self,
+        request: LaneRequest,
+        device_poll: DevicePoll,
+        in_flights: Sequence[InFlight],
+    ) -> None:
+        """Answer with commands, if there are any."""
+        device_poll.record_end(is_idle=not in_flights)
         if not in_flights:
             self.services.counts["polls.idle"] += 1
             request.answer_idle()
@@ -198,6 +203,37 @@ class FastPolls:
         device_poll.record_sent(answer, request.fields)
         request.record(response.status)
         request.connection.end_request()
+
+
+@attrs.define(eq=False)
+class HeldRequest:
+    """A poll of the lane that is held; `answer` is called with what it gets."""
+
+    request: LaneRequest
+    device_poll: DevicePoll
+    answer: Callable[[LaneRequest, DevicePoll, Sequence[InFlight]], None]
+    _hold: PollHold | None = attrs.field(default=None, init=False)
+
+    def begin(self) -> None:
+        """Hold it."""
+        poll, hold = self.device_poll.poll, self.device_poll.hold
+        polling = self.device_poll.services.polling
+        self._hold = polling.begin_hold(poll, hold, self._end)
+
+    def _end(self, in_flights: Sequence[InFlight]) -> None:
+        self.request.connection.held = None
+        self.answer(self.request, self.device_poll, in_flights)
+
+    def release(self) -> None:
+        """Answer it now: its device sends no more."""
+        device_poll = self.device_poll
+        device_poll.services.holds.release(device_poll.device.device_id)
+
+    def abandon(self) -> None:
+        """Hold it no more: its device has gone."""
+        self.device_poll.record_lost()
+        if self._hold is not None:
+            self._hold.abandon()
 
 
 async def _finish(

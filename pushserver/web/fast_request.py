@@ -17,8 +17,20 @@ from pushserver.web.response import SmallResponse, idle_poll_bytes
 Work = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class HeldByLane(Protocol):
+    """A poll that is held."""
+
+    def release(self) -> None:
+        """Answer it now: its device sends no more."""
+
+    def abandon(self) -> None:
+        """Hold it no more: its device has gone."""
+
+
 class LaneConnection(PollConnection, Protocol):
-    """The connection: it answers one request at a time."""
+    """The connection: it answers one request at a time; `held` is one that waits."""
+
+    held: HeldByLane | None
 
     @property
     def peer_address(self) -> str | None:

@@ -1,13 +1,13 @@
 """Held polls: answered the moment that there is a command."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import EventType
 from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.services.poll_hold import PollHold
 from pushserver.storage.change_feed import ChangeKind
 from tests.clock import ManualClock
 from tests.web.local_server import (
@@ -287,11 +287,12 @@ async def test_gone_in_the_same_moment(held: LocalServer) -> None:
         writer.write(query.encode())
         await held.wait_for_held_polls(1)
         (hold,) = held.services.holds
-        waiting = hold.waiter
+        assert isinstance(hold, PollHold)
 
         def break_off(_changes: object) -> None:
-            if not waiting.done():
-                asyncio.get_running_loop().call_soon(_cancel_who_awaits, waiting)
+            if not hold.is_notified:
+                # As a lost connection would.
+                asyncio.get_running_loop().call_soon(hold.abandon)
 
         store = held.services.store
         store.event_interest[DEFAULT_SCOPE_ID] = frozenset(EventType)
@@ -301,10 +302,3 @@ async def test_gone_in_the_same_moment(held: LocalServer) -> None:
 
     command = await held.get_command(enqueued["id"])
     assert ("PENDING", 0) == (command["state"], command["attempts"])
-
-
-def _cancel_who_awaits(waiting: asyncio.Future[Any]) -> None:
-    """Cancel the task that awaits this, as a lost connection would."""
-    for task in asyncio.all_tasks():
-        if getattr(task, "_fut_waiter", None) is waiting:
-            task.cancel()
