@@ -16,7 +16,7 @@ from pushserver.model.device_filter import (
 )
 from pushserver.services.batches import batches
 from pushserver.services.device_registry import DeviceRegistry
-from pushserver.services.off_loop import in_pieces
+from pushserver.services.off_loop import in_pieces, sorted_in_pieces
 from pushserver.services.online_rule import OnlineRule
 from pushserver.storage.base import Store
 
@@ -64,8 +64,9 @@ class DeviceList:
             return after is None or (key < after if order.descending else key > after)
 
         found: list[_Keyed] = []
-        async for ids in in_pieces(batches(self._ids(criteria, order, after))):
-            devices = filter(is_meant, self.devices.find_all(scope_id, ids))
+        ids = await self._ids(criteria, order, after)
+        async for some in in_pieces(batches(ids)):
+            devices = filter(is_meant, self.devices.find_all(scope_id, some))
             keyed = ((key_of(device), device) for device in devices)
             found += (pair for pair in keyed if is_further(pair[0]))
             found.sort(key=itemgetter(0), reverse=order.descending)
@@ -74,11 +75,12 @@ class DeviceList:
                 break
         return found
 
-    def _ids(
+    async def _ids(
         self, criteria: DeviceFilter, order: DeviceOrder, after: SortKey | None
     ) -> Sequence[int]:
         """Return the ids to look at; in their order, so that a list by ids is short."""
-        ids = sorted(self.devices.ids if criteria.among is None else criteria.among)
+        among = self.devices.ids if criteria.among is None else criteria.among
+        ids = await sorted_in_pieces(among)
         if order.sort is not DeviceSort.DEVICE_ID:
             return ids
         if order.descending:

@@ -11,7 +11,7 @@ from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.device import Device
 from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.target import TargetSelector
-from pushserver.services.off_loop import in_pieces
+from pushserver.services.off_loop import in_pieces, sorted_in_pieces
 from pushserver.storage.base import Store
 
 
@@ -98,8 +98,8 @@ class DeviceRegistry:
 
         Each is looked up when it is its turn: one that is deleted before is left out.
         """
-        ids = sorted(self.ids if criteria.among is None else criteria.among)
-        async for device_id in in_pieces(ids):
+        ids = self.ids if criteria.among is None else criteria.among
+        async for device_id in in_pieces(await sorted_in_pieces(ids)):
             for device in self.find_all(scope_id, (device_id,)):
                 if criteria.matches(device):
                     yield device

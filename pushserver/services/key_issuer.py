@@ -13,6 +13,7 @@ from pushserver.services.batches import batches
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.off_loop import in_pieces
 
 #: A key, which is shown once, and the device that has it from now on.
 IssuedKey = tuple[str, Device]
@@ -89,7 +90,7 @@ class KeyIssuer:
         keys = [new_device_key() for _ in devices]
         settings = {
             device.identity: self._settings(device, key, enforce)
-            for device, key in zip(devices, keys, strict=True)
+            async for device, key in in_pieces(zip(devices, keys, strict=True))
         }
         entries = [
             device_entry(
@@ -99,7 +100,7 @@ class KeyIssuer:
                 identity.device_id,
                 {"enforced": given["key_enforced"]},
             )
-            for identity, given in settings.items()
+            async for identity, given in in_pieces(settings.items())
         ]
         await self.fleet.save_settings(scope_id, settings, entries)
         for device in devices:

@@ -15,6 +15,7 @@ import pytest
 from pushserver.errors import Invalid
 from pushserver.model.ids import parse_int64
 from pushserver.services import off_loop
+from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.off_loop import (
     MAX_IN_THREAD,
     MAX_INLINE,
@@ -22,6 +23,7 @@ from pushserver.services.off_loop import (
     MachineBusy,
     in_pieces,
     run_off_loop,
+    sorted_in_pieces,
 )
 from pushserver.services.off_loop_child import MAX_MEMORY
 from tests.web.local_server import wait_until
@@ -140,3 +142,24 @@ async def test_many_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
             task.cancel()
 
     assert {0, 1, 2, 3, 4} == set(seen)
+
+
+async def test_sorted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Numbers are sorted with turns for others in between, however many there are.
+    """
+    monkeypatch.setattr(off_loop, "_PIECE", 0)
+    numbers = [number * 7919 % 5003 for number in range(5003)]
+    turns = count()
+
+    async def take_turns() -> None:
+        for _ in turns:
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(take_turns())
+    found = await sorted_in_pieces(numbers)
+    other.cancel()
+
+    assert list(range(5003)) == found
+    assert next(turns) > len(numbers) // BATCH_SIZE
+    assert [] == await sorted_in_pieces([])
