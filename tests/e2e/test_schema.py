@@ -72,7 +72,9 @@ def test_older_schema(over: Program) -> None:
 
 
 @pytest.mark.only_on("postgres")
-@pytest.mark.parametrize("settings", [{}, {"workers": 2}])
+@pytest.mark.parametrize(
+    "settings", [{}, pytest.param({"workers": 2}, marks=pytest.mark.proof)]
+)
 def test_left_behind(over: Program, settings: dict[str, int]) -> None:
     """
     A server that the schema leaves behind stops in order, and no other one starts.

@@ -135,6 +135,7 @@ async def administering(program: Program) -> AsyncIterator[Administrator]:
         yield Administrator(program, session)
 
 
+@pytest.mark.proof_on("postgres")
 @pytest.mark.parametrize(
     ("seed", "events", "kills", "ordered"),
     [

@@ -130,6 +130,7 @@ async def test_exchanged(program: Program) -> None:
     assert 0 == await asyncio.to_thread(program.stop)
 
 
+@pytest.mark.proof
 async def test_exchanged_while_they_start(program: Program) -> None:
     """
     SIGHUP before they listen lets them begin first, and exchanges them then.
