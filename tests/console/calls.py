@@ -23,10 +23,13 @@ def api(program: Program, method: str, path: str, body: Any = None) -> Any:
     return json.loads(read) if read else None
 
 
-def poll(program: Program, device_id: int) -> bytes:
-    """Poll as a device."""
-    url = f"{program.url}/push?deviceId={device_id}"
-    with urllib.request.urlopen(url, timeout=15) as answer:  # noqa: S310 - likewise
+def poll(program: Program, device_id: int, address: str | None = None) -> bytes:
+    """Poll as a device, from an address if the server trusts who says so."""
+    request = urllib.request.Request(  # noqa: S310 - of this machine
+        f"{program.url}/push?deviceId={device_id}",
+        headers={} if address is None else {"X-Forwarded-For": address},
+    )
+    with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310 - likewise
         return bytes(answer.read())
 
 

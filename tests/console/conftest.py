@@ -1,15 +1,24 @@
 """Fixtures in front of the real program: a browser, and who is signed in with it."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
+from tests.console.installation import age, furnish, poll_again
 from tests.program import Program
 
+#: Devices say from where they poll, as through a proxy; webhooks reach this machine.
+SETTINGS = {
+    "device_keys": "optional",
+    "hold": 0,
+    "trusted_proxies": "127.0.0.0/8",
+    "webhook_allow_networks": "127.0.0.0/8",
+}
 #: What is shown takes at most so long (milliseconds).
 PATIENCE = 15_000
 
@@ -17,8 +26,9 @@ PATIENCE = 15_000
 @pytest.fixture(name="shared_program", scope="module")
 def _shared_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Return the program, which the tests of a module share."""
-    program = Program(tmp_path_factory.mktemp("console"))
-    program.start(webhook_allow_networks="127.0.0.0/8")
+    folder = tmp_path_factory.mktemp("console")
+    program = Program(folder, token=secrets.token_hex(32))
+    program.start(**SETTINGS)
     yield program
     program.stop()
 
@@ -42,24 +52,50 @@ def _chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(name="signed_in", scope="module")
+def _signed_in(chromium: Browser, shared_program: Program) -> StorageState:
+    """Return what the browser keeps of somebody who has signed in."""
+    context = chromium.new_context(base_url=shared_program.url)
+    page = context.new_page()
+    page.goto("/console")
+    page.fill("#token", shared_program.token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".menu")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
 @pytest.fixture(name="page")
-def _page(chromium: Browser, shared_program: Program) -> Iterator[Page]:
+def _page(
+    chromium: Browser, shared_program: Program, signed_in: StorageState
+) -> Iterator[Page]:
     """Return a page of somebody who has signed in; nothing may go wrong on it."""
     context = chromium.new_context(
-        base_url=shared_program.url, locale="en", reduced_motion="reduce"
+        base_url=shared_program.url,
+        locale="en",
+        reduced_motion="reduce",
+        storage_state=signed_in,
     )
     context.set_default_timeout(PATIENCE)
     page, errors = context.new_page(), list[str]()
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.extend([m.text] * (m.type == "error")))
-    page.goto("/console")
-    page.fill("#token", shared_program.token)
-    page.keyboard.press("Enter")
-    page.wait_for_selector('.live[data-state="on"]')
     yield page
     context.close()
 
     assert [] == errors
+
+
+@pytest.fixture(name="ids", scope="module")
+def _ids(shared_program: Program) -> dict[str, str]:
+    """Return the ids of one of everything, in an installation as people have one."""
+    ids = furnish(shared_program)
+    shared_program.stop()
+    age(shared_program)
+    shared_program.start(**SETTINGS)
+    poll_again(shared_program)
+    return ids
 
 
 def show(page: Page, name: str) -> None:

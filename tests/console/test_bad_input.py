@@ -9,8 +9,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import Page
 
-from tests.console.calls import api, poll, post_result
-from tests.console.conftest import show
+from tests.console.calls import api, make_rollouts, poll, post_result
+from tests.console.pages import PAGES
 from tests.program import Program
 
 DEVICE = 479_000
@@ -55,9 +55,9 @@ ODD = [
 ]
 
 
-@pytest.fixture(name="command_id", scope="module")
-def _command_id(shared_program: Program) -> str:
-    """Say all of it in every place that a page shows; return a command's id."""
+@pytest.fixture(name="hostile_ids", scope="module")
+def _hostile_ids(shared_program: Program) -> dict[str, str]:
+    """Say all of it in every place that a page shows; return the ids of some."""
     texts = [*PAYLOADS, *ODD]
     _import(shared_program, texts)
     for number in range(0, len(PAYLOADS), 20):
@@ -80,7 +80,14 @@ def _command_id(shared_program: Program) -> str:
     for text in PAYLOADS[::6]:
         _ask(shared_program, f"/{urllib.parse.quote(text)}?deviceId={DEVICE + 1}")
     _ask(shared_program, f"/{'n' * 6000}?deviceId={DEVICE + 1}")
-    return str(made["id"])
+    results = api(shared_program, "GET", "/results?orphan=true&limit=1000")["items"]
+    return {
+        "device_id": str(DEVICE + 1),
+        "stranger_id": str(DEVICE + 2),
+        "command_id": str(made["id"]),
+        "posted_id": str(results[-1]["id"]),
+        **make_rollouts(shared_program, DEVICE, texts[0]),
+    }
 
 
 def _import(program: Program, names: list[str]) -> None:
@@ -110,27 +117,20 @@ def _ask(program: Program, path: str) -> None:
         pass
 
 
-def test_nothing_runs(page: Page, command_id: str, shared_program: Program) -> None:
+def test_nothing_runs(page: Page, hostile_ids: dict[str, str]) -> None:
     """
     60 payloads, long, odd and right-to-left texts: none runs on any page, none becomes
     a tag, and every page is still there below them.
     """
-    orphan = api(shared_program, "GET", "/results?orphan=true&limit=1000")["items"][-1]
-    paths = (
-        "",
-        "/devices?q=4790",
-        f"/devices/{DEVICE + 1}",
-        f"/devices?q={urllib.parse.quote(PAYLOADS[0])}",
-        "/commands",
-        f"/commands/{command_id}",
-        "/results",
-        f"/results/{orphan['id']}",
-        f"/send?device={urllib.parse.quote(PAYLOADS[1])}",
-        "/tasks",
-    )
+    paths = [path.format(**hostile_ids) for path in PAGES.values()]
+    paths += [
+        "/console/devices?q=4790",
+        f"/console/devices?q={urllib.parse.quote(PAYLOADS[0])}",
+        f"/console/send?device={urllib.parse.quote(PAYLOADS[1])}",
+    ]
     broken = []
     for path in paths:
-        page.goto(f"/console{path}")
+        page.goto(path)
         found = page.evaluate(
             """() => [window.broken,
             document.querySelectorAll("main script, main iframe, main object," +
@@ -142,8 +142,7 @@ def test_nothing_runs(page: Page, command_id: str, shared_program: Program) -> N
         )
         if found != [None, 0, False, False, False]:
             broken.append((path, found))
-        show(page, f"hostile{len(broken)}")
-    page.goto(f"/console/commands/{command_id}")
+    page.goto(f"/console/commands/{hostile_ids['command_id']}")
     page.click('form[action$="/show"] button')
     page.wait_for_selector(".warning")
 

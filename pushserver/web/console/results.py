@@ -1,6 +1,8 @@
 """What devices posted: the newest results, orphans too, and what each one says."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import TypedDict
 
 from aiohttp import web
 
@@ -21,6 +23,14 @@ pages = Pages()
 PAGE_SIZE = 50
 
 
+class _ResultCriteria(TypedDict):
+    """Which results are shown, as the store takes it."""
+
+    device_id: int | None
+    orphan: bool | None
+    device_ids: frozenset[int] | None
+
+
 @pages.page("/results", Permission.RESULTS_READ, limits_itself=True)
 async def list_results(call: SignedInCall) -> web.StreamResponse:
     """Show the results that match the filters, a page of them, newest first."""
@@ -32,25 +42,38 @@ async def _list(call: SignedInCall) -> web.StreamResponse:
     device, device_id = call.query.get("device", "").strip(), None
     if device:
         device_id = services.protocols.identify(device, "/device").device_id
-    before = None if cursor is None else parse_int64(cursor, field_name="cursor")
-    found = await services.store.results(
-        call.scope_id,
-        after=0,
-        limit=PAGE_SIZE,
+    criteria = _ResultCriteria(
         device_id=device_id,
         orphan=True if call.query.get("orphan") == "yes" else None,
         device_ids=await call.reach,
-        newest_before=MAX_INT64 if before is None else before,
     )
+    before = MAX_INT64
+    if cursor is not None:
+        before = parse_int64(cursor, field_name="cursor")
+    found = await _read(call, criteria, before, PAGE_SIZE)
+    # A page also ends early when it grows too heavy: look one result further.
+    more = found and await _read(call, criteria, found[-1].id, 1)
     ids = {result.device_id for result in found}
     return call.render(
         "results.html",
         results=found,
         titles=titles(services, call.scope_id, ids),
         shown_ids={each: services.protocols.display_id(each) for each in ids},
-        # A page also ends early when it grows too heavy.
-        next_cursor=found[-1].id if found else None,
+        next_cursor=found[-1].id if more else None,
         has_cursor=cursor is not None,
+    )
+
+
+async def _read(
+    call: SignedInCall, criteria: _ResultCriteria, before: int, limit: int
+) -> Sequence[Result]:
+    """Return the newest results that are older than the id *before*."""
+    return await call.services.store.results(
+        call.scope_id,
+        after=0,
+        limit=limit,
+        newest_before=before,
+        **criteria,
     )
 
 

@@ -14,9 +14,23 @@ from pushserver.web.spooled_response import LongResponse, shared_pieces
 
 FOLDER = Path(__file__).parent / "static"
 _JAVASCRIPT, _CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
+#: The style, each part after those that it refines.
+_STYLE = (
+    "theme",
+    "bar",
+    "page",
+    "forms",
+    "tables",
+    "states",
+    "overview",
+    "device",
+    "send",
+    "json",
+    "reference",
+)
 #: What each file is made of: a page asks for few, and needs no others.
 _PARTS = {
-    "console.css": (_CSS, ("console.css", "pages.css")),
+    "console.css": (_CSS, tuple(f"style/{part}.css" for part in _STYLE)),
     "console.js": (
         _JAVASCRIPT,
         ("vendor/htmx.min.js", "vendor/idiomorph-ext.min.js", "console.js"),

@@ -26,6 +26,10 @@
   }
   setInterval(updateInstants, 1000);
 
+  // On a phone the menu begins at where one is.
+  const here = document.querySelector(".menu [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 60;
+
   // Copying.
   function enhance(root) {
     for (const each of root.querySelectorAll(".copy[hidden]")) each.hidden = !navigator.clipboard;
