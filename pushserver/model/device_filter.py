@@ -25,19 +25,22 @@ class DeviceFilter:
     Which devices are meant; what is not given means any.
 
     A device has one of the values of each tag. `text`, folded, is part of its name, or
-    of its own id. `among` are ids.
+    of its own id. `among` are ids. `conflict`: whether another address took its id.
     """
 
     state: DeviceState | None = None
     tags: TagFilter = attrs.Factory(dict)
     text: str = ""
     among: Collection[int] | None = None
+    conflict: bool | None = None
 
     def matches(self, device: Device) -> bool:
         """Tell whether *device*, which is among those that may be meant, is meant."""
         if self.state is not None and device.state is not self.state:
             return False
         if not has_tags(device.tags, self.tags):
+            return False
+        if self.conflict not in (None, device.shut_out_address is not None):
             return False
         return not self.text or (
             self.text in fold(device.name or "")

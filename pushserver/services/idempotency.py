@@ -111,6 +111,10 @@ class IdempotencyKeys:
         finally:
             self._locked.discard(key)
 
+    def is_locked(self, key: IdempotencyKey) -> bool:
+        """Tell whether a request with the key is being answered by this server."""
+        return key in self._locked
+
     async def claim(self, request: IdempotentRequest) -> bytes | None:
         """
         Claim the key; return the stored answer if it was used before.

@@ -15,7 +15,7 @@ from pushserver.web.api.device_import import CSV, NDJSON
 from pushserver.web.connection import connection_of
 from pushserver.web.console.browser_session import has_ended
 from pushserver.web.console.command_bodies import masked_order, masked_result
-from pushserver.web.console.commands import command_criteria
+from pushserver.web.console.command_filters import command_criteria
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.draining import write_and_drain

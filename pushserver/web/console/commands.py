@@ -1,8 +1,7 @@
 """The list of commands, and one of them."""
 
-import secrets
-from collections.abc import Mapping
 from functools import partial
+from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import web
@@ -11,14 +10,17 @@ from pushserver.model.audit import AuditAction, command_entry
 from pushserver.model.command import Command
 from pushserver.model.ids import parse_int64
 from pushserver.model.order import Order
-from pushserver.model.state import CommandState
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
-from pushserver.storage.history import CommandFilter
 from pushserver.web.api.enqueue import render_created
 from pushserver.web.api.responses import created_id
 from pushserver.web.console.command_bodies import shown_order, shown_result
+from pushserver.web.console.command_filters import (
+    FIELDS,
+    command_criteria,
+    list_address,
+)
 from pushserver.web.console.device_rows import titles
 from pushserver.web.console.form_key import form_key
 from pushserver.web.console.page import SignedInCall
@@ -53,29 +55,8 @@ async def list_commands(call: SignedInCall) -> web.StreamResponse:
         shown_ids={each: call.services.protocols.display_id(each) for each in ids},
         next_cursor=records[-1].command.id if len(found) > PAGE_SIZE else None,
         has_cursor=cursor is not None,
-    )
-
-
-async def command_criteria(
-    call: SignedInCall, given: Mapping[str, str]
-) -> CommandFilter:
-    """
-    Return the filter that is *given*, within the token's reach.
-
-    Raises:
-        Invalid: the device has no such id.
-    """
-    device = given.get("device", "").strip()
-    states = frozenset(s for s in CommandState if s == given.get("state", "").upper())
-    device_id = None
-    if device:
-        device_id = call.services.protocols.identify(device, "/device").device_id
-    return CommandFilter(
-        states=states,
-        device_id=device_id,
-        device_ids=await call.reach,
-        endpoint=given.get("endpoint", "").strip() or None,
-        held=True if given.get("held") == "yes" else None,
+        given={name: call.query.get(name) or None for name in FIELDS},
+        address=urlencode({k: v for k, v in call.query.items() if k != "said"}),
     )
 
 
@@ -113,7 +94,7 @@ async def _show(call: SignedInCall, *, reveals: bool) -> web.StreamResponse:
         else await shown_result(services.protocols, result, reveals=reveals),
         timeline=timeline([record]),
         reveals=reveals,
-        key=secrets.token_urlsafe(18),
+        back=list_address(call),
     )
 
 

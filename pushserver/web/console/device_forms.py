@@ -85,7 +85,7 @@ def _form(
     )
 
 
-@pages.form(_DEVICE + "/key", Permission.DEVICES_WRITE)
+@pages.form(_DEVICE + "/key", Permission.DEVICES_WRITE, once=True)
 async def make_key(call: SignedInCall) -> web.StreamResponse:
     """Give a device a new key, and show it: this once."""
     identity = call.path_device()

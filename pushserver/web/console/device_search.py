@@ -9,7 +9,7 @@ from pushserver.model.device import DeviceState
 from pushserver.model.device_filter import DeviceFilter, fold
 
 _TERM = re.compile(r'(?:(\w+):)?("[^"]*"|\S+)', re.ASCII)
-_ONLINE: Mapping[str, bool] = {
+_ANSWERS: Mapping[str, bool] = {
     **dict.fromkeys(("yes", "sim", "true"), True),
     **dict.fromkeys(("no", "não", "nao", "false"), False),
 }
@@ -21,6 +21,7 @@ class DeviceSearch:
 
     state: DeviceState | None = None
     online: bool | None = None
+    conflict: bool | None = None
     tags: dict[str, set[str]] = attrs.Factory(dict)
     words: list[str] = attrs.Factory(list)
     unknown: list[str] = attrs.Factory(list)
@@ -28,7 +29,13 @@ class DeviceSearch:
     def criteria(self, among: frozenset[int] | None) -> DeviceFilter:
         """Return the filter, of devices that are *among* these."""
         text = fold(" ".join(self.words))
-        return DeviceFilter(state=self.state, tags=self.tags, text=text, among=among)
+        return DeviceFilter(
+            state=self.state,
+            tags=self.tags,
+            text=text,
+            among=among,
+            conflict=self.conflict,
+        )
 
 
 def parse_device_search(typed: str) -> DeviceSearch:
@@ -52,8 +59,10 @@ def _add_term(search: DeviceSearch, name: str, value: str) -> bool:
             search.tags.setdefault(key, set()).add(tag)
         case "state" if states:
             search.state = states[0]
-        case "online" if value.lower() in _ONLINE:
-            search.online = _ONLINE[value.lower()]
+        case "online" if value.lower() in _ANSWERS:
+            search.online = _ANSWERS[value.lower()]
+        case "conflict" if value.lower() in _ANSWERS:
+            search.conflict = _ANSWERS[value.lower()]
         case _:
             return False
     return True

@@ -39,7 +39,9 @@ async def confirm(call: SignedInCall) -> web.StreamResponse:
     )
 
 
-@pages.form("/devices/selection/run", Permission.DEVICES_WRITE, limits_itself=True)
+@pages.form(
+    "/devices/selection/run", Permission.DEVICES_WRITE, limits_itself=True, once=True
+)
 async def run(call: SignedInCall) -> web.StreamResponse:
     """Do it."""
     answer = await ACTS[_act_name(call)](call, await _chosen(call))

@@ -11,6 +11,7 @@ from pushserver.model.token import Permission
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.console.browser_session import find_signed_in, refuse_other_sites
 from pushserver.web.console.form_body import SentForm, read_form
+from pushserver.web.console.form_once import answer_form_once
 from pushserver.web.console.page import HEADERS, PageCall, SignedInCall
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.problems import headers_of, status_of
@@ -26,7 +27,7 @@ class PageRoute:
 
     A restricted token gets what names a device, or a command, in its path, and what
     `limits_itself` to the token's devices. A form is short, unless it may have
-    `max_bytes`, and files.
+    `max_bytes`, and files. With `once`, the same form is done once, by its key.
     """
 
     method: str
@@ -35,6 +36,7 @@ class PageRoute:
     permission: Permission | None
     limits_itself: bool
     max_bytes: int | None = None
+    once: bool = False
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; whoever is not signed in is led to where they can."""
@@ -61,6 +63,8 @@ class PageRoute:
             files=sent.files,
         )
         await require_reach(call)
+        if self.once:
+            return await answer_form_once(call, partial(self.handler, call))
         return await self.handler(call)
 
 
@@ -81,7 +85,7 @@ class Pages:
         limits_itself: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare what is shown at *path* below the console's."""
-        return partial(self._add, "GET", path, permission, limits_itself, None)
+        return partial(self._add, "GET", path, permission, limits_itself, None, False)
 
     def form(
         self,
@@ -90,9 +94,12 @@ class Pages:
         *,
         limits_itself: bool = False,
         max_bytes: int | None = None,
+        once: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare what a form does that is sent to *path* below the console's."""
-        return partial(self._add, "POST", path, permission, limits_itself, max_bytes)
+        return partial(
+            self._add, "POST", path, permission, limits_itself, max_bytes, once
+        )
 
     def _add(
         self,
@@ -101,9 +108,12 @@ class Pages:
         permission: Permission | None,
         limits_itself: bool,
         max_bytes: int | None,
+        once: bool,
         handler: Handler,
     ) -> Handler:
-        route = PageRoute(method, path, handler, permission, limits_itself, max_bytes)
+        route = PageRoute(
+            method, path, handler, permission, limits_itself, max_bytes, once
+        )
         self._routes.append(route)
         return handler
 

@@ -45,7 +45,7 @@ async def _render(
     )
 
 
-@pages.form("/scopes", Permission.ADMIN)
+@pages.form("/scopes", Permission.ADMIN, once=True)
 async def create(call: SignedInCall) -> web.StreamResponse:
     """Make a scope; the secret of its first token is shown on this page alone."""
     try:
@@ -58,7 +58,7 @@ async def create(call: SignedInCall) -> web.StreamResponse:
     return call.render("secret.html", name=scope.name, secret=secret, path="/scopes")
 
 
-@pages.form("/scopes/{scope_id}/tokens", Permission.ADMIN)
+@pages.form("/scopes/{scope_id}/tokens", Permission.ADMIN, once=True)
 async def create_token(call: SignedInCall) -> web.StreamResponse:
     """Make an administrator's token for a scope that lost its own."""
     scope = await _scope(call)

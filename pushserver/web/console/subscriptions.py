@@ -74,7 +74,7 @@ def _form(
     )
 
 
-@pages.form("/subscriptions", _WRITE, limits_itself=True)
+@pages.form("/subscriptions", _WRITE, limits_itself=True, once=True)
 async def create(call: SignedInCall) -> web.StreamResponse:
     """Have events posted to a URL; the secret is shown on this page alone."""
     try:
@@ -154,7 +154,7 @@ async def change(call: SignedInCall) -> web.StreamResponse:
     return call.see_other(f"/subscriptions/{subscription.id}", "subscription_changed")
 
 
-@pages.form(f"{ONE}/rotate", _WRITE)
+@pages.form(f"{ONE}/rotate", _WRITE, once=True)
 async def rotate(call: SignedInCall) -> web.StreamResponse:
     """Give a subscription a new secret, which is shown on this page alone."""
     current = subscription_of(call)

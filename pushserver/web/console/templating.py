@@ -1,6 +1,7 @@
 """Makes pages of the templates beside this file."""
 
-from functools import cache
+import secrets
+from functools import cache, partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -84,6 +85,7 @@ def environment() -> Environment:
     made.globals.update(
         languages=catalogues(),
         navigation=NAVIGATION,
+        new_key=partial(secrets.token_urlsafe, 18),
         administration=ADMINISTRATION,
         states=[*CommandState],
         tones=TONES,

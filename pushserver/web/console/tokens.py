@@ -56,7 +56,7 @@ def render_tokens(
     )
 
 
-@pages.form("/tokens", Permission.TOKENS_WRITE)
+@pages.form("/tokens", Permission.TOKENS_WRITE, once=True)
 async def create(call: SignedInCall) -> web.StreamResponse:
     """Make a token; its secret is shown on this page alone."""
     try:

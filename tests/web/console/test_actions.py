@@ -72,3 +72,51 @@ async def test_language_and_theme(visitor: Visitor) -> None:
 
     assert "pushserver-language=pt-BR" in answer.headers["Set-Cookie"]
     assert 422 == wrong.status
+
+
+async def test_commands_by_time_and_token(visitor: Visitor) -> None:
+    """
+    Commands are found by when they were enqueued, in UTC, and by whom; the page of one
+    leads back to the list with its filters.
+    """
+    server = visitor.server
+    command = await server.enqueue()
+    found = {}
+    for query in (
+        "from=2020-01-01T00:00",
+        "to=2020-01-01T00:00",
+        "by=pushserver_admin_token",
+        "by=0",
+        "by=7",
+    ):
+        page = (await visitor.get(f"/commands?{query}")).body
+        found[query] = command["id"].encode() in page
+    wrong = [
+        (await visitor.get(f"/commands?{query}")).status
+        for query in ("from=yesterday", "by=nobody", "from=2021-01-01&to=2020-01-01")
+    ]
+    listed = (await visitor.get("/commands?state=PENDING&by=0")).body
+    path = f"/commands/{command['id']}?list=state%3DPENDING%26by%3D0"
+    opened = (await visitor.get(f"{path}%26x%3D1")).body
+
+    assert [True, False, True, True, False] == [*found.values()]
+    assert [422, 422, 422] == wrong
+    assert f'href="/console{path}"'.encode() in listed
+    assert b'href="/console/commands?state=PENDING&amp;by=0"' in opened
+
+
+async def test_one_thing_to_do(visitor: Visitor) -> None:
+    """
+    What needs a person leads to the very thing if there is one, else to their list.
+    """
+    server, steps = visitor.server, [{"endpoint": "reboot"}]
+    task = {"name": "t", "targets": {"deviceIds": ["5"]}, "steps": steps}
+    await server.api("PUT", "/devices/5", {})
+    made = [(await server.api("POST", "/tasks", task)).json() for _ in range(2)]
+    pages = []
+    for each in made:
+        await server.api("POST", f"/tasks/{each['id']}/pause")
+        pages.append((await visitor.get()).body.decode())
+
+    assert f'href="/console/tasks/{made[0]["id"]}"' in pages[0]
+    assert 'href="/console/tasks?state=PAUSED"' in pages[1]

@@ -45,6 +45,17 @@
   });
   document.addEventListener("htmx:afterSettle", (event) => enhance(event.target));
 
+  // A form that is sent is not sent again by a doubled click.
+  const SENT_FOR = 1500;
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    const now = Date.now(), by = event.submitter ? event.submitter.value : "";
+    const isAgain = form.dataset.sentBy === by && now - form.dataset.sentAt < SENT_FOR;
+    if (isAgain) return void event.preventDefault();
+    Object.assign(form.dataset, { sentBy: by, sentAt: now });
+  });
+
   // What opens is closed by Escape, or by a click elsewhere.
   const OPEN = "details.confirm[open], details.account[open]";
   document.addEventListener("keydown", (event) => {
