@@ -1,9 +1,14 @@
 """What commands say that were filled in as forms, in the vendor's words."""
 
+import re
 from datetime import datetime
 
 from pushserver.errors import Invalid
 from pushserver.model.command_form import FilledForm, FormValues
+
+#: Of how many users a terminal returns the photos at once.
+MAX_PHOTOS = 100
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def action(values: FormValues) -> FilledForm:
@@ -24,12 +29,54 @@ def turnstile(values: FormValues) -> FilledForm:
     return action({"action": "catra", **values})
 
 
+def authorization(values: FormValues) -> FilledForm:
+    """Return who is let in, and by which door."""
+    given = dict(values)
+    opened = given.pop("door", None)
+    action_name = {"action": "door", "parameters": f"door={opened}"}
+    actions = [] if opened is None else [action_name]
+    return FilledForm(body={**given, "event": int(values["event"]), "actions": actions})
+
+
 def photo(values: FormValues) -> FilledForm:
     """Return the parameters that go with a photo."""
     match = int(values["match"])
     timestamp = values["timestamp"]
     query = {"user_id": values["user_id"], "timestamp": timestamp, "match": match}
     return FilledForm(query=query)
+
+
+def photo_ids(values: FormValues) -> FilledForm:
+    """
+    Return whose photos to read.
+
+    Raises:
+        Invalid: these are no ids, or too many.
+    """
+    ids = values["user_ids"].replace(",", " ").split()
+    if not 1 <= len(ids) <= MAX_PHOTOS or not all(map(_ID.fullmatch, ids)):
+        raise Invalid(
+            f"These must be 1 to {MAX_PHOTOS} ids, with commas between.",
+            pointer="/user_ids",
+        )
+    return FilledForm(body={"user_ids": [int(each) for each in ids]})
+
+
+def report(values: FormValues) -> FilledForm:
+    """
+    Return which columns of which objects are written, one after the other.
+
+    Raises:
+        Invalid: there is no column.
+    """
+    given, kind = dict(values), values["object"]
+    names = given.pop("columns").replace(",", " ").split()
+    if not names:
+        raise Invalid("There must be a column.", pointer="/columns")
+    columns = [
+        {"type": "object_field", "object": kind, "field": name} for name in names
+    ]
+    return FilledForm(body={**given, "columns": columns})
 
 
 def logs(values: FormValues) -> FilledForm:

@@ -6,6 +6,7 @@ from pushserver.model.command_form import CommandForm, FieldKind, FormField
 from pushserver.protocols.controlid import form_bodies
 from pushserver.protocols.controlid.form_fields import number, words
 from pushserver.protocols.controlid.object_forms import OBJECT_FORMS
+from pushserver.protocols.controlid.terminal_forms import TERMINAL_FORMS
 from pushserver.protocols.controlid.user_forms import USER_FORMS
 
 _MODULE = FormField(
@@ -66,6 +67,7 @@ FORMS: Sequence[CommandForm] = (
     ),
     *OBJECT_FORMS,
     *USER_FORMS,
+    *TERMINAL_FORMS,
     CommandForm(
         name="get_configuration",
         endpoint="get_configuration",

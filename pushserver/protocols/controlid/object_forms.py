@@ -65,6 +65,28 @@ OBJECT_FORMS: Sequence[CommandForm] = (
         fields=(_OBJECT, _LIMIT, _OFFSET, _WHERE),
     ),
     CommandForm(
+        name="report_generate",
+        endpoint="report_generate",
+        label=words("Make a report", "Gerar um relatório"),
+        fields=(
+            _OBJECT,
+            FormField(
+                name="columns",
+                label=words("Columns", "Colunas"),
+                required=True,
+                hint=words("Such as id, name", "Por exemplo id, name"),
+            ),
+            FormField(
+                name="delimiter",
+                label=words("Between columns", "Entre as colunas"),
+                default=";",
+            ),
+            FormField(name="header", label=words("First line", "Primeira linha")),
+            _WHERE,
+        ),
+        fill=form_bodies.report,
+    ),
+    CommandForm(
         name="create_objects",
         endpoint="create_objects",
         label=words("Create objects", "Criar objetos"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pushserver.model.command_form import CommandForm, FieldKind, FormField
 from pushserver.protocols.controlid import form_bodies
-from pushserver.protocols.controlid.form_fields import number, words
+from pushserver.protocols.controlid.form_fields import json_field, number, words
 
 _MAX_PHOTO = 2 * 1024 * 1024
 _USER_ID = number(
@@ -56,6 +56,53 @@ USER_FORMS: Sequence[CommandForm] = (
         ),
         fill=form_bodies.query_alone,
         verb="GET",
+    ),
+    CommandForm(
+        name="user_get_image",
+        endpoint="user_get_image",
+        label=words("Read a user's photo", "Ler a foto de um usuário"),
+        fields=(_USER_ID,),
+        fill=form_bodies.query_alone,
+        verb="GET",
+    ),
+    CommandForm(
+        name="user_get_image_list",
+        endpoint="user_get_image_list",
+        label=words("Read several photos", "Ler várias fotos"),
+        fields=(
+            FormField(
+                name="user_ids",
+                label=words("Users' ids", "Ids dos usuários"),
+                required=True,
+                hint=words(
+                    "Up to 100, with commas between", "Até 100, separados por vírgulas"
+                ),
+            ),
+        ),
+        fill=form_bodies.photo_ids,
+    ),
+    CommandForm(
+        name="user_set_image_list",
+        endpoint="user_set_image_list",
+        label=words("Set several photos", "Definir várias fotos"),
+        fields=(
+            FormField(
+                name="match",
+                label=words(
+                    "Refuse faces that are known", "Recusar rostos já cadastrados"
+                ),
+                kind=FieldKind.SWITCH,
+            ),
+            json_field(
+                "user_images",
+                words("Photos", "Fotos"),
+                required=True,
+                hint=words(
+                    'Such as [{"user_id": 7, "timestamp": 1, "image": "BASE64"}]',
+                    'Por exemplo [{"user_id": 7, "timestamp": 1, "image": "BASE64"}]',
+                ),
+            ),
+        ),
     ),
     CommandForm(
         name="user_destroy_image",

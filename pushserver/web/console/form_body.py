@@ -33,7 +33,7 @@ class SentForm:
 
 async def read_form(request: web.Request, max_bytes: int | None = None) -> SentForm:
     """
-    Return what a form has; one without *max_bytes* is short, and has no file.
+    Return what a form has; without *max_bytes*, a stranger's, which is short.
 
     Raises:
         Malformed: it is none.

@@ -10,7 +10,7 @@ from pushserver.errors import Forbidden, PushServerError
 from pushserver.model.token import Permission
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.console.browser_session import find_signed_in, refuse_other_sites
-from pushserver.web.console.form_body import SentForm, read_form
+from pushserver.web.console.form_body import MAX_TEXT, SentForm, read_form
 from pushserver.web.console.form_once import answer_form_once
 from pushserver.web.console.page import HEADERS, PageCall, SignedInCall
 from pushserver.web.middleware import LOG_FIELDS
@@ -26,8 +26,8 @@ class PageRoute:
     A page, or where a form is sent to. Who lacks the `permission` does not get it.
 
     A restricted token gets what names a device, or a command, in its path, and what
-    `limits_itself` to the token's devices. A form is short, unless it may have
-    `max_bytes`, and files. With `once`, the same form is done once, by its key.
+    `limits_itself` to the token's devices. A form may have `max_bytes`, files
+    included. With `once`, the same form is done once, by its key.
     """
 
     method: str
@@ -35,7 +35,7 @@ class PageRoute:
     handler: Handler
     permission: Permission | None
     limits_itself: bool
-    max_bytes: int | None = None
+    max_bytes: int = MAX_TEXT
     once: bool = False
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -85,7 +85,9 @@ class Pages:
         limits_itself: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare what is shown at *path* below the console's."""
-        return partial(self._add, "GET", path, permission, limits_itself, None, False)
+        return partial(
+            self._add, "GET", path, permission, limits_itself, MAX_TEXT, False
+        )
 
     def form(
         self,
@@ -93,7 +95,7 @@ class Pages:
         permission: Permission | None,
         *,
         limits_itself: bool = False,
-        max_bytes: int | None = None,
+        max_bytes: int = MAX_TEXT,
         once: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare what a form does that is sent to *path* below the console's."""
@@ -107,7 +109,7 @@ class Pages:
         path: str,
         permission: Permission | None,
         limits_itself: bool,
-        max_bytes: int | None,
+        max_bytes: int,
         once: bool,
         handler: Handler,
     ) -> Handler:

@@ -1,9 +1,10 @@
 """Sends a command: filled in as a form, shown before it goes, and enqueued once."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import attrs
 import msgspec
 from aiohttp import web
 
@@ -24,6 +25,7 @@ from pushserver.web.console.form_key import form_key
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.console.send_asked import (
+    PREFIX,
     RAW,
     AskedCommand,
     find_form,
@@ -56,7 +58,24 @@ async def show_form(call: SignedInCall) -> web.StreamResponse:
     given = {**call.query, "to": ONE, "who": device}
     if who := call.query.get("who"):
         given |= {"to": MATCHING, "who": who}
-    return await _page(call, AskedCommand(form, given))
+    return await _page(call, *await _ready_to_send(call, form, given))
+
+
+async def _ready_to_send(
+    call: SignedInCall, form: CommandForm | None, given: Mapping[str, str]
+) -> tuple[AskedCommand, Target | None]:
+    """Preview a form that needs nothing more, such as that of a door."""
+    unfilled = AskedCommand(form, given)
+    if form is None or not 1 <= len(given["who"]) <= _MAX_WHO:
+        return unfilled, None
+    defaults = {PREFIX + each.name: each.default for each in form.fields}
+    asked = read_asked(attrs.evolve(call, form={**defaults, **given}), form)
+    if asked.problems:
+        return unfilled, None
+    try:
+        return asked, await find_target(call, given["to"], given["who"])
+    except _SHOWN_ERRORS:
+        return unfilled, None
 
 
 @pages.form("/send", Permission.COMMANDS_WRITE, limits_itself=True, max_bytes=MAX_BYTES)

@@ -208,3 +208,28 @@ async def test_long_forms(visitor: Visitor) -> None:
     assert [] == [len(p.body) for p in pages if len(p.body) > 400_000]
     assert "This is too long." in shown(pages[2])
     assert [413] * 3 == [each.status for each in refused]
+
+
+async def test_ready_to_send(visitor: Visitor) -> None:
+    """
+    A form that needs nothing more shows at once what it does; one that does, does not.
+    """
+    await visitor.server.api("PUT", f"/devices/{DEVICE}", {})
+    ready = (await visitor.get(f"/send?form=open_door&device={DEVICE}")).body
+    not_yet = (await visitor.get(f"/send?form=make_sip_call&device={DEVICE}")).body
+
+    assert b"door=1" in ready
+    assert b"curl" in ready
+    assert b"curl" not in not_yet
+
+
+async def test_long_form(visitor: Visitor) -> None:
+    """
+    A form may be as long as what the API takes: tags of many kilobytes.
+    """
+    await visitor.server.api("PUT", f"/devices/{DEVICE}", {})
+    tags = " ".join(f"k{n}={'v' * 200}" for n in range(20))
+    answer = await visitor.send(f"/devices/{DEVICE}/edit", name="", tags=tags, hold="")
+    device = await visitor.server.get_device()
+
+    assert (303, 20) == (answer.status, len(device["tags"]))
