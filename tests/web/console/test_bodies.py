@@ -88,7 +88,9 @@ async def test_masked_until_shown(visitor: Visitor) -> None:
 
     assert not [each for each in SECRETS for page in masked if each in page]
     assert not [each for each in SECRETS for page in pages if each not in page]
-    assert [made["id"]] * 3 == [each["target"]["id"] for each in audit]
+    assert [(made["id"], 3)] == [
+        (each["target"]["id"], each["detail"]["times"]) for each in audit
+    ]
     assert all("Ann" in page for page in (*masked, *pages))
 
 
