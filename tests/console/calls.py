@@ -7,7 +7,9 @@ from typing import Any
 from tests.program import Program
 
 
-def api(program: Program, method: str, path: str, body: Any = None) -> Any:
+def api(
+    program: Program, method: str, path: str, body: Any = None, *, waits: bool = False
+) -> Any:
     """Call the API; return what it answers."""
     request = urllib.request.Request(  # noqa: S310 - of this machine
         f"{program.url}/api/v1{path}",
@@ -16,6 +18,8 @@ def api(program: Program, method: str, path: str, body: Any = None) -> Any:
         headers={
             "Authorization": f"Bearer {program.token}",
             "Content-Type": "application/json",
+            # It is answered when what it is about is done.
+            **({"Prefer": "wait=10"} if waits else {}),
         },
     )
     with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310 - likewise

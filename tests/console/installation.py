@@ -15,10 +15,12 @@ from tests.console.calls import api, poll, post_result
 from tests.program import Program
 
 GATE, DOCK, ROOF, STRANGER = 478_435, 478_440, 478_442, 479_101
+#: A door with which nothing goes on.
+OTHER = 478_436
 _FIRST_ADDRESS = "192.168.10."
 _NAMES = {
     GATE: ("North gate", "north", "outside"),
-    478_436: ("South gate", "south", "outside"),
+    OTHER: ("South gate", "south", "outside"),
     478_437: ("Lobby turnstile 1", "north", "lobby"),
     478_438: ("Lobby turnstile 2", "north", "lobby"),
     478_439: ("Server room", "north", "critical"),
@@ -32,6 +34,16 @@ _USERS = [
     {"id": 3, "registration": "0003", "name": "Wei Tan", "begin_time": 1_735_689_600},
 ]
 _SECOND = 1_000_000
+#: Moves a command that has ended, its delivery and its result back in time.
+_EARLIER = (
+    "UPDATE command SET created_at = created_at - :ago, sent_at = sent_at - :ago,"
+    " delivered_at = delivered_at - :ago, finished_at = finished_at - :ago"
+    " WHERE id = :id",
+    "UPDATE delivery SET sent_at = sent_at - :ago, ended_at = ended_at - :ago"
+    " WHERE command_id = :id",
+    "UPDATE result SET received_at = received_at - :ago"
+    " WHERE id = (SELECT result_id FROM command WHERE id = :id)",
+)
 
 
 def furnish(program: Program) -> dict[str, str]:
@@ -82,9 +94,9 @@ def _run_commands(program: Program) -> dict[str, str]:
         _answer(program, device_id, {"response": done})
     _enqueue(program, 478_439, "set_configuration", body={"general": {"beep": "1"}})
     _answer(program, 478_439, {"error": "Invalid parameter: beep"})
-    _enqueue(program, DOCK, "execute_actions", body=door, responseTimeout=1)
+    lost = _enqueue(program, DOCK, "execute_actions", body=door, responseTimeout=1)
     _poll(program, DOCK)
-    canceled = _enqueue(program, 478_436, "reboot")
+    canceled = _enqueue(program, OTHER, "reboot")
     api(program, "DELETE", f"/commands/{canceled}")
     post_result(program, 478_437, b'{"response": {"users": []}}')
     results = api(program, "GET", "/results")["items"]
@@ -92,10 +104,11 @@ def _run_commands(program: Program) -> dict[str, str]:
     _enqueue(program, GATE, "system_information")
     _poll(program, GATE)
     waiting = _enqueue(program, GATE, "load_objects", body={"object": "groups"})
+    api(program, "GET", f"/commands/{lost}", waits=True)
     return {
         "command_id": users,
         "waiting_id": waiting,
-        "posted_id": str(results[-1]["id"]),
+        "posted_id": str(results[0]["id"]),
     }
 
 
@@ -162,7 +175,8 @@ def poll_again(program: Program) -> None:
 
 def age(program: Program) -> None:
     """
-    Give a program that is stopped a past: a door that went away, and an hour of speed.
+    Give a program that is stopped a past: a door that went away, what another did some
+    hours ago, and an hour of speed.
     """
     with closing(sqlite3.connect(program.file)) as database, database:
         (now,) = database.execute(
@@ -172,6 +186,11 @@ def age(program: Program) -> None:
             "UPDATE device_seen SET last_seen_at = ? WHERE device_id = ?",
             (now - 3 * 3600 * _SECOND, DOCK),
         )
+        done = "SELECT id FROM command WHERE device_id = ? AND finished_at > 0"
+        for hours, (command_id,) in enumerate(database.execute(done, (GATE,)), 5):
+            values = {"ago": hours * 3600 * _SECOND, "id": command_id}
+            for sql in _EARLIER:
+                database.execute(sql, values)
         database.execute("UPDATE device_seen SET poll_period = ?", (5 * _SECOND,))
         database.execute("DELETE FROM latency")
         database.executemany("INSERT INTO latency VALUES (?, ?, ?, ?)", _speed(now))

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.calls import api
+from tests.console.calls import api, poll, post_result
 from tests.console.conftest import show
+from tests.console.installation import OTHER
 from tests.console.pages import PAGES
 from tests.each_case import each_case
 from tests.program import Program
@@ -16,12 +17,24 @@ SERIOUS = """async (rules) => (await axe.run(rules)).violations
     .filter(each => ["serious", "critical"].includes(each.impact))
     .map(each => [each.id, each.nodes[0].html.slice(0, 200)])"""
 
+#: What one reaches by Tab and does not see, or not that it has the focus.
+UNSEEN = """() => [...document.querySelectorAll(
+        "a[href], button, input:not([type=hidden]), select, textarea, summary," +
+        "[tabindex='0']")]
+    .filter(each => each.checkVisibility({visibilityProperty: true}))
+    .filter(each => {
+        each.focus();
+        const style = getComputedStyle(each);
+        return document.activeElement !== each || style.outlineStyle === "none" ||
+            parseFloat(style.outlineWidth) < 2;
+    }).map(each => each.outerHTML.slice(0, 200))"""
+
 
 @each_case("name", PAGES, ids=str)
 def test_page_is_accessible(page: Page, ids: dict[str, str], name: str) -> None:
     """
     On no page, in neither theme, axe finds anything serious; none is wider than a
-    phone.
+    phone; and whatever one reaches by keyboard shows that it has the focus.
     """
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(PAGES[name].format(**ids))
@@ -33,8 +46,10 @@ def test_page_is_accessible(page: Page, ids: dict[str, str], name: str) -> None:
     page.emulate_media(color_scheme="dark")
     problems += page.evaluate(SERIOUS, {"runOnly": ["color-contrast"]})
     page.set_viewport_size({"width": 360, "height": 740})
+    page.keyboard.press("Tab")
 
     assert [] == problems
+    assert [] == page.evaluate(UNSEEN)
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 
@@ -53,6 +68,21 @@ def test_live(page: Page, ids: dict[str, str], shared_program: Program) -> None:
     api(shared_program, "DELETE", f"/commands/{made['id']}")
     expect(row.locator(".badge")).to_have_text("canceled")
     assert page.evaluate("window.stayed")
+
+
+@pytest.mark.usefixtures("ids")
+def test_open_door(page: Page, shared_program: Program) -> None:
+    """
+    Two clicks open a door, and what its device answers is seen without a reload,
+    though the request is shown as a tree that stands open.
+    """
+    page.goto(f"/console/send?device={OTHER}")
+    page.click('button[value="send"]')
+    page.wait_for_selector('.live[data-state="on"]')
+    poll(shared_program, OTHER)
+    post_result(shared_program, OTHER, b'{"response": {"actions": []}}')
+
+    expect(page.locator(".head .badge")).to_have_text("successful")
 
 
 def test_typing_filters(page: Page, ids: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from pushserver.web.console.device_address import DeviceAddress
 from pushserver.web.console.device_course import device_moments
 from pushserver.web.console.device_rows import device_rows
 from pushserver.web.console.device_shadow import shadow_rows
+from pushserver.web.console.device_strip import device_strip
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.console.timeline import in_order, timeline
@@ -34,6 +35,7 @@ async def show_device(call: SignedInCall) -> web.StreamResponse:
     recent = await _commands(call, device_id, FINISHED)
     unknown = await services.unknown_requests.list_newest(call.scope_id, device_id)
     moments = [each async for each in device_moments(call, device, unknown)]
+    happened = in_order([*timeline([*queue, *recent]), *moments])
     protocol = services.protocols.of_device(device_id)
     return call.render(
         "device.html",
@@ -41,7 +43,8 @@ async def show_device(call: SignedInCall) -> web.StreamResponse:
         device=device,
         queue=queue,
         recent=recent,
-        timeline=in_order([*timeline([*queue, *recent]), *moments]),
+        timeline=happened,
+        strip=device_strip(device, happened, services.clock.now()),
         unknown_requests=unknown,
         shadow=await shadow_rows(call, device_id),
         address=DeviceAddress.of(protocol, device_base(call.request)),

@@ -90,7 +90,10 @@
     badge.textContent = badge.dataset["live" + state[0].toUpperCase() + state.slice(1)];
   }
   // A part in which somebody is about to confirm something, or selects, stays as it is.
-  const isBusy = (part) => part.querySelector("details[open], input:checked") || part.contains(document.querySelector(":focus:is(input, textarea, select)"));
+  const isBusy = (part) => part.querySelector("details.confirm[open], input:checked") || part.contains(document.querySelector(":focus:is(input, textarea, select)"));
+
+  // What somebody has opened or closed stays so.
+  const keepsOpen = (name, node) => !(name === "open" && node.matches("details"));
 
   async function refresh() {
     if (fetching || !dirty.size || document.hidden) return;
@@ -113,7 +116,7 @@
       for (const part of free) {
         const fresh = page.getElementById(part.id);
         if (fresh && part.isConnected && !isBusy(part)) {
-          Idiomorph.morph(part, fresh, { morphStyle: "outerHTML", ignoreActiveValue: true });
+          Idiomorph.morph(part, fresh, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: { beforeAttributeUpdated: keepsOpen } });
           enhance(document.getElementById(part.id));
         }
       }
