@@ -26,9 +26,12 @@
   }
   setInterval(updateInstants, 1000);
 
-  // On a phone the menu begins at where one is.
+  // Where the menu is too narrow for where one is, it begins there.
   const here = document.querySelector(".menu [aria-current]");
-  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 60;
+  if (here) {
+    const menu = here.parentElement, left = here.offsetLeft - menu.offsetLeft;
+    if (left + here.offsetWidth > menu.clientWidth) menu.scrollLeft = left - 60;
+  }
 
   // Copying.
   function enhance(root) {
