@@ -7,6 +7,7 @@ caller is cancelled.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from pushserver.metrics.recorder import CommitMetrics
@@ -27,6 +28,7 @@ from pushserver.storage.notifications import NotificationStore
 from pushserver.storage.operations import OperationStore
 from pushserver.storage.retention import RetentionStore
 from pushserver.storage.scopes import ScopeStore, TokenStore
+from pushserver.storage.servers import ServerInfo
 from pushserver.storage.sessions import SessionStore
 from pushserver.storage.shadows import ShadowStore
 from pushserver.storage.statistics import StatisticsStore
@@ -113,6 +115,14 @@ class Store(
     @property
     def new_id(self) -> IdGenerator:
         """Makes ids, each larger than any in the store."""
+
+    async def servers(self) -> Sequence[ServerInfo]:
+        """
+        Return the servers over the database, by node number; of a file none.
+
+        Raises:
+            Unavailable: the store is away.
+        """
 
     @property
     def is_leader(self) -> bool:

@@ -7,6 +7,7 @@ from contextlib import closing
 import psycopg
 import pytest
 
+from pushserver import __version__
 from pushserver.model.ids import first_instant_after
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.storage.postgres.store import PostgresStore
@@ -43,6 +44,20 @@ async def test_one_leads(pair: ServerPair) -> None:
 
     assert (True, False) == before
     assert not pair.a.is_leader
+
+
+async def test_servers_are_listed(pair: ServerPair) -> None:
+    """Each server sees all of them, their releases, and which one leads."""
+    seen = [await store.servers() for store in (pair.a, pair.b)]
+    nodes = [store.member.cluster.node for store in (pair.a, pair.b)]
+    leads = {each.node: each.is_leader for each in seen[0]}
+    await pair.b.close()
+    left = await pair.a.servers()
+
+    assert seen[0] == seen[1]
+    assert dict(zip(nodes, (True, False), strict=True)) == leads
+    assert {__version__} == {each.version for each in seen[0]}
+    assert [nodes[0]] == [each.node for each in left]
 
 
 async def test_locks_of_a_stopped_server(database: str) -> None:

@@ -20,6 +20,7 @@ from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.integrity import NoIntegrityChecks
 from pushserver.storage.postgres.cluster.member import ClusterMember
+from pushserver.storage.postgres.cluster.server_locks import list_servers
 from pushserver.storage.postgres.commit import command_deadlines
 from pushserver.storage.postgres.commit.group_commit import GroupCommit
 from pushserver.storage.postgres.commit.lane_cache import LaneCache
@@ -33,6 +34,7 @@ from pushserver.storage.postgres.commit.waiting_counts import (
     replace_counts,
 )
 from pushserver.storage.postgres.connection.pool import Pool
+from pushserver.storage.servers import ServerInfo
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.lanes import load_lanes
 from pushserver.storage.sql.lookups import run_lookup
@@ -131,6 +133,9 @@ class PostgresStore(SqlStore):
     ) -> None:
         await super().save_last_seen(devices, unknown_requests, keep=keep)
         self.member.record_seen(devices)
+
+    async def servers(self) -> Sequence[ServerInfo]:
+        return await self.background_reader.run(list_servers)
 
     @property
     def is_leader(self) -> bool:

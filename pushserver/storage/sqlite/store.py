@@ -21,6 +21,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.queue_status import QueueStatus
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import Lookup, PriorState
+from pushserver.storage.servers import ServerInfo
 from pushserver.storage.sql.audit import SqlAudit
 from pushserver.storage.sql.blobs import SqlBlobs
 from pushserver.storage.sql.bodies import SqlBodies
@@ -230,6 +231,9 @@ class SqliteStore(SqlStore):
         return self.lanes.pop_overdue(now)
 
     # Its own life
+
+    async def servers(self) -> Sequence[ServerInfo]:
+        return ()
 
     @property
     def is_leader(self) -> bool:

@@ -26,6 +26,11 @@ async def show_system(call: SignedInCall) -> web.StreamResponse:
     return call.render(
         "system.html",
         statistics=statistics,
+        servers=[
+            (each, server_time(each.since)) for each in await services.store.servers()
+        ]
+        if is_first_scope
+        else [],
         backup_at=_newest_backup(services) if is_first_scope else None,
         is_first_scope=is_first_scope,
         services=services,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from pushserver import __version__
 from pushserver.errors import Unavailable
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.ids import IdGenerator
@@ -19,7 +20,10 @@ from pushserver.storage.postgres.cluster.server_locks import (
     try_leader_lock,
 )
 from pushserver.storage.postgres.connection.clock import DatabaseClock
-from pushserver.storage.postgres.connection.connection import Connection
+from pushserver.storage.postgres.connection.connection import (
+    READER_APPLICATION,
+    Connection,
+)
 from pushserver.storage.postgres.connection.threads import Database
 from pushserver.storage.postgres.connection.watchdog import abort_stalled_connections
 
@@ -29,7 +33,9 @@ _SESSION_SETTINGS = (
     "LISTEN pushserver; SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1;"
     " SET tcp_keepalives_count = 3; SET idle_session_timeout = '8s';"
     # A crash loses notices in any case, so they need not wait for the disk.
-    " SET synchronous_commit = off"
+    " SET synchronous_commit = off;"
+    # Whoever lists the servers sees which release each is.
+    f" SET application_name = '{READER_APPLICATION} {__version__}'"
 )
 _NOTIFY = (
     "SELECT pg_notify('pushserver', piece) FROM unnest(CAST(? AS TEXT[])) AS piece"

@@ -1,7 +1,14 @@
 """The advisory locks of servers: one for each node number, one for the leader."""
 
+from collections.abc import Sequence
+
 from pushserver.errors import Unavailable
-from pushserver.storage.postgres.connection.connection import Connection
+from pushserver.storage.postgres.connection.connection import (
+    READER_APPLICATION,
+    Connection,
+)
+from pushserver.storage.servers import ServerInfo
+from pushserver.storage.sql.connection import SqlConnection
 
 #: The first keys of two-key advisory locks; a device's lock has one key.
 _NODE_LOCK, _LEADER_LOCK = 1, 2
@@ -17,6 +24,17 @@ _COUNT_OTHERS = (
     f" AND classid = {_NODE_LOCK} AND granted AND pid <> pg_backend_pid() AND"
     " database ="
     " (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+_SERVERS = (
+    "SELECT node.objid, application_name, host(client_addr),"
+    " CAST(extract(epoch FROM backend_start) * 1000000 AS BIGINT),"
+    " EXISTS (SELECT 1 FROM pg_locks AS leader WHERE leader.pid = node.pid"
+    " AND leader.locktype = 'advisory' AND leader.objsubid = 2 AND leader.granted"
+    f" AND leader.classid = {_LEADER_LOCK} AND leader.database = node.database)"
+    " FROM pg_locks AS node JOIN pg_stat_activity AS a ON a.pid = node.pid"
+    " WHERE node.locktype = 'advisory' AND node.objsubid = 2 AND node.granted"
+    f" AND node.classid = {_NODE_LOCK} AND datname = current_database()"
+    " ORDER BY node.objid"
 )
 
 
@@ -41,6 +59,19 @@ def try_leader_lock(connection: Connection) -> bool:
 def count_others(connection: Connection) -> int:
     """Return how many other servers there are."""
     return int((connection.execute(_COUNT_OTHERS).fetchone() or (0,))[0])
+
+
+def list_servers(connection: SqlConnection) -> Sequence[ServerInfo]:
+    """Return the servers that hold a node's lock."""
+    rows = connection.execute(_SERVERS).fetchall()
+    return [
+        ServerInfo(int(node), _version_in(name), address, since, is_leader)
+        for node, name, address, since, is_leader in rows
+    ]
+
+
+def _version_in(application_name: str) -> str | None:
+    return application_name.removeprefix(READER_APPLICATION).strip() or None
 
 
 def release_locks(connection: Connection) -> None:

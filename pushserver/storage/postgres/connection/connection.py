@@ -55,7 +55,8 @@ _EXTEND_IDLE_TIMEOUT = "SET LOCAL idle_in_transaction_session_timeout = '20s'"
 _TERMINATE_BACKEND = (
     "; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {pid}"
     " AND datname = current_database() AND usename = current_user"
-    " AND application_name = '{name}'"
+    # That of a server among others ends with its release.
+    " AND application_name ~ '^{name}( [0-9][^ ]*)?$'"
     " AND backend_start < clock_timestamp() - INTERVAL '{silence} seconds'"
 )
 _FORCE_CUSTOM_PLANS = "; SET plan_cache_mode = force_custom_plan"
