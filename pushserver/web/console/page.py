@@ -17,6 +17,7 @@ from pushserver.model.token import Permission, Token
 from pushserver.web.api.path_names import camel
 from pushserver.web.authentication import request_actor
 from pushserver.web.console.formats import Formats
+from pushserver.web.console.result_summary import without_results
 from pushserver.web.console.templating import THEMES, environment
 from pushserver.web.console.translations import Catalogue, choose_language
 from pushserver.web.services import SERVICES, Services
@@ -132,12 +133,13 @@ class PageCall:
     def render(
         self, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
-        """Return a page made of a template."""
+        """Return a page made of a template; it is told no results, but of them."""
+        told = {name: without_results(value) for name, value in values.items()}
         formats = Formats(self.text, self.services.clock.now())
         body = (
             environment()
             .get_template(template)
-            .render(call=self, t=self.text, f=formats, **values)
+            .render(call=self, t=self.text, f=formats, **told)
         )
         return web.Response(body=body.encode(), status=status, headers=HEADERS)
 

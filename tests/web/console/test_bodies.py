@@ -1,11 +1,13 @@
 """What commands and results say: masked until asked for, cut where it is long."""
 
 import asyncio
+import gc
 import json
 
 import aiohttp
 import pytest
 
+from pushserver.model.command import Result
 from pushserver.protocols.controlid.secrets import SECRET_FIELDS
 from pushserver.web.console.command_export import EXPORTED_AT_ONCE
 from pushserver.web.json_view import Branch, Grid, Leaf, Photo, build_view
@@ -191,6 +193,31 @@ async def test_heavy_results(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) 
         body = (await visitor.get(path)).body.decode()
 
         assert [] == [each["id"] for each in made if each["id"] not in body]
+
+
+async def test_no_page_keeps_a_result(visitor: Visitor) -> None:
+    """
+    Results that were shown are not in memory when the page has been sent.
+    """
+    server = visitor.server
+    made = await server.enqueue()
+    await server.poll()
+    await server.post_result(b'{"response": {}}')
+    (result,) = await server.list_results()
+    paths = ("/results", f"/results/{result['id']}", f"/commands/{made['id']}")
+    gc.collect()
+    gc.disable()
+    try:
+        for path in paths:
+            await visitor.get(path)
+        await wait_until(lambda: not results_in_memory())
+    finally:
+        gc.enable()
+
+
+def results_in_memory() -> list[object]:
+    """Return the results that somebody refers to, or nobody but themselves."""
+    return [each for each in gc.get_objects() if isinstance(each, Result)]
 
 
 async def test_five_megabytes(visitor: Visitor) -> None:
