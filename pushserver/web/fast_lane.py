@@ -255,7 +255,7 @@ class FastLaneConnection(HttpConnection):
             self._receive(rest)
         if self.is_half_closed and not self._under_way:
             self._end_input()
-            if self.is_idle:
+            if self.is_idle and not self._unparsed:
                 self.force_close()
 
     def _close_after_last_answer(self) -> None:
