@@ -92,22 +92,24 @@ class DeviceAdmission:
     def may_admit_again(
         self, identity: DeviceIdentity, key: str | None, address: str | None
     ) -> Device | None:
-        """Return the device if `admit` surely admits it: nothing of it is new."""
+        """Return the device if `admit_again` may be called: nothing of it is new."""
         device = self.devices.find_in_any_scope(identity.device_id)
         if (
             device is None
             or device.address != address
             or device.external_id != identity.external_id
-            or not (device.is_adopted and self.is_served(device, key))
+            or not device.is_adopted
+            or (key is None and device.keyless_since is None)
         ):
             return None
-        return device
+        decision = check_access(device, key, self.key_policy)
+        return device if decision is AccessDecision.SERVED else None
 
     def admit_again(self, device: Device, now: int) -> None:
         """
-        Record another request of a device that was admitted before.
+        Record a poll or a result, as `admit` does, of a device that is surely served.
 
-        Its address is the same, and so is its `access_version`.
+        So `may_admit_again` said, and its address and `access_version` are the same.
         """
         self.request_count += 1
         device.record_poll(now, device.address)

@@ -152,6 +152,22 @@ def begin_poll(
     if hold is None:
         return None
     has_work = not services.polling.is_idle(device.device_id)
+    return make_poll(
+        services, protocol, device, call, address, connection, hold, has_work
+    )
+
+
+def make_poll(
+    services: Services,
+    protocol: DeviceProtocol,
+    device: Device,
+    call: DeviceRequest,
+    address: str | None,
+    connection: PollConnection,
+    hold: int,
+    has_work: bool,
+) -> DevicePoll:
+    """Return the poll of an admitted device, for which there may be something."""
     waits = hold > 0 and not has_work
     poll = Poll(
         device_id=device.device_id,

@@ -175,7 +175,8 @@ class FastLaneConnection(HttpConnection):
     def begin(self, rest: bytes) -> None:
         """Begin to answer a request; *rest* came behind it, and waits."""
         self._under_way = True
-        self._hold_back(rest)
+        if rest:
+            self._hold_back(rest)
 
     def _hold_back(self, data: bytes) -> None:
         """Keep *data* until the answer is written; stop reading if it is much."""

@@ -23,7 +23,7 @@ from pushserver.protocols.base import (
 from pushserver.services.poll_hold import PollHold
 from pushserver.services.polling import PollAnswer
 from pushserver.web.device_api import send_command, write_command
-from pushserver.web.device_polls import DevicePoll, begin_poll
+from pushserver.web.device_polls import DevicePoll, begin_poll, make_poll
 from pushserver.web.draining import MAX_KERNEL_UNSENT
 from pushserver.web.fast_request import LaneConnection, LaneRequest
 from pushserver.web.middleware import RequestLog, shown_path
@@ -52,6 +52,10 @@ class KnownPoll:
     path: str
     log: RequestLog
 
+    def call(self, uuid: str | None) -> DeviceRequest:
+        """Return what the poll says, with another uuid."""
+        return DeviceRequest(RequestKind.POLL, self.identity, self.key, uuid)
+
 
 @attrs.frozen(eq=False)
 class FastPolls:
@@ -77,18 +81,28 @@ class FastPolls:
         admission, now = services.admission, services.clock.now()
         admission.admit_again(device, now)
         hold = services.default_hold if device.hold is None else device.hold
-        if (
-            hold == 0
-            and device.requests_in_second <= admission.max_requests
-            and services.store.is_idle(device.device_id, now, services.lanes.grace)
-        ):
+        is_served = device.requests_in_second <= admission.max_requests
+        has_work = not services.store.is_idle(
+            device.device_id, now, services.lanes.grace
+        )
+        if hold == 0 and is_served and not has_work:
             device.was_last_poll_idle = True
             services.counts["polls.idle"] += 1
             connection.write_idle(idle_poll_bytes())
+            return True
+        connection.begin(b"")
+        request = LaneRequest(connection, data, "GET", known.path, known.log)
+        call = known.call(uuid.decode() or None)
+        if hold == 0 and is_served:
+            address, protocol = connection.peer_address, known.protocol
+            self._hand_out(
+                request,
+                make_poll(
+                    services, protocol, device, call, address, connection, 0, True
+                ),
+            )
         else:
-            connection.begin(b"")
-            request = LaneRequest(connection, data, "GET", known.path, known.log)
-            self._serve(request, known, uuid.decode() or None)
+            self._serve(request, known, call)
         return True
 
     def take(
@@ -102,16 +116,16 @@ class FastPolls:
     ) -> bool:
         """Answer another poll, if its device is surely admitted; tell whether."""
         admission, address = self.services.admission, connection.peer_address
-        if plain.body or not admission.may_admit_again(call.device, call.key, address):
+        device = admission.may_admit_again(call.device, call.key, address)
+        if device is None or plain.body:
             return False
-        device = admission.admit(call.device, call.key, address)
-        assert device is not None  # noqa: S101 - that was asked before
+        admission.admit_again(device, self.services.clock.now())
         version, path = device.access_version, shown_path(plain.path)
         known = KnownPoll(device, version, protocol, call.device, call.key, path, log)
         self._remember(known, call, data[: plain.end])
         connection.begin(data[plain.end :])
         request = LaneRequest(connection, plain, "GET", path, log)
-        self._serve(request, known, call.uuid)
+        self._serve(request, known, call)
         return True
 
     def _remember(self, known: KnownPoll, call: DeviceRequest, data: bytes) -> None:
@@ -123,25 +137,25 @@ class FastPolls:
             self._known.clear()
         self._known[head, block] = known
 
-    def _serve(self, request: LaneRequest, known: KnownPoll, uuid: str | None) -> None:
+    def _serve(
+        self, request: LaneRequest, known: KnownPoll, call: DeviceRequest
+    ) -> None:
         """Answer the poll of an admitted device."""
-        connection, services = request.connection, self.services
-        call = DeviceRequest(RequestKind.POLL, known.identity, known.key, uuid)
+        connection, address = request.connection, request.connection.peer_address
         device_poll = begin_poll(
-            services,
-            known.protocol,
-            known.device,
-            call,
-            connection.peer_address,
-            connection,
+            self.services, known.protocol, known.device, call, address, connection
         )
         if device_poll is None:
             request.answer_idle()
-            return
-        services.holds.release(known.device.device_id)
-        if not device_poll.has_work:
+        elif device_poll.has_work:
+            self._hand_out(request, device_poll)
+        else:
+            self.services.holds.release(known.device.device_id)
             self._hold(request, device_poll)
-            return
+
+    def _hand_out(self, request: LaneRequest, device_poll: DevicePoll) -> None:
+        services = self.services
+        services.holds.release(device_poll.device.device_id)
         handing_out = services.lanes.begin_hand_out(device_poll.poll)
         handing_out.add_done_callback(partial(self._take, request, device_poll))
 

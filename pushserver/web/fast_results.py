@@ -41,14 +41,13 @@ class FastResults:
     ) -> bool:
         """Answer a result, if its device is surely admitted; tell whether it is."""
         admission, address = self.services.admission, connection.peer_address
-        known = admission.may_admit_again(call.device, call.key, address)
-        if known is None or len(plain.body) > MAX_INLINE:
+        device = admission.may_admit_again(call.device, call.key, address)
+        if device is None or len(plain.body) > MAX_INLINE:
             return False
-        posted = self._posted(protocol, plain, call, known)
+        posted = self._posted(protocol, plain, call, device)
         if posted is None:
             return False
-        device = admission.admit(call.device, call.key, address)
-        assert device is known  # noqa: S101 - that was asked before
+        admission.admit_again(device, self.services.clock.now())
         if device.requests_in_second > admission.max_requests:
             # It is awaited, so it is stored all the same.
             self.services.counts["bounds.deviceRequests"] += 1
