@@ -182,7 +182,9 @@ async def run(
         _Unwritten: it stopped, and could not write everything.
     """
     clock = SystemClock()
-    # What is loaded at the start lives long: collecting garbage would find none.
+    # What is loaded at the start lives long: collecting garbage would find none, and
+    # takes its time for each object.
+    gc.collect()
     gc.disable()
     raise_open_file_limit()
     async with (
@@ -229,7 +231,6 @@ def _tune_gc() -> None:
     would delay every door command by a tenth of a second. A young collection takes its
     time for what is new and stays, as in a call for a whole fleet: some milliseconds.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 2, 60_000)
     gc.enable()

@@ -210,6 +210,8 @@ class Lane:
 
     def next_deadline_at(self) -> int:
         """Return when the next deadline of the lane is due."""
+        if len(self.waiting) == 1 and not (self.in_flights or self.blocked_endpoints):
+            return self.waiting[0].expires_at
         times = [c.expires_at for c in self.waiting]
         times.extend(until for _, until in self.blocked_endpoints.values())
         times.extend(in_flight.timeout_at for in_flight in self.in_flights)

@@ -65,11 +65,12 @@ class OnlineMonitor:
         self._is_watching = True
         self._online_ids.clear()
         self._timers.clear()
-        now = self.clock.now()
+        now, offline_at = self.clock.now(), self.online_rule.offline_at
         for device in self._adopted():
             if self.online_rule.is_online(device, at):
                 self._online_ids.add(device.device_id)
-                self._set_timer(device, now)
+                self._timers.append((offline_at(device, now), device.device_id))
+        heapq.heapify(self._timers)
 
     async def publish_changes(self) -> int:
         """

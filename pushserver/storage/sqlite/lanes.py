@@ -25,6 +25,14 @@ class InMemoryLanes:
         self.by_device: dict[int, Lane] = {}
         self._timers: list[tuple[int, int]] = []
 
+    def load(self, lanes: Iterable[Lane]) -> None:
+        """Take what was read at the start."""
+        for lane in lanes:
+            self.by_device[lane.device_id] = lane
+            lane.wake_at = lane.next_deadline_at()
+            self._timers.append((lane.wake_at, lane.device_id))
+        heapq.heapify(self._timers)
+
     async def in_pieces(self) -> AsyncIterator[Lane]:
         """Return all lanes; others have their turn after every few of them."""
         for number, lane in enumerate(list(self.by_device.values()), 1):

@@ -122,8 +122,7 @@ class SqliteStore(SqlStore):
         )
         lanes = InMemoryLanes()
         all_lanes = await connection.run(lambda c: load_all_lanes(c, clock.now()))
-        for lane in all_lanes:
-            lanes.replace(lane)
+        lanes.load(all_lanes)
         new_id = IdGenerator(clock.now, floor=await connection.run(largest_id))
         event_interest: dict[int, frozenset[EventType]] = {}
         feed, order_cache = ChangeFeed(), OrderCache()
