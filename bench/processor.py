@@ -1,10 +1,13 @@
 """What an idle poll and a full cycle cost a server's processor, with the fast lane.
 
-    python -m bench.processor [--rounds 9]
+    python -m bench.processor [--rounds 9] [--before FOLDER]
+
+FOLDER has the source of an earlier release, which is measured beside this one.
 
 Rates swing by a factor of two from minute to minute; the processor time of the server's
 threads for each operation hardly does. The same operations are sent to each server in
-turn, and the medians of the rounds are printed, in microseconds.
+turn, and the medians of the rounds are printed, in microseconds, with what is between
+the first and the last quarter of them.
 """
 
 import argparse
@@ -12,6 +15,8 @@ import statistics
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import attrs
 
@@ -22,6 +27,7 @@ from bench.simulate.step_client import StepClient, step_client
 
 _DEVICES, _POLLS_OF_EACH = 500, 20
 _BARE, _OFF, _ON = "bare aiohttp", "fast lane off", "fast lane on"
+_BEFORE = "before"
 _IDLE, _CYCLE = "idle poll", "cycle"
 _STEPS_OF_CYCLE = ("enqueue", "hand_out", "result")
 
@@ -49,26 +55,30 @@ class Target:
             yield _CYCLE, self.cost(*_STEPS_OF_CYCLE, run=run) / _DEVICES * 1e6
 
 
-def _setups() -> Mapping[str, tuple[ServerKind, bool]]:
-    return {
-        _BARE: (ServerKind.BARE, True),
-        _OFF: (ServerKind.OURS, False),
-        _ON: (ServerKind.OURS, True),
+def _setups(folder: Path, before: Path | None) -> Mapping[str, ServerSetup]:
+    make = partial(ServerSetup, kind=ServerKind.OURS)
+    setups = {
+        _BARE: ServerSetup(kind=ServerKind.BARE, database=folder / "bare.db"),
+        _OFF: make(database=folder / "off.db", fast_lane=False),
+        _ON: make(database=folder / "on.db"),
     }
+    if before is not None:
+        setups[_BEFORE] = make(database=folder / "before.db", source=before)
+    return setups
 
 
-def measure(rounds: int) -> Mapping[tuple[str, str], list[float]]:
+def measure(
+    rounds: int, before: Path | None = None
+) -> Mapping[tuple[str, str], list[float]]:
     """Return what each operation cost each server, in each round."""
     costs: dict[tuple[str, str], list[float]] = {}
     with machine.folder_on_disk() as folder, ExitStack() as stack:
         targets = {}
-        for number, (name, (kind, is_on)) in enumerate(_setups().items()):
-            database = folder / f"{number}.db"
-            setup = ServerSetup(kind=kind, database=database, fast_lane=is_on)
+        for name, setup in _setups(folder, before).items():
             server = stack.enter_context(running(setup))
             client = stack.enter_context(step_client(server))
-            targets[name] = Target(server, client, kind is ServerKind.OURS)
-            if kind is ServerKind.OURS:
+            targets[name] = Target(server, client, setup.kind is ServerKind.OURS)
+            if setup.kind is ServerKind.OURS:
                 server.import_devices(_DEVICES)
         # The first round opens connections and fills caches.
         for run in range(rounds + 1):
@@ -84,11 +94,12 @@ def main() -> None:
     """Measure, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    for (operation, name), costs in measure(parser.parse_args().rounds).items():
-        low, high = min(costs), max(costs)
+    parser.add_argument("--before", type=Path, help="the source of a release")
+    options = parser.parse_args()
+    for (operation, name), costs in measure(options.rounds, options.before).items():
+        low, middle, high = statistics.quantiles(costs, n=4)
         sys.stdout.write(
-            f"{operation:10} {name:14} {statistics.median(costs):6.1f} µs"
-            f" ({low:.1f} to {high:.1f})\n"
+            f"{operation:10} {name:14} {middle:6.1f} µs ({low:.1f} to {high:.1f})\n"
         )
 
 

@@ -38,6 +38,7 @@ class ServerSetup:
     How a server is started; *preload* is a library put before libc.
 
     *url* is its database if that is no file; *both* is 1 if it may use both cores.
+    *source* is the folder of another release, whose server is started.
     """
 
     kind: ServerKind
@@ -48,6 +49,7 @@ class ServerSetup:
     uses_both_cores: int = 0
     preload: Path | None = None
     fast_lane: bool = True
+    source: Path | None = None
 
     def command(self, port: int) -> list[str]:
         """Return the command line."""
@@ -79,6 +81,8 @@ class ServerSetup:
         environ["PUSHSERVER_WORKERS"] = str(self.workers)
         environ["PUSHSERVER_WEBHOOK_ALLOW_HTTP"] = "true"
         environ["PUSHSERVER_WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8"
+        if self.source is not None:
+            environ["PYTHONPATH"] = str(self.source)
         if self.preload is not None:
             environ["LD_PRELOAD"] = str(self.preload)
         return environ
@@ -137,6 +141,7 @@ def running(setup: ServerSetup) -> Iterator[RunningServer]:
         process = subprocess.Popen(  # noqa: S603 - our own command line
             setup.command(port),
             env=setup.environ(),
+            cwd=setup.source,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
