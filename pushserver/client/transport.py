@@ -1,5 +1,6 @@
 """Sends the client's requests over one HTTP session."""
 
+import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ QueryParams = Mapping[str, str | int | bool | Sequence[str] | None]
 
 #: Seconds without a byte after which the server counts as gone.
 READ_TIMEOUT = 60
+#: Seconds beyond that for the whole head of an answer, whatever comes before it.
+HEAD_ALLOWANCE = 30.0
+#: Bytes a second that a request takes at least to be sent.
+_SLOWEST_UPLOAD = 4096
 #: The most bytes of an answer that is not read as it comes, unpacked.
 MAX_ANSWER = 256 * 1024 * 1024
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -138,6 +143,7 @@ class Transport:
                 data=None if content is None else BytesIO(content),
                 headers={**content_headers, **headers},
                 read_timeout=READ_TIMEOUT + (wait or 0),
+                upload_time=len(content or b"") / _SLOWEST_UPLOAD,
             )
             async with response:
                 return await read_answer(response)
@@ -149,23 +155,29 @@ class Transport:
         *,
         params: QueryParams = _EMPTY,
         read_timeout: float = READ_TIMEOUT,
+        upload_time: float = 0,
         **options: Any,
     ) -> "aiohttp.ClientResponse":
-        """Send a request; return the response as soon as its headers are there."""
+        """
+        Send a request; return the response as soon as its headers are there.
+
+        Interim answers, of which there may be any number, do not put its end off.
+        """
         import aiohttp  # noqa: PLC0415
         from yarl import URL  # noqa: PLC0415
 
         if self._session is None:
             raise RuntimeError("Use the client in an `async with` block.")
         url = URL(self.server.rstrip("/") + path, encoded=True)
-        return await self._session.request(
-            method,
-            url.update_query(_query_pairs(params)),
-            timeout=aiohttp.ClientTimeout(sock_connect=10, sock_read=read_timeout),
-            # A redirected POST would arrive as a GET, and elsewhere.
-            allow_redirects=False,
-            **options,
-        )
+        async with asyncio.timeout(read_timeout + HEAD_ALLOWANCE + upload_time):
+            return await self._session.request(
+                method,
+                url.update_query(_query_pairs(params)),
+                timeout=aiohttp.ClientTimeout(sock_connect=10, sock_read=read_timeout),
+                # A redirected POST would arrive as a GET, and elsewhere.
+                allow_redirects=False,
+                **options,
+            )
 
 
 async def read_answer(response: "aiohttp.ClientResponse") -> ApiResponse:

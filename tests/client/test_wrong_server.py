@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pushserver.cli import completion, main
-from pushserver.client import ApiError, Client, iter_items, transport
+from pushserver.client import ApiError, Client, Unreachable, iter_items, transport
 
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 
@@ -39,6 +39,27 @@ async def wrong_server(next_body: Callable[[], bytes | None]) -> AsyncIterator[s
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ended.set()
         await asyncio.gather(*filter(None, tasks))
+
+
+async def test_interim_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer is not waited for that interim ones put off without an end."""
+    monkeypatch.setattr(transport, "READ_TIMEOUT", 0.1)
+    monkeypatch.setattr(transport, "HEAD_ALLOWANCE", 0.1)
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                await writer.drain()
+                await asyncio.sleep(0)  # others have their turn
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with Client(url, retry_for=0) as client, asyncio.timeout(15):
+            with pytest.raises(Unreachable):
+                await client.devices.list()
 
 
 @pytest.mark.parametrize("over", [0, 1])
