@@ -43,6 +43,7 @@ from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.query import decode_query
 from pushserver.web.console.device_search import parse_device_search
 from pushserver.web.console.form_body import parse_multipart
+from pushserver.web.content_digest import parse_content_digest
 from pushserver.web.device_url import (
     mask_keys,
     mask_keys_in_body,
@@ -183,6 +184,10 @@ HEADS: Mapping[str, Parser] = {
         lambda text: parse_event_names([text], WebhookFormat.NATIVE)
     ),
     "parse_device_search": with_text(parse_device_search),
+    "content_digest": with_text(
+        lambda text: parse_content_digest([f"sha-256=:{text}:"])
+    ),
+    "content_digests": with_text(lambda text: parse_content_digest([text])),
     "preferred_media_type": with_text(
         lambda text: preferred_media_type(text, ("text/csv",))
     ),

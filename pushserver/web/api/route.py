@@ -11,6 +11,7 @@ from aiohttp import web
 from pushserver.errors import Forbidden, NotFound
 from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission, Token
+from pushserver.web import content_digest
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_import import CSV, NDJSON
 from pushserver.web.api.long_steps import NO_BODIES, decode_spooled
@@ -44,6 +45,9 @@ from pushserver.web.spool import Spool
 T = TypeVar("T")
 
 _ONCE_HEADER = {HEADER: "The same key and request get the same answer, 24 h."}
+_DIGEST_HEADER = {
+    content_digest.HEADER: "The bytes' sha-256 or sha-512; 400 if it differs."
+}
 _ANONYMOUS = Token(
     id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
 )
@@ -125,7 +129,8 @@ class ApiRoute:
     def all_request_headers(self) -> Mapping[str, str]:
         """The request headers that mean something here, with what they mean."""
         once = {} if self.idempotency is None else _ONCE_HEADER
-        return {**once, **self.request_headers}
+        digest = _DIGEST_HEADER if OCTET_STREAM in (self.raw_body_types or ()) else {}
+        return {**once, **digest, **self.request_headers}
 
     @property
     def all_response_headers(self) -> Sequence[str]:
@@ -276,6 +281,8 @@ class ApiRoute:
         spool = Spool(services.body_budget.folder)
         call_after_request(spool.close)
         await spool_whole_body(request, spool, self.max_body)
+        if content_type == OCTET_STREAM:
+            await content_digest.check_content_digest(request, spool)
         if spool.is_file or content_type == OCTET_STREAM:
             return b"", spool
         return await spool.take(), None

@@ -13,6 +13,7 @@ from pushserver.services.blobs import UNUSED_TTL
 from pushserver.storage.blobs import BlobStock
 from pushserver.web.api.long_bodies import find_long
 from tests.clock import ManualClock
+from tests.each_case import each_case
 from tests.web.local_server import DEVICE, LocalServer, Response, running_server
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -472,3 +473,39 @@ async def test_bodies_of_one_call(database: str, clock: ManualClock) -> None:
 
     assert 201 == taken.status
     assert (409, "limit-reached", None) == refused.problem
+
+
+def digest_of(algorithm: str, content: bytes = PHOTO) -> str:
+    """Return a digest as `Content-Digest` has it."""
+    computed = hashlib.new(algorithm.replace("-", ""), content).digest()
+    return f"{algorithm}=:{b64encode(computed).decode()}:"
+
+
+@each_case(
+    ("header", "status"),
+    [
+        (digest_of("sha-256"), 201),
+        (f"crc=:AA==:, {digest_of('sha-512')}", 201),
+        (f"{digest_of('sha-512')}, {digest_of('sha-256')};x=1", 201),
+        ("md5=:AA==:", 201),
+        ("", 201),
+        (digest_of("sha-256", b"other"), 400),
+        (f"{digest_of('sha-256')}, {digest_of('sha-512', b'other')}", 400),
+        ("sha-256=:AA==:", 400),
+        ("sha-256=AA==", 400),
+        ("sha-512=:A:", 400),
+        ("sha-256", 400),
+    ],
+)
+async def test_content_digest(server: LocalServer, header: str, status: int) -> None:
+    """
+    Bytes are refused that are not those of their digest, if it is of a known kind.
+    """
+    headers = {**OCTETS, "Content-Digest": header}
+    kept = await server.api("POST", "/blobs", PHOTO, headers=headers)
+    path = f"{COMMANDS}/bytes?endpoint=user_set_image"
+    enqueued = await server.api("POST", path, PHOTO, headers=headers)
+
+    assert (status, status) == (kept.status, enqueued.status)
+    if status == 400:
+        assert (400, "malformed", None) == kept.problem
