@@ -99,11 +99,23 @@ HOSTILE: Mapping[str, Hostile] = {
         many_devices(lambda i: f'{{"deviceId":{i}}}\n'),
         {"Content-Type": "application/x-ndjson"},
     ),
+    "import": Hostile(
+        "POST",
+        "/api/v1/devices/import",
+        lambda: b"".join(b'{"deviceId":%d}\n' % (n * 7919 % 5003) for n in range(5003)),
+        {"Content-Type": "application/x-ndjson"},
+    ),
     "CSV of one line": imported("text/csv", b"a,", 6 * MIB),
     "CSV of one record": imported("text/csv", b'"\n",', 6 * MIB, b"deviceId\n"),
     "empty lines": imported("application/x-ndjson", b"\n", 2 * MIB),
     "empty rows": imported("text/csv", b"\n", 2 * MIB, b"deviceId\n"),
     "commands": call(f"{DEVICE}/commands", lambda: commands(1000)),
+    "commands with a key": Hostile(
+        "POST",
+        f"/api/v1{DEVICE}/commands",
+        lambda: commands(1000),
+        {**JSON, "Idempotency-Key": "of the table"},
+    ),
     "too many commands": call(f"{DEVICE}/commands", lambda: commands(100_000)),
     "firmware": call(
         f"{DEVICE}/commands?endpoint=firmware",
@@ -116,6 +128,8 @@ HOSTILE: Mapping[str, Hostile] = {
     "targets": call("/tasks", lambda: b'{"targets":{"deviceIds":[' + b'"1",' * MIB),
     "many targets": call("/tasks", many_targets),
     "results": Hostile("GET", "/api/v1/results?limit=1000"),
+    "keys of devices": call("/devices/keys", lambda: b'{"targets":{"all":true}}'),
+    "devices": Hostile("GET", "/api/v1/devices?limit=1000&sort=-name&q=7"),
     "lists": Hostile("GET", "/api/v1/commands?limit=1000&include=body"),
     "the end": Hostile("DELETE", "/api/v1/devices/78"),
 }

@@ -24,7 +24,8 @@ TRIES = 4
 EVERYDAY = (
     *("NaN in a thread", "quotes in a thread", "escaped", "form of escapes"),
     *("no UTF-8", "notification", "slashes", "poll", "NDJSON", "CSV of one record"),
-    *("commands", "shadow", "many targets", "lists", "the end"),
+    *("commands", "commands with a key", "shadow", "many targets", "lists", "import"),
+    *("keys of devices", "devices", "the end"),
 )
 
 
