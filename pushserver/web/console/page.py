@@ -134,12 +134,12 @@ class PageCall:
         self, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
         """Return a page made of a template; it is told no results, but of them."""
-        told = {name: without_results(value) for name, value in values.items()}
+        shown = {name: without_results(value) for name, value in values.items()}
         formats = Formats(self.text, self.services.clock.now())
         body = (
             environment()
             .get_template(template)
-            .render(call=self, t=self.text, f=formats, **told)
+            .render(call=self, t=self.text, f=formats, **shown)
         )
         return web.Response(body=body.encode(), status=status, headers=HEADERS)
 
