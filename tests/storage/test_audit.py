@@ -10,21 +10,29 @@ import pytest
 
 from pushserver.errors import Conflict, Unavailable
 from pushserver.model.actor import Actor
-from pushserver.model.audit import AuditAction, AuditEntry, TargetKind, device_entry
+from pushserver.model.audit import (
+    AuditAction,
+    AuditEntry,
+    TargetKind,
+    command_entry,
+    device_entry,
+)
 from pushserver.model.changes import Changes
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Lane
 from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.transitions import enqueue
 from pushserver.storage.audit import AuditFilter
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 from pushserver.storage.retention import PurgeCutoff
 from pushserver.storage.scopes import Revocation
+from pushserver.storage.sql.repeated_acts import MAX_KINDS
 from tests.clock import ManualClock
 from tests.model.factories import DEVICE, command
 from tests.storage.cluster import ServerPair
 from tests.storage.locations import failing_commits
-from tests.storage.queue_actions import enqueue_commands, try_cancel
+from tests.storage.queue_actions import enqueue_commands, poll_command, try_cancel
 from tests.storage.test_devices import device
 
 pytestmark = pytest.mark.scopes(77)
@@ -204,12 +212,17 @@ async def test_followed_on_another_server(pair: ServerPair) -> None:
     """Who follows at one server gets each entry of both servers once, in order."""
     written, follower = 60, list[AuditEntry]()
 
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
+        # Its id is of the transaction, as those of commands that programs make.
+        made = command(id=changes.new_id(), device_id=lane.device_id, created_by=ACTOR)
+        enqueue(lane, made, changes)
+
     async def write(number: int) -> None:
         store = pair.a if number % 2 else pair.b
         if number % 3:
             await store.audit.add_entries([entry()])
         else:
-            await enqueue_commands(store, command(device_id=number, created_by=ACTOR))
+            await store.change_lane(number, decide)
 
     async def follow() -> None:
         while len(follower) < written:
@@ -309,6 +322,32 @@ async def test_repeated_after_a_failure(store: Store) -> None:
         await act(store, session=n)
 
     assert [{"times": 3}] == [each.detail for each in await entries(store)]
+
+
+async def test_repeated_from_everywhere(store: Store) -> None:
+    """Of what is repeated from ever other networks only so many have an entry."""
+    for n in range(MAX_KINDS + 3):
+        await act(store, address=f"198.51.{n % 2}.{n // 2}")
+
+    found = await entries(store)
+    assert MAX_KINDS == len(found)
+    assert {"times": 4} == found[0].detail
+
+
+async def test_repeated_cancel(store: Store) -> None:
+    """To withdraw a command in flight again and again is one entry."""
+    one = command()
+    await enqueue_commands(store, one)
+    await poll_command(store)
+
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
+        changes.audit(command_entry(ACTOR, AuditAction.COMMAND_CANCEL, one))
+
+    for _ in range(3):
+        await store.change_lane(DEVICE, decide)
+
+    newest, _ = await entries(store)
+    assert {"times": 3} == newest.detail
 
 
 async def test_repeated_keeps_its_detail(store: Store) -> None:

@@ -97,6 +97,11 @@ class SqlAudit:
 def write_audit(connection: SqlConnection, entries: Sequence[AuditEntry]) -> None:
     """Write entries in the transaction of what they are about."""
     INSERT_AUDIT.write(connection, [each for each in entries if each.first is None])
+    write_repeated(connection, entries)
+
+
+def write_repeated(connection: SqlConnection, entries: Sequence[AuditEntry]) -> None:
+    """Count those of the *entries* that repeat others to those, which are written."""
     for entry in entries:
         if entry.first is not None and not count_repetition(connection, entry.first):
             # It was never written after all: this one stands for it from now on.

@@ -13,7 +13,7 @@ from pushserver.storage.command_rows import (
 )
 from pushserver.storage.operation_rows import NOTIFICATIONS, OPERATIONS, STEPS
 from pushserver.storage.shadow_rows import SERVICES
-from pushserver.storage.sql.audit import INSERT_AUDIT
+from pushserver.storage.sql.audit import INSERT_AUDIT, write_repeated
 from pushserver.storage.sql.bulk import (
     Batch,
     BulkStatement,
@@ -126,11 +126,15 @@ def prepare_write(
     """
     batches = _batches(changes)
     has_more = bool(
-        changes.deleted_operations or changes.tasks_to_finish or changes.ended_devices
+        changes.deleted_operations
+        or changes.tasks_to_finish
+        or changes.ended_devices
+        or changes.audit_entries
     )
 
     def apply(connection: SqlConnection) -> None:
         execute_batches(connection, batches)
+        write_repeated(connection, changes.audit_entries)
         write_pieces(connection, changes.results)
         if has_more:
             _delete_and_finish(connection, changes)
@@ -159,7 +163,7 @@ def _batches(changes: Changes) -> list[Batch]:
         (INSERT_STEP, changes.steps),
         (_INSERT_NOTIFICATION, changes.notifications),
         (_INSERT_EVENT, changes.events),
-        (INSERT_AUDIT, changes.audit_entries),
+        (INSERT_AUDIT, [e for e in changes.audit_entries if e.first is None]),
     ]
     if operations := changes.operations.values():
         kinds += (

@@ -4,7 +4,7 @@ Whoever may do hardly anything may still sign in again and again: that is not to
 the disk, and nothing of it is to be lost.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 import attrs
 
@@ -15,8 +15,10 @@ from pushserver.storage.sql.connection import PostgresDialect, SqlConnection
 
 #: For so long repetitions count to the first.
 _WINDOW = 60 * SECOND
-#: So many acts are told apart; of more, the oldest are forgotten.
-_MAX_ACTS = 4096
+#: So many kinds of one act on one target have an entry of their own.
+MAX_KINDS = 100
+#: So many acts and targets are told apart; of more, the oldest are forgotten.
+_MAX_WINDOWS = 4096
 #: What leaves no row of its own, or takes the place of the one before. Anything else
 #: is bounded by what it makes, or ends.
 _REPEATABLE = frozenset(
@@ -24,8 +26,10 @@ _REPEATABLE = frozenset(
         AuditAction.SESSION_CREATE,
         AuditAction.SESSION_REFRESH,
         AuditAction.SESSION_END,
+        AuditAction.COMMAND_CANCEL,
         AuditAction.COMMAND_SHOW,
         AuditAction.RESULT_SHOW,
+        AuditAction.SHADOW_CHANGE,
         AuditAction.DEVICE_CHANGE,
         AuditAction.DEVICE_KEY,
         AuditAction.SUBSCRIPTION_CHANGE,
@@ -48,39 +52,51 @@ _COUNT_POSTGRES = (
 
 
 @attrs.define(eq=False)
-class RepeatedActs:
-    """Remembers what was done in the last minute, at this server."""
+class _Window:
+    """The minute since `started_at`, and what was done first in it, of each kind."""
 
-    _firsts: dict[Hashable, AuditEntry] = attrs.field(factory=dict, init=False)
+    started_at: int
+    firsts: dict[Hashable, AuditEntry] = attrs.Factory(dict)
 
     def find_first(self, entry: AuditEntry) -> AuditEntry | None:
-        """Return the entry that *entry*, which is stamped, repeats; or remember it."""
-        if entry.action not in _REPEATABLE:
-            return None
-        key = _what_repeats(entry)
-        first = self._firsts.get(key, entry)
-        if first is not entry and abs(entry.at - first.at) < _WINDOW:
-            return first
-        self._firsts.pop(key, None)
-        self._firsts[key] = entry
-        if len(self._firsts) > _MAX_ACTS:
-            del self._firsts[next(iter(self._firsts))]
+        """Return what *entry* repeats, or the last one if there are enough."""
+        kind = (
+            network_of(entry.actor.address),
+            tuple(sorted((entry.detail or {}).items())),
+        )
+        if kind in self.firsts:
+            return self.firsts[kind]
+        if len(self.firsts) >= MAX_KINDS:
+            return next(reversed(self.firsts.values()))
+        self.firsts[kind] = entry
         return None
 
 
-def _what_repeats(entry: AuditEntry) -> Hashable:
-    """Return what is the same whenever an act is repeated."""
-    # Each login makes a session of its own.
-    is_of_session = entry.target_kind is TargetKind.SESSION
-    return (
-        entry.scope_id,
-        entry.actor,
-        network_of(entry.actor.address),
-        entry.action,
-        None if is_of_session else entry.target_id,
-        entry.device_id,
-        tuple(sorted((entry.detail or {}).items())),
-    )
+@attrs.define(eq=False)
+class RepeatedActs:
+    """Remembers what was done in the last minute at this server, to whom, by whom."""
+
+    _windows: dict[Hashable, _Window] = attrs.field(factory=dict, init=False)
+
+    def mark(self, entries: Iterable[AuditEntry]) -> None:
+        """Let each entry, which is stamped, say which earlier one it repeats."""
+        for entry in entries:
+            if entry.action in _REPEATABLE:
+                first = self._window_of(entry).find_first(entry)
+                entry.first = None if first is entry else first
+
+    def _window_of(self, entry: AuditEntry) -> _Window:
+        # Each login makes a session of its own.
+        is_of_session = entry.target_kind is TargetKind.SESSION
+        target = None if is_of_session else entry.target_id
+        key = entry.scope_id, entry.actor, entry.action, target, entry.device_id
+        window = self._windows.get(key)
+        if window is None or abs(entry.at - window.started_at) >= _WINDOW:
+            self._windows.pop(key, None)
+            window = self._windows[key] = _Window(entry.at)
+            if len(self._windows) > _MAX_WINDOWS:
+                del self._windows[next(iter(self._windows))]
+        return window
 
 
 def count_repetition(connection: SqlConnection, first: AuditEntry) -> bool:

@@ -120,7 +120,7 @@ def stamp_audit(
     for job in jobs:
         for entry in job.audit:
             entry.stamp(changes.new_id, changes.now)
-            entry.first = repeated.find_first(entry)
+        repeated.mark(job.audit)
 
 
 def mark_stored(changes: Changes, waiting_by_scope: Counter[int]) -> None:

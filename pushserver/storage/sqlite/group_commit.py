@@ -165,6 +165,7 @@ class GroupCommit:
             sql_jobs = [job for job in decided if job.work]
             if sql_jobs:
                 stamp_audit(sql_jobs, changes, self.repeated_acts)
+            self.repeated_acts.mark(changes.audit_entries)
             apply = prepare_write(changes, sql_jobs)
             if apply is not None:
                 run = (

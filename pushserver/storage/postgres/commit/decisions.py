@@ -33,6 +33,7 @@ from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.sql.changes import prepare_write
 from pushserver.storage.sql.lookups import run_lookups
+from pushserver.storage.sql.repeated_acts import RepeatedActs
 from pushserver.storage.sql.write_jobs import (
     WriteJob,
     mark_stored,
@@ -53,6 +54,7 @@ class DecisionRunner:
     publish: Callable[[ChangeNotice], None]
     waiting_by_scope: Counter[int]
     metrics: CommitMetrics = attrs.field(factory=CommitMetrics, init=False)
+    repeated_acts: RepeatedActs = attrs.field(factory=RepeatedActs, init=False)
 
     async def run(self, writer: ConnectionThread, jobs: list[WriteJob]) -> None:
         """
@@ -120,6 +122,7 @@ class DecisionRunner:
         previous_rows, version = start.lane_rows, self.new_id()
         updated_rows = updated_lane_rows(changes, lanes, previous_rows, version, failed)
         lane_rows_sql = upsert_sql(updated_rows, previous_rows)
+        self.repeated_acts.mark(changes.audit_entries)
         started = time.perf_counter()
         await writer.run(
             partial(
