@@ -9,7 +9,10 @@ def network_of(address: str | None) -> str:
     """Return an address; of IPv6 its network, in which one peer has all."""
     if address is None or ":" not in address:
         return address or "unknown"
-    parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, _IPV6_PREFIX), strict=False))

@@ -102,10 +102,12 @@ def write_audit(connection: SqlConnection, entries: Sequence[AuditEntry]) -> Non
 
 def write_repeated(connection: SqlConnection, entries: Sequence[AuditEntry]) -> None:
     """Count those of the *entries* that repeat others to those, which are written."""
-    for entry in entries:
-        if entry.first is not None and not count_repetition(connection, entry.first):
+    pairs = [(each.first, each) for each in entries if each.first is not None]
+    # Sorted, so that no two connections deadlock.
+    for first, entry in sorted(pairs, key=lambda pair: pair[0].id):
+        if not count_repetition(connection, first):
             # It was never written after all: this one stands for it from now on.
-            entry.first.id = entry.id
+            first.id = entry.id
             INSERT_AUDIT.write(connection, [entry])
 
 
