@@ -205,6 +205,42 @@ async def test_results_of_commands(
     assert any(body[1:-1] in answer for answer in answers)
 
 
+@pytest.mark.proof
+async def test_result_with_many_readers(
+    server: Program, session: aiohttp.ClientSession
+) -> None:
+    """
+    So it is when eight programs wait for the same result of 60 MiB: each is told all.
+    """
+    body = b'{"response":"' + b"x" * _LARGE + b'"}'
+    headers = {"Content-Type": "application/json"}
+    path = f"/devices/{DEVICE}/commands"
+    made = await read(server, session, "POST", path, headers, b'{"endpoint":"x"}')
+    path = f"/commands/{msgspec.json.decode(made)['id']}?wait=60"
+    with at_most(server, BOUND_OF_SHOWN):
+        async with asyncio.TaskGroup() as tasks:
+            waiting = [
+                tasks.create_task(read_length(server, session, path)) for _ in range(8)
+            ]
+            while not await poll(server, session, DEVICE):
+                pass
+            url = f"{server.url}/result?deviceId={DEVICE}"
+            assert 200 == (await session.post(url, data=BytesIO(body))).status
+
+    assert all(each.result() > _LARGE for each in waiting)
+
+
+async def read_length(
+    program: Program, session: aiohttp.ClientSession, path: str
+) -> int:
+    """Call the API; return how long the answer is, of which a piece is here."""
+    length, token = 0, {"Authorization": f"Bearer {program.token}"}
+    async with session.get(f"{program.url}/api/v1{path}", headers=token) as answer:
+        async for piece in answer.content.iter_any():
+            length += len(piece)
+    return length
+
+
 async def test_commands_with_long_bodies(
     server: Program, session: aiohttp.ClientSession, ids: range
 ) -> None:
