@@ -135,20 +135,19 @@ class FastLaneConnection(HttpConnection):
 
     def data_received(self, data: bytes) -> None:
         """Take a plain request, or hand the bytes over to aiohttp."""
-        if not self._under_way:
-            self._receive(data)
-        elif data:
-            self.received_at = self._loop.time()
-            self._hold_back(self._held_back + data)
-
-    def _receive(self, data: bytes) -> None:
-        if self._may_take and self._take(data):
+        if self._under_way:
+            if data:
+                self.received_at = self._loop.time()
+                self._hold_back(self._held_back + data)
+        elif self._may_take and (
+            self._lane.take_known_poll(data, self) or self._lane.take(data, self)
+        ):
             self.received_at = self._loop.time()
             self.header_awaited_since = None
-            return
-        is_first = self._missing == ENDS_AS_HEAD and self.is_idle
-        self._missing = bytes_missing(data, 0 if is_first else self._missing)
-        super().data_received(data)
+        else:
+            is_first = self._missing == ENDS_AS_HEAD and self.is_idle
+            self._missing = bytes_missing(data, 0 if is_first else self._missing)
+            super().data_received(data)
 
     @property
     def _may_take(self) -> bool:
@@ -167,10 +166,6 @@ class FastLaneConnection(HttpConnection):
             or self.is_half_closed
             or self.is_from_proxy
         )
-
-    def _take(self, data: bytes) -> bool:
-        lane = self._lane
-        return lane.take_known_poll(data, self) or lane.take(data, self)
 
     def begin(self, rest: bytes) -> None:
         """Begin to answer a request; *rest* came behind it, and waits."""
@@ -191,7 +186,7 @@ class FastLaneConnection(HttpConnection):
         """Answer a request that is not begun: there was nothing to do."""
         assert self.transport is not None  # noqa: S101 - bytes came just now
         self.transport.write(answer)
-        if self.writing_paused:
+        if self._paused:
             self.begin(b"")
             self.end_request()
 
@@ -253,7 +248,7 @@ class FastLaneConnection(HttpConnection):
         rest = self._held_back
         if rest:
             self._hold_back(b"")
-            self._receive(rest)
+            self.data_received(rest)
         if self.is_half_closed and not self._under_way:
             self._end_input()
             if self.is_idle and not self._unparsed:
