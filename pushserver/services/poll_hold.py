@@ -5,12 +5,16 @@ import math
 from collections.abc import Callable, Sequence
 
 import attrs
+import structlog
 
 from pushserver.clock import SECOND, Clock
+from pushserver.errors import Unavailable
 from pushserver.model.in_flight import InFlight
 from pushserver.services.held_polls import HeldPoll, HeldPolls
 from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
+
+log = structlog.get_logger(__name__)
 
 
 @attrs.frozen(eq=False)
@@ -101,7 +105,10 @@ class PollHold(HeldPoll):
         self._handing_out = None
         if handing_out.cancelled():
             return
-        is_away = handing_out.exception() is not None
+        error = handing_out.exception()
+        is_away = error is not None
+        if is_away and not isinstance(error, Unavailable):
+            log.error("poll.failed", exc_info=error)
         in_flights = () if is_away else handing_out.result()
         if self._is_abandoned:
             self.holding.lanes.requeue(in_flights)

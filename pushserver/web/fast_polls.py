@@ -13,6 +13,7 @@ from typing import cast
 import attrs
 from aiohttp import web
 
+from pushserver.errors import Unavailable
 from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.in_flight import InFlight
 from pushserver.protocols.base import (
@@ -31,9 +32,13 @@ from pushserver.web.plain_request import PlainRequest
 from pushserver.web.response import SmallResponse, idle_poll_bytes
 from pushserver.web.services import Services
 
-#: So many polls are remembered, none of them longer than so many bytes.
-_REMEMBERED_POLLS, _MAX_POLL = 131_072, 1024
-_UUID = re.compile(rb"[A-Za-z0-9_.~-]*")
+#: Polls of so many devices are remembered, none of them longer than so many bytes.
+_REMEMBERED_POLLS, _MAX_POLL = 131_072, 512
+_NO_FORM = b"", b""
+_UUID = re.compile(rb"[A-Za-z0-9_.~-]{0,512}")
+
+#: What stands before the uuid of a poll, and behind it.
+PollForm = tuple[bytes, bytes]
 
 
 @attrs.frozen(eq=False)
@@ -59,10 +64,16 @@ class KnownPoll:
 
 @attrs.frozen(eq=False)
 class FastPolls:
-    """Answers polls of devices that were admitted before."""
+    """
+    Answers polls of devices that were admitted before.
+
+    `_known` has the newest form of each device's polls, by what stands around the uuid;
+    `_forms` has that by device.
+    """
 
     services: Services
-    _known: dict[tuple[bytes, bytes], KnownPoll] = attrs.field(factory=dict, init=False)
+    _known: dict[PollForm, KnownPoll] = attrs.field(factory=dict, init=False)
+    _forms: dict[int, PollForm] = attrs.field(factory=dict, init=False)
 
     def take_known(self, data: bytes, connection: LaneConnection) -> bool:
         """Answer a poll that came before, but for its uuid; tell whether it is one."""
@@ -75,7 +86,7 @@ class FastPolls:
         if (
             device.access_version != known.access_version
             or device.address != connection.peer_address
-            or not (uuid.isalnum() or _UUID.fullmatch(uuid))
+            or not _UUID.fullmatch(uuid)
         ):
             return False
         admission, now = services.admission, services.clock.now()
@@ -135,6 +146,9 @@ class FastPolls:
             return
         if len(self._known) >= _REMEMBERED_POLLS:
             self._known.clear()
+            self._forms.clear()
+        self._known.pop(self._forms.get(known.device.device_id, _NO_FORM), None)
+        self._forms[known.device.device_id] = head, block
         self._known[head, block] = known
 
     def _serve(
@@ -172,7 +186,11 @@ class FastPolls:
         handing_out: asyncio.Future[tuple[InFlight, ...]],
     ) -> None:
         """Answer with what was handed out; if the store is away, that is nothing."""
-        is_away = handing_out.exception() is not None
+        error = handing_out.exception()
+        is_away = isinstance(error, Unavailable)
+        if error is not None and not is_away:
+            request.fail(error)
+            return
         in_flights = () if is_away else handing_out.result()
         if device_poll.hold <= 0 or in_flights or is_away:
             self._answer(request, device_poll, in_flights)

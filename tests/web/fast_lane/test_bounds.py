@@ -94,10 +94,11 @@ async def test_plain(server: LocalServer, handed_over: bytearray) -> None:
         handed_over.clear()
         odd = f"HEAD /push?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n\r\n"
         cycle = (POLL, ENQUEUE, POLL, RESULT, KEYED_POLL, ENQUEUE, KEYED_POLL, RESULT)
-        for each in (*cycle, odd, *cycle):
+        long = POLL.replace("u1", "u" * 1000)
+        for each in (*cycle, odd, *cycle, long, *cycle):
             await ask(each)
 
-    assert odd.encode() == bytes(handed_over)
+    assert (odd + long).encode() == bytes(handed_over)
 
 
 @pytest.mark.parametrize(
