@@ -37,7 +37,7 @@ async def list_audit(call: SignedInCall) -> web.StreamResponse:
         limit=PAGE_SIZE + 1,
     )
     shown, next_cursor = cut_page(entries, PAGE_SIZE, lambda entry: entry.id)
-    return call.render(
+    return await call.render(
         "audit.html",
         rows=[(entry, *_target(call, entry)) for entry in shown],
         actions=[*AuditAction],

@@ -48,7 +48,7 @@ async def list_commands(call: SignedInCall) -> web.StreamResponse:
     )
     records = found[:PAGE_SIZE]
     ids = {record.command.device_id for record in records}
-    return call.render(
+    return await call.render(
         "commands.html",
         records=records,
         titles=titles(call.services, call.scope_id, ids),
@@ -80,7 +80,7 @@ async def _show(call: SignedInCall, *, reveals: bool) -> web.StreamResponse:
     record = await services.queue.get(call.scope_id, call.path_int64("command_id"))
     device_id = record.command.device_id
     result = record.result if call.may(Permission.RESULTS_READ) else None
-    return call.render(
+    return await call.render(
         "command.html",
         record=record,
         command=record.command,

@@ -37,7 +37,7 @@ async def show_device(call: SignedInCall) -> web.StreamResponse:
     moments = [each async for each in device_moments(call, device, unknown)]
     happened = in_order([*timeline([*queue, *recent]), *moments])
     protocol = services.protocols.of_device(device_id)
-    return call.render(
+    return await call.render(
         "device.html",
         row=row,
         device=device,

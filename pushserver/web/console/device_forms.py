@@ -28,7 +28,7 @@ async def edit(call: SignedInCall) -> web.StreamResponse:
     tags = " ".join(f"{key}={value}" for key, value in device.tags.items())
     hold = "" if device.hold is None else f"{device.hold / 1_000_000:g}"
     given = {"name": device.name or "", "tags": tags, "hold": hold}
-    return _form(call, device, given, None)
+    return await _form(call, device, given, None)
 
 
 @pages.form(_DEVICE + "/edit", Permission.DEVICES_WRITE)
@@ -38,7 +38,7 @@ async def save(call: SignedInCall) -> web.StreamResponse:
     try:
         settings = device_settings(_decode(call.form))
     except Invalid as error:
-        return _form(call, device, call.form, error)
+        return await _form(call, device, call.form, error)
     await call.services.fleet.patch(
         call.scope_id, device.device_id, settings, call.actor
     )
@@ -71,11 +71,11 @@ def _number(text: str) -> float | None:
         raise Invalid("This is no number of seconds.", pointer="/hold") from None
 
 
-def _form(
+async def _form(
     call: SignedInCall, device: Device, given: Mapping[str, str], error: Invalid | None
 ) -> web.Response:
     field = "" if error is None else (error.pointer or "/").split("/")[1]
-    return call.render(
+    return await call.render(
         "device_edit.html",
         status=200 if error is None else 422,
         device=device,
@@ -96,7 +96,7 @@ async def make_key(call: SignedInCall) -> web.StreamResponse:
         enforce=True if "enforce" in call.form else None,
     )
     protocol = call.services.protocols.of_device(device.device_id)
-    return call.render(
+    return await call.render(
         "device_key.html",
         device=device,
         shown_id=call.services.protocols.display_id(device.device_id),

@@ -30,7 +30,7 @@ _ID = "id-"
 async def confirm(call: SignedInCall) -> web.StreamResponse:
     """Say how many devices are meant, and ask for what the act needs."""
     chosen = await _chosen(call)
-    return call.render(
+    return await call.render(
         "device_selection.html",
         act=_act_name(call),
         count=len(chosen),
@@ -151,7 +151,7 @@ async def _make_keys(
         )
         for key, device in made
     ]
-    return call.render("device_keys.html", rows=rows)
+    return await call.render("device_keys.html", rows=rows)
 
 
 ACTS: Mapping[str, Act] = {

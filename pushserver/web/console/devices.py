@@ -36,7 +36,7 @@ async def list_devices(call: SignedInCall) -> web.StreamResponse:
     if len(found) > PAGE_SIZE:
         next_cursor = write_cursor(sort, found[PAGE_SIZE - 1][0])
     devices = [device for _, device in found[:PAGE_SIZE]]
-    return call.render(
+    return await call.render(
         "devices.html",
         typed=typed,
         acts=[(act, call.text(f"selection.{act}")) for act in ACTS],

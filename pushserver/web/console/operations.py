@@ -27,7 +27,7 @@ async def list_operations(call: SignedInCall) -> web.StreamResponse:
     )
     shown, next_cursor = cut_page(found, PAGE_SIZE, lambda operation: operation.id)
     ids = {each.device_id for each in shown}
-    return call.render(
+    return await call.render(
         "operations.html",
         operations=shown,
         statuses=[*OperationStatus],
@@ -64,7 +64,7 @@ async def show_operation(call: SignedInCall) -> web.StreamResponse:
         call.scope_id, operation_id, after=0, limit=PAGE_SIZE
     )
     device_id = operation.device_id
-    return call.render(
+    return await call.render(
         "operation.html",
         operation=operation,
         title=titles(services, call.scope_id, [device_id])[device_id],

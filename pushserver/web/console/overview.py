@@ -31,7 +31,7 @@ async def show_overview(call: SignedInCall) -> web.StreamResponse:
     if call.may(Permission.COMMANDS_READ):
         commands = await _count_commands(call)
         oldest = await _oldest_pending(call)
-    return call.render(
+    return await call.render(
         "overview.html",
         devices=devices.by_state,
         commands=commands,

@@ -139,15 +139,15 @@ def with_error_pages(
         try:
             return await serve(request)
         except PushServerError as error:
-            return _error_page(request, error)
+            return await _error_page(request, error)
 
     return handle
 
 
-def _error_page(request: web.Request, error: PushServerError) -> web.Response:
+async def _error_page(request: web.Request, error: PushServerError) -> web.Response:
     request[LOG_FIELDS]["problem"] = error.code
     call = PageCall(request=request)
-    response = call.render("error.html", status=status_of(error), error=error)
+    response = await call.render("error.html", status=status_of(error), error=error)
     response.headers.update(headers_of(error))
     response.headers.popall("WWW-Authenticate", None)
     return response

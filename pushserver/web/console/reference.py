@@ -48,7 +48,7 @@ async def show_reference(request: web.Request) -> web.StreamResponse:
     """Show every call, webhook, schema and error; it needs no token, nor scripts."""
     call = PageCall(request=request)
     content = await run_in_thread(_content, call.text.language)
-    frame = call.render("reference.html", content=_PLACE).body
+    frame = (await call.render("reference.html", content=_PLACE)).body
     assert isinstance(frame, bytes)  # noqa: S101 - it is a page
     before, _, after = frame.partition(_PLACE.encode())
     return LongResponse([before, *shared_pieces(content), after], headers=HEADERS)

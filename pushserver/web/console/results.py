@@ -54,7 +54,7 @@ async def _list(call: SignedInCall) -> web.StreamResponse:
     # A page also ends early when it grows too heavy: look one result further.
     more = found and await _read(call, criteria, found[-1].id, 1)
     ids = {result.device_id for result in found}
-    return call.render(
+    return await call.render(
         "results.html",
         results=found,
         titles=titles(services, call.scope_id, ids),
@@ -116,7 +116,7 @@ async def _bytes(call: SignedInCall) -> web.StreamResponse:
 async def _show(call: SignedInCall, *, reveals: bool) -> web.StreamResponse:
     services, result = call.services, await _find(call)
     device_id = result.device_id
-    return call.render(
+    return await call.render(
         "result.html",
         result=result,
         title=titles(services, call.scope_id, [device_id])[device_id],

@@ -35,7 +35,7 @@ async def list_scopes(call: SignedInCall) -> web.StreamResponse:
 async def _render(
     call: SignedInCall, error: PushServerError | None = None
 ) -> web.Response:
-    return call.render(
+    return await call.render(
         "scopes.html",
         status=200 if error is None else status_of(error),
         scopes=await call.services.scopes.visible_to(caller=call.token),
@@ -55,7 +55,9 @@ async def create(call: SignedInCall) -> web.StreamResponse:
         )
     except (Invalid, Forbidden, Conflict) as error:
         return await _render(call, error)
-    return call.render("secret.html", name=scope.name, secret=secret, path="/scopes")
+    return await call.render(
+        "secret.html", name=scope.name, secret=secret, path="/scopes"
+    )
 
 
 @pages.form("/scopes/{scope_id}/tokens", Permission.ADMIN, once=True)
@@ -69,7 +71,9 @@ async def create_token(call: SignedInCall) -> web.StreamResponse:
         await authenticate_again(call),
         call.actor,
     )
-    return call.render("secret.html", name=scope.name, secret=secret, path="/scopes")
+    return await call.render(
+        "secret.html", name=scope.name, secret=secret, path="/scopes"
+    )
 
 
 @pages.form("/scopes/{scope_id}/delete", Permission.ADMIN)

@@ -196,7 +196,7 @@ async def _page(
         base = (device_base(call.request) or _local_base(call)) + API_PATH
         examples = make_examples(base, asked.command, target, has_file=has_file)
     given = asked.given
-    return call.render(
+    return await call.render(
         "send.html",
         status=200 if error is None else status_of(error),
         forms=_forms(call),

@@ -29,17 +29,17 @@ async def show_sign_in(request: web.Request) -> web.StreamResponse:
     """Ask for a token."""
     if await find_signed_in(request, request.app[SERVICES]):
         return PageCall(request=request).see_other("")
-    return _form(request, request.query.get("next", ""))
+    return await _form(request, request.query.get("next", ""))
 
 
-def _form(
+async def _form(
     request: web.Request,
     next_path: str,
     error: Unauthorized | TooManyWrongTokens | None = None,
 ) -> web.Response:
     call = PageCall(request=request)
     status = 200 if error is None else status_of(error)
-    response = call.render(
+    response = await call.render(
         "sign_in.html", status=status, error=error, next_path=next_path
     )
     if isinstance(error, TooManyWrongTokens):
@@ -55,7 +55,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     try:
         token = await authenticate_login(request, services, form.get("token", ""))
     except (Unauthorized, TooManyWrongTokens) as error:
-        return _form(request, next_path, error)
+        return await _form(request, next_path, error)
     actor = request_actor(request, token)
     opened = await services.console_sessions.open(token, actor)
     call = PageCall(request=request)

@@ -39,7 +39,7 @@ async def ping(call: SignedInCall) -> web.StreamResponse:
     result = await call.services.webhook_deliveries.ping(
         call.scope_id, subscription.id, call.actor
     )
-    return call.render("ping.html", subscription=subscription, result=result)
+    return await call.render("ping.html", subscription=subscription, result=result)
 
 
 @pages.form(f"{ONE}/deliveries/{{delivery_id}}/redeliver", _WRITE)

@@ -47,22 +47,22 @@ async def list_subscriptions(call: SignedInCall) -> web.StreamResponse:
         for each in registry.in_scope(call.scope_id)
         if reaches_subscription(call.token, each)
     ]
-    return call.render("subscriptions.html", rows=shown)
+    return await call.render("subscriptions.html", rows=shown)
 
 
 @pages.page("/subscriptions/new", _WRITE, limits_itself=True)
 async def ask_for_new(call: SignedInCall) -> web.StreamResponse:
     """Show the form for a new subscription."""
-    return _form(call, {"retryProfile": RetryProfile.STANDARD})
+    return await _form(call, {"retryProfile": RetryProfile.STANDARD})
 
 
-def _form(
+async def _form(
     call: SignedInCall,
     values: Mapping[str, str],
     subscription: Subscription | None = None,
     error: PushServerError | None = None,
 ) -> web.Response:
-    return call.render(
+    return await call.render(
         "subscription_form.html",
         status=200 if error is None else status_of(error),
         values=values,
@@ -82,12 +82,12 @@ async def create(call: SignedInCall) -> web.StreamResponse:
         body = decode_fields(fields, SubscriptionIn)
         subscription = await create_subscription(call, body)
     except _REFUSED as error:
-        return _form(call, call.form, error=error)
-    return _show_secret(call, subscription)
+        return await _form(call, call.form, error=error)
+    return await _show_secret(call, subscription)
 
 
-def _show_secret(call: SignedInCall, subscription: Subscription) -> web.Response:
-    return call.render(
+async def _show_secret(call: SignedInCall, subscription: Subscription) -> web.Response:
+    return await call.render(
         "secret.html",
         name=subscription.url,
         secret=subscription.secret,
@@ -109,7 +109,7 @@ async def show_subscription(call: SignedInCall) -> web.StreamResponse:
         limit=PAGE_SIZE + 1,
     )
     shown, next_cursor = cut_page(found, PAGE_SIZE, lambda row: row[0].event_id)
-    return call.render(
+    return await call.render(
         "subscription.html",
         subscription=subscription,
         lag=await store.lag(subscription),
@@ -136,7 +136,9 @@ def subscription_of(call: SignedInCall) -> Subscription:
 async def ask_for_changes(call: SignedInCall) -> web.StreamResponse:
     """Show the form that changes a subscription."""
     subscription = subscription_of(call)
-    return _form(call, form_of(call.services.protocols, subscription), subscription)
+    return await _form(
+        call, form_of(call.services.protocols, subscription), subscription
+    )
 
 
 @pages.form(f"{ONE}/edit", _WRITE)
@@ -150,7 +152,7 @@ async def change(call: SignedInCall) -> web.StreamResponse:
         if fields:
             await change_subscription(call, subscription, body)
     except _REFUSED as error:
-        return _form(call, call.form, subscription, error)
+        return await _form(call, call.form, subscription, error)
     return call.see_other(f"/subscriptions/{subscription.id}", "subscription_changed")
 
 
@@ -161,4 +163,4 @@ async def rotate(call: SignedInCall) -> web.StreamResponse:
     changed = await call.services.subscriptions.rotate_secret(
         call.scope_id, current.id, call.actor
     )
-    return _show_secret(call, changed)
+    return await _show_secret(call, changed)

@@ -23,7 +23,7 @@ async def show_system(call: SignedInCall) -> web.StreamResponse:
     statistics = None
     if is_first_scope and call.may(Permission.METRICS_READ):
         statistics = await services.statistics.read()
-    return call.render(
+    return await call.render(
         "system.html",
         statistics=statistics,
         servers=[

@@ -32,7 +32,7 @@ async def list_tasks(call: SignedInCall) -> web.StreamResponse:
         )
         found = [(task, await store.operation_counts(task.id)) for task in tasks]
     shown, next_cursor = cut_page(found, PAGE_SIZE, lambda row: row[0].id)
-    return call.render(
+    return await call.render(
         "tasks.html",
         rows=[(task, counts, None) for task, counts in shown],
         task_states=SHOWN_STATES,
@@ -60,7 +60,7 @@ async def show_task(call: SignedInCall) -> web.StreamResponse:
     )
     shown, next_cursor = cut_page(found, PAGE_SIZE, lambda row: row.operation.id)
     ids = {each.operation.device_id for each in shown}
-    return call.render(
+    return await call.render(
         "task.html",
         task=task,
         counts=counts,

@@ -36,14 +36,14 @@ _DAY = 86_400 * SECOND
 @pages.page("/tokens", Permission.TOKENS_WRITE)
 async def list_tokens(call: SignedInCall) -> web.StreamResponse:
     """Show the valid tokens, and the form for a new one."""
-    return render_tokens(call)
+    return await render_tokens(call)
 
 
-def render_tokens(
+async def render_tokens(
     call: SignedInCall, error: PushServerError | None = None
 ) -> web.Response:
     """Show the tokens; with an *error*, what was wrong with the form."""
-    return call.render(
+    return await call.render(
         "tokens.html",
         status=200 if error is None else status_of(error),
         tokens=call.services.tokens.in_scope(call.scope_id),
@@ -70,8 +70,10 @@ async def create(call: SignedInCall) -> web.StreamResponse:
             parse_token_limits(call.services.protocols, body),
         )
     except (Invalid, Forbidden, Conflict) as error:
-        return render_tokens(call, error)
-    return call.render("secret.html", name=token.name, secret=secret, path="/tokens")
+        return await render_tokens(call, error)
+    return await call.render(
+        "secret.html", name=token.name, secret=secret, path="/tokens"
+    )
 
 
 def read_token(call: SignedInCall) -> TokenIn:

@@ -26,7 +26,7 @@ async def list_upgrades(call: SignedInCall) -> web.StreamResponse:
             call.scope_id, criteria, before=cursor_before(call), limit=PAGE_SIZE + 1
         )
     shown, next_cursor = cut_page(found, PAGE_SIZE, lambda row: row.record.task.id)
-    return call.render(
+    return await call.render(
         "tasks.html",
         rows=[(each.record.task, each.counts, each.record.upgrade) for each in shown],
         task_states=SHOWN_STATES,
@@ -50,7 +50,7 @@ async def show_upgrade(call: SignedInCall) -> web.StreamResponse:
     )
     shown, next_cursor = cut_page(found, PAGE_SIZE, lambda operation: operation.id)
     ids = {each.device_id for each in shown}
-    return call.render(
+    return await call.render(
         "upgrade.html",
         task=progress.record.task,
         upgrade=progress.record.upgrade,
