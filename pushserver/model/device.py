@@ -174,14 +174,19 @@ class Device:
 
         Its period is smoothed, so that one odd gap changes little.
         """
-        if self.second != now // SECOND:
-            self.second, self.requests_in_second = now // SECOND, 0
-        is_new = address != self.address
-        if is_new and not self.record_address(now, address, shuts_out=shuts_out):
+        second, last = now // SECOND, self.last_seen_at
+        if self.second != second:
+            self.second, self.requests_in_second = second, 0
+        if address != self.address and not self.record_address(
+            now, address, shuts_out=shuts_out
+        ):
             return False
-        last = self.last_seen_at
         if self.was_last_poll_idle and last is not None and now > last:
-            self._update_poll_period(now - last)
+            period, gap = self.poll_period, now - last
+            # An absence counts as at most twice the period.
+            if period is not None and gap > 2 * period:
+                gap = min(gap, max(2 * period, SECOND))
+            self.poll_period = gap if period is None else (7 * period + gap) // 8
         self.last_seen_at = now
         return True
 
@@ -242,14 +247,6 @@ class Device:
         """Record contact that is no poll; the next gap is no period."""
         self.last_seen_at = now
         self.was_last_poll_idle = False
-
-    def _update_poll_period(self, gap: int) -> None:
-        """Smooth the period; an absence counts as at most twice the period."""
-        if self.poll_period is None:
-            self.poll_period = gap
-        else:
-            max_gap = max(2 * self.poll_period, SECOND)
-            self.poll_period = (7 * self.poll_period + min(gap, max_gap)) // 8
 
     def record_hang_up(self, waited: int) -> None:
         """Record that it hung up while its poll was held, after *waited*."""

@@ -86,7 +86,9 @@ class FastPolls:
         if (
             device.access_version != known.access_version
             or device.address != connection.peer_address
-            or not _UUID.fullmatch(uuid)
+            or not (
+                (uuid.isalnum() and len(uuid) <= _MAX_POLL) or _UUID.fullmatch(uuid)
+            )
         ):
             return False
         admission, now = services.admission, services.clock.now()
