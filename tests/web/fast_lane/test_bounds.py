@@ -101,6 +101,27 @@ async def test_plain(server: LocalServer, handed_over: bytearray) -> None:
     assert (odd + long).encode() == bytes(handed_over)
 
 
+async def test_key(server: LocalServer) -> None:
+    """
+    A device whose polls are known is asked for its key from when it has one.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    counts = server.services.counts
+    async with server.connect() as (reader, writer), asyncio.timeout(10):
+
+        async def poll() -> None:
+            writer.write(POLL.encode())
+            await reader.readuntil(b"\r\n\r\n")
+
+        for _ in range(3):
+            await poll()
+        assert 3 == counts["polls.idle"]
+        await server.api("POST", f"/devices/{DEVICE}/key", {"enforce": True})
+        await poll()
+
+    assert (3, 1) == (counts["polls.idle"], counts["refused.noKey"])
+
+
 @pytest.mark.parametrize(
     "unknown",
     [POLL, RESULT, ENQUEUE.replace(TOKEN, "x")],
