@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pushserver.web import server as web_server
-from pushserver.web.connection import HttpConnection
 from tests.clock import ManualClock
 from tests.web.local_server import (
     DEVICE,
@@ -49,20 +48,6 @@ ODD = {
     "a body of a poll": POLL.replace("Host: x", "Host: x\r\nContent-Length: 1") + "x",
     "a part": ENQUEUE[:-1],
 }
-
-
-@pytest.fixture(name="handed_over")
-def _handed_over(monkeypatch: pytest.MonkeyPatch) -> bytearray:
-    """Return what aiohttp's own protocol gets."""
-    handed_over = bytearray()
-    receive = HttpConnection.data_received
-
-    def record(connection: HttpConnection, data: bytes) -> None:
-        handed_over.extend(data)
-        receive(connection, data)
-
-    monkeypatch.setattr(HttpConnection, "data_received", record)
-    return handed_over
 
 
 @pytest.fixture(name="slow_server", params=[True, False], ids=["fast", "plain"])

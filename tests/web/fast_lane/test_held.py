@@ -1,6 +1,8 @@
 """Polls that the lane holds: until there is a command, or the device has gone."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,13 +14,38 @@ POLL = f"GET /push?deviceId={DEVICE}&uuid=u1 HTTP/1.1\r\nHost: x\r\n\r\n".encode
 
 
 @pytest.fixture(name="held")
-async def _held(database: str, clock: ManualClock) -> AsyncIterator[LocalServer]:
-    """Return a server that holds polls, and knows from where the device comes."""
+async def _held(
+    database: str, clock: ManualClock, handed_over: bytearray
+) -> AsyncIterator[LocalServer]:
+    """
+    Return a server that holds polls, and knows from where the device comes.
+
+    Each of its polls is one for the lane.
+    """
     async with running_server(database, clock, hold=60) as server:
         await server.enqueue()
         await server.poll(f"deviceId={DEVICE}&uuid=u1")
         await server.post_result(query=f"deviceId={DEVICE}&uuid=u1")
+        handed_over.clear()
         yield server
+        assert b"GET /push" not in handed_over
+
+
+async def _send(
+    poll: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Poll once aiohttp has answered, and waits for another request."""
+    writer.write(b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    await wait_until(lambda: True)
+    writer.write(poll)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Hang up without a word."""
+    raw_socket = writer.get_extra_info("socket")
+    raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def test_answered(held: LocalServer) -> None:
@@ -26,7 +53,7 @@ async def test_answered(held: LocalServer) -> None:
     A held poll gets the command the moment it is enqueued, and the next waits again.
     """
     async with held.connect() as (reader, writer), asyncio.timeout(10):
-        writer.write(POLL + POLL)
+        await _send(POLL + POLL, reader, writer)
         await held.wait_for_held_polls(1)
         enqueued = await held.enqueue()
         head = await reader.readuntil(b"\r\n\r\n")
@@ -44,10 +71,10 @@ async def test_gone(held: LocalServer) -> None:
     """
     device = held.services.devices.find_in_any_scope(DEVICE)
     assert device is not None
-    async with held.connect() as (_, writer), asyncio.timeout(10):
-        writer.write(POLL)
+    async with held.connect() as (reader, writer), asyncio.timeout(10):
+        await _send(POLL, reader, writer)
         await held.wait_for_held_polls(1)
-        writer.transport.abort()
+        _reset(writer)
         await wait_until(lambda: len(held.services.holds) == 0)
     enqueued = await held.enqueue()
 
@@ -60,7 +87,7 @@ async def test_stopped(held: LocalServer) -> None:
     A server that stops answers what the lane holds.
     """
     async with held.connect() as (reader, writer), asyncio.timeout(10):
-        writer.write(POLL)
+        await _send(POLL, reader, writer)
         await held.wait_for_held_polls(1)
         held.services.holds.close()
 
