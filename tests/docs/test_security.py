@@ -60,6 +60,7 @@ from pushserver.settings import Settings
 from pushserver.storage.sql.shadows import MAX_READ
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
+from pushserver.web.api.device_import import MAX_DEVICES, MAX_FILE
 from pushserver.web.api.label_size import MAX_LABEL_SIZE
 from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
@@ -113,6 +114,7 @@ def test_sizes_and_times() -> None:
         "a result that a device posts": whole,
         "commands in one call": f"{MAX_COMMANDS}",
         "the body of a call with commands, steps, devices or bytes": whole,
+        "an import of devices": f"{MAX_DEVICES:,} devices, {_mib(MAX_FILE)}",
         "the body of any other call": _mib(MAX_SMALL_BODY),
         "the body of whoever is not let in: an unknown device or path, a wrong key or"
         " token": f"{_kib(MAX_BEGINNING)} are read, for {BODY_IDLE_TIMEOUT:g} s in all",

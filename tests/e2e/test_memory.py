@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from pushserver.client import Client
+from pushserver.web.api.device_import import MAX_FILE
 from tests.e2e.conftest import DEVICE
 from tests.e2e.raw_connection import connect
 from tests.program import Program
@@ -305,7 +306,7 @@ async def test_imports(server: Program, session: aiohttp.ClientSession) -> None:
     url = f"{server.url}/api/v1/devices/import?dryRun=true"
 
     async def send() -> int:
-        content = BytesIO(line * (_LARGE // len(line)))
+        content = BytesIO(line * (MAX_FILE // len(line)))
         async with session.post(url, headers=headers, data=content) as answer:
             return answer.status
 

@@ -13,13 +13,18 @@ from pushserver.services.off_loop import in_pieces
 from pushserver.web.api.device_csv import COLUMNS, MAX_LINE, TAG_PREFIX, read_rows
 from pushserver.web.api.device_fields import device_settings
 from pushserver.web.api.device_types import DeviceImportRow
+from pushserver.web.body_budget import MEBIBYTE
 from pushserver.web.field_errors import invalid_from_msgspec
 from pushserver.web.json_body import without_bom
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
-#: So many lines are read of a file, empty ones among them.
+#: So many lines are read of a file, empty ones among them, of so many devices: that a
+#: file is done whole or not at all takes a kilobyte and more of memory for each.
 MAX_LINES = 1_000_000
+MAX_DEVICES = 100_000
+#: So long may a file be, in bytes.
+MAX_FILE = 32 * MEBIBYTE
 #: So many wrong lines of a file are reported.
 MAX_LINE_ERRORS = 100
 
@@ -61,6 +66,8 @@ async def parse_rows(
             errors.append((number, error))
             if len(errors) == MAX_LINE_ERRORS:
                 break
+        if len(settings) > MAX_DEVICES:
+            raise Malformed(f"A file may have at most {MAX_DEVICES} devices.")
     if errors:
         raise _error_of_file(errors)
     return settings

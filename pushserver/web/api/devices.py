@@ -15,7 +15,7 @@ from pushserver.model.unknown_request import UnknownRequest
 from pushserver.services.off_loop import MAX_INLINE, in_pieces
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_fields import device_settings
-from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
+from pushserver.web.api.device_import import CSV, MAX_FILE, NDJSON, parse_rows
 from pushserver.web.api.device_query import (
     device_filter,
     device_order,
@@ -92,6 +92,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     DeviceImportOut,
     raw_body_types={NDJSON: _NdjsonText, CSV: _CsvText},
     errors=(409,),
+    max_body=MAX_FILE,
     idempotency=Idempotency.CLAIMED,
 )
 async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse:

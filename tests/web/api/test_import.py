@@ -364,3 +364,19 @@ async def test_lines(
 
     assert (200, 400) == (most.status, more.status)
     assert "A file may have at most 100 lines." == more.json()["detail"]
+
+
+async def test_devices_of_a_file(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A file has a largest number of devices; a line that comes again adds none.
+    """
+    monkeypatch.setattr(device_import, "MAX_DEVICES", 3)
+    lines = [b'{"deviceId":%d}\n' % each for each in (7, 8, 9, 9, 10)]
+
+    most = await send(server, b"".join(lines[:4]), NDJSON)
+    more = await send(server, b"".join(lines), NDJSON)
+
+    assert (200, 400) == (most.status, more.status)
+    assert "A file may have at most 3 devices." == more.json()["detail"]
