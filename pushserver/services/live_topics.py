@@ -2,7 +2,7 @@
 
 import asyncio
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import attrs
@@ -25,23 +25,29 @@ class Topic(enum.StrEnum):
 
 @attrs.define(eq=False)
 class TopicWatch:
-    """Collects which topics changed in a scope; `wakeup` is set when one did."""
+    """
+    Collects which topics changed in a scope; `wakeup` is set when one did.
+
+    It is among the `untold` of each of its topics of which it has not been told yet.
+    """
 
     scope_id: int
     topics: frozenset[Topic]
+    untold: Mapping[Topic, set["TopicWatch"]]
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _changed: set[Topic] = attrs.field(factory=set, init=False)
 
-    def add(self, topics: frozenset[Topic]) -> None:
-        """Collect those of *topics* that are watched."""
-        self._changed |= topics & self.topics
-        if self._changed:
-            self.wakeup.set()
+    def add(self, topic: Topic) -> None:
+        """Collect a topic."""
+        self._changed.add(topic)
+        self.wakeup.set()
 
     def take(self) -> set[Topic]:
         """Return what changed since the last call."""
         changed, self._changed = self._changed, set()
         self.wakeup.clear()
+        for topic in changed:
+            self.untold[topic].add(self)
         return changed
 
 
@@ -51,16 +57,29 @@ class LiveTopics:
 
     devices: DeviceRegistry
     _watches: set[TopicWatch] = attrs.field(factory=set, init=False)
+    #: Hundreds of pages may be open, and every commit comes by.
+    _untold: Mapping[Topic, set[TopicWatch]] = attrs.field(
+        factory=lambda: {topic: set() for topic in Topic}, init=False
+    )
+
+    @property
+    def watch_count(self) -> int:
+        """How many watch."""
+        return len(self._watches)
 
     @contextmanager
     def watching(self, scope_id: int, topics: frozenset[Topic]) -> Iterator[TopicWatch]:
         """Collect changes of *topics* during the block."""
-        watch = TopicWatch(scope_id, topics)
+        watch = TopicWatch(scope_id, topics, self._untold)
         self._watches.add(watch)
+        for topic in topics:
+            self._untold[topic].add(watch)
         try:
             yield watch
         finally:
             self._watches.discard(watch)
+            for watches in self._untold.values():
+                watches.discard(watch)
 
     def wake(self) -> None:
         """Have everybody look whether the server stops."""
@@ -71,10 +90,14 @@ class LiveTopics:
         """Tell those who watch what changed in their scope."""
         if not self._watches:
             return
-        topics, scopes = _topics_of(notice), self._scopes_of(notice)
-        for watch in self._watches:
-            if scopes is None or watch.scope_id in scopes:
-                watch.add(topics)
+        news = [topic for topic in _topics_of(notice) if self._untold[topic]]
+        scopes = self._scopes_of(notice) if news else None
+        for topic in news:
+            watches = self._untold[topic]
+            told = [w for w in watches if scopes is None or w.scope_id in scopes]
+            for watch in told:
+                watch.add(topic)
+            watches.difference_update(told)
 
     def _scopes_of(self, notice: ChangeNotice) -> set[int] | None:
         """Return in which scopes something changed; None if that is unknown."""

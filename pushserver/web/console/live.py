@@ -26,6 +26,9 @@ HEARTBEAT = 15.0
 #: Seconds that changes are collected for: at first, and where they never end.
 MIN_INTERVAL, MAX_INTERVAL = 0.4, 10.0
 _GROWTH = 1.5
+#: Seconds more for each page that is open: all of them are fetched again, and devices
+#: must not notice.
+_SECONDS_A_PAGE = 0.2
 #: Seconds after which parts are fetched again that show when devices were seen.
 SEEN_INTERVAL = 10.0
 _HEADERS = {
@@ -70,14 +73,14 @@ async def _run(
     seen = watch.topics & {Topic.SEEN}
     while _may_go_on(call):
         started = time.monotonic()
-        await wait_at_most(watch.wakeup, SEEN_INTERVAL if seen else HEARTBEAT)
+        seen_interval = max(SEEN_INTERVAL, _for_all_pages(call))
+        await wait_at_most(watch.wakeup, seen_interval if seen else HEARTBEAT)
         if watch.wakeup.is_set():
             is_quiet = time.monotonic() - started > interval
-            grown = min(interval * _GROWTH, MAX_INTERVAL)
-            interval = MIN_INTERVAL if is_quiet else grown
+            interval = MIN_INTERVAL if is_quiet else _longer(call, interval)
             await asyncio.sleep(interval / 2 if is_quiet else interval)
         changed = watch.take() - {Topic.SEEN}
-        if time.monotonic() - seen_at >= SEEN_INTERVAL:
+        if time.monotonic() - seen_at >= seen_interval:
             changed |= seen
             seen_at = time.monotonic()
         data = msgspec.json.encode(sorted(changed))
@@ -85,6 +88,17 @@ async def _run(
         await write_and_drain(
             call.request, response, message if changed else b": still here\n\n"
         )
+
+
+def _longer(call: SignedInCall, interval: float) -> float:
+    """Return for how long to collect changes that come without a pause."""
+    grown = min(interval * _GROWTH, MAX_INTERVAL)
+    return max(grown, _for_all_pages(call))
+
+
+def _for_all_pages(call: SignedInCall) -> float:
+    """Return within how many seconds all that are open may be fetched once."""
+    return _SECONDS_A_PAGE * call.services.live_topics.watch_count
 
 
 def _may_go_on(call: SignedInCall) -> bool:

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.services.live_topics import Topic
 from pushserver.web.api import token_life
 from pushserver.web.console import live
 from tests.web.console.visitor import Visitor
@@ -101,3 +103,33 @@ async def test_seen(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
         message = await content.readuntil(b"\n\n")
 
     assert b'event: changed\ndata: ["seen"]\n\n' == message
+
+
+async def test_watches(visitor: Visitor) -> None:
+    """
+    Each page collects what changed since it read: what it shows, in its own scope.
+    """
+    topics, server = visitor.server.services.live_topics, visitor.server
+    scope, other = DEFAULT_SCOPE_ID, DEFAULT_SCOPE_ID + 1
+    both = frozenset({Topic.COMMANDS, Topic.DEVICES})
+    with (
+        topics.watching(scope, both) as one,
+        topics.watching(scope, both) as another,
+        topics.watching(scope, frozenset({Topic.TASKS})) as of_tasks,
+        topics.watching(other, both) as stranger,
+    ):
+        await server.enqueue()
+        await server.enqueue()
+        first = one.take()
+        await server.api("PUT", f"/devices/{DEVICE}", {"name": "Door"})
+        second = one.take()
+        await server.enqueue()
+
+        assert (both, {Topic.DEVICES}) == (first, second)
+        assert {Topic.COMMANDS} == one.take()
+        assert both == another.take()
+        assert set() == of_tasks.take() | stranger.take()
+        assert not one.wakeup.is_set()
+        assert not stranger.wakeup.is_set()
+        assert 4 == topics.watch_count
+    assert 0 == topics.watch_count
