@@ -27,8 +27,8 @@ class Trace(NamedTuple):
     @classmethod
     def begin(cls) -> Self:
         """Return the first span of a new trace; nobody must be unable to guess it."""
-        ids = f"{getrandbits(192) | 1:048x}"
-        return cls(f"{_VERSION}-{ids[:32]}-{ids[32:]}-{_SAMPLED}")
+        ids = f"{getrandbits(128):032x}-{getrandbits(64) | 1:016x}"
+        return cls(f"{_VERSION}-{ids}-{_SAMPLED}")
 
     @classmethod
     def parse(cls, traceparent: str, state: str = "") -> Self | None:

@@ -88,7 +88,9 @@ def _request_id_of(given: str | None) -> str:
 
 def _parent_of(headers: MultiMapping[str]) -> Trace | None:
     """Return the span that caused a request, if it names a valid one."""
-    given = headers.getall(TRACEPARENT_HEADER, ())
+    if TRACEPARENT_HEADER not in headers:
+        return None
+    given = headers.getall(TRACEPARENT_HEADER)
     if len(given) != 1:
         return None
     state = ",".join(headers.getall(TRACESTATE_HEADER, ()))

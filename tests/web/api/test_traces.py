@@ -66,6 +66,20 @@ async def test_refused(
         assert answer.headers["X-Request-Id"] == answer.json()["requestId"]
 
 
+async def test_kapua(server_of_all_faces: LocalServer) -> None:
+    """
+    Kapua's clients get the id in the header alone; bodies are as Kapua's.
+    """
+    path = "/v1/_/devices/AQ/operations"
+    answer = await server_of_all_faces.request("GET", path, headers=HEADERS)
+
+    assert (401, b"", "door-7") == (
+        answer.status,
+        answer.body,
+        answer.headers["X-Request-Id"],
+    )
+
+
 async def test_devices_answers(server: LocalServer) -> None:
     """
     Devices get what they always got, whatever they send.

@@ -25,9 +25,11 @@ _VERSIONS = st.sampled_from(
     ["HTTP/1.1"] * 40 + ["HTTP/1.0", "HTTP/2.0", "http/1.1", ""]
 )
 _BEARER = f"Authorization: Bearer {TOKEN}"
+_TRACEPARENT = f"traceparent: 00-{'4b' * 16}-{'0f' * 8}-01"
 #: Headers that are harmless, or change what a request is.
 _HEADERS: Sequence[str] = (
-    *(["User-Agent: curl/8", "Accept: */*", "X-Request-ID: r1"] * 3),
+    *(["User-Agent: curl/8", "Accept: */*", "X-Request-ID: r1", _TRACEPARENT] * 3),
+    *("traceparent: 00-1-2-3", "tracestate: rojo=1"),
     *("Connection: keep-alive", "Connection: Keep-Alive", "Connection: close"),
     *("Connection: upgrade", "Upgrade: websocket", "Connection: x", "TE: trailers"),
     *("Expect: 100-continue", "Expect: x", "Content-Encoding: gzip"),
