@@ -32,8 +32,8 @@ from bench.simulate.step_client import StepClient, step_client
 from bench.wire import HOST, TOKEN
 
 CONSOLES, SCRAPE_INTERVAL = 200, 1.0
-#: For how long each side of a pair is measured: consoles come back within 40 s.
-_SECONDS, _DEVICES = 45.0, 500
+#: For how long each side of a pair is measured: consoles come back within 60 s.
+_SECONDS, _DEVICES = 65.0, 500
 _OPERATIONS: Mapping[str, tuple[Sequence[str], int]] = {
     "idle polls": (("poll",), 40),
     "cycles": (("enqueue", "hand_out", "result"), 1),

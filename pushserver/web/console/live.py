@@ -28,7 +28,7 @@ MIN_INTERVAL, MAX_INTERVAL = 0.4, 10.0
 _GROWTH = 1.5
 #: Seconds more for each page that is open: all of them are fetched again, and devices
 #: must not notice.
-_SECONDS_A_PAGE = 0.2
+_SECONDS_A_PAGE = 0.3
 #: Seconds after which parts are fetched again that show when devices were seen.
 SEEN_INTERVAL = 10.0
 _HEADERS = {
