@@ -90,14 +90,14 @@ class LiveTopics:
         """Tell those who watch what changed in their scope."""
         if not self._watches:
             return
-        news = [topic for topic in _topics_of(notice) if self._untold[topic]]
-        scopes = self._scopes_of(notice) if news else None
-        for topic in news:
+        changed = [topic for topic in _topics_of(notice) if self._untold[topic]]
+        scopes = self._scopes_of(notice) if changed else None
+        for topic in changed:
             watches = self._untold[topic]
-            told = [w for w in watches if scopes is None or w.scope_id in scopes]
-            for watch in told:
+            concerned = [w for w in watches if scopes is None or w.scope_id in scopes]
+            for watch in concerned:
                 watch.add(topic)
-            watches.difference_update(told)
+            watches.difference_update(concerned)
 
     def _scopes_of(self, notice: ChangeNotice) -> set[int] | None:
         """Return in which scopes something changed; None if that is unknown."""
