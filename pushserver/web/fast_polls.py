@@ -14,7 +14,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.errors import Unavailable
-from pushserver.model.device import Device, DeviceIdentity
+from pushserver.model.device import Device
 from pushserver.model.in_flight import InFlight
 from pushserver.protocols.base import (
     DeviceProtocol,
@@ -34,11 +34,14 @@ from pushserver.web.services import Services
 
 #: Polls of so many devices are remembered, none of them longer than so many bytes.
 _REMEMBERED_POLLS, _MAX_POLL = 131_072, 512
-_NO_FORM = b"", b""
 _UUID = re.compile(rb"[A-Za-z0-9_.~-]{0,512}")
 
-#: What stands before the uuid of a poll, and behind it.
-PollForm = tuple[bytes, bytes]
+
+def _split(poll: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before the uuid of a poll, the uuid, and what is behind it."""
+    head, _, rest = poll.partition(b"&uuid=")
+    uuid, _, block = rest.partition(b" ")
+    return head, uuid, block
 
 
 @attrs.frozen(eq=False)
@@ -46,20 +49,20 @@ class KnownPoll:
     """
     A poll of `device`, which was admitted when it had this `access_version`.
 
-    `path` is fit to be shown.
+    `block` is what stands behind its uuid. `path` is fit to be shown.
     """
 
+    block: bytes
     device: Device
     access_version: int
     protocol: DeviceProtocol
-    identity: DeviceIdentity
     key: str | None
     path: str
     log: RequestLog
 
     def call(self, uuid: str | None) -> DeviceRequest:
         """Return what the poll says, with another uuid."""
-        return DeviceRequest(RequestKind.POLL, self.identity, self.key, uuid)
+        return DeviceRequest(RequestKind.POLL, self.device.identity, self.key, uuid)
 
 
 @attrs.frozen(eq=False)
@@ -67,20 +70,19 @@ class FastPolls:
     """
     Answers polls of devices that were admitted before.
 
-    `_known` has the newest form of each device's polls, by what stands around the uuid;
-    `_forms` has that by device.
+    `_known` has the newest poll of each device by its head, which stands before the
+    uuid; `_heads` has that by device.
     """
 
     services: Services
-    _known: dict[PollForm, KnownPoll] = attrs.field(factory=dict, init=False)
-    _forms: dict[int, PollForm] = attrs.field(factory=dict, init=False)
+    _known: dict[bytes, KnownPoll] = attrs.field(factory=dict, init=False)
+    _heads: dict[int, bytes] = attrs.field(factory=dict, init=False)
 
     def take_known(self, data: bytes, connection: LaneConnection) -> bool:
         """Answer a poll that came before, but for its uuid; tell whether it is one."""
-        head, _, rest = data.partition(b"&uuid=")
-        uuid, _, block = rest.partition(b" ")
-        known = self._known.get((head, block))
-        if known is None:
+        head, uuid, block = _split(data)
+        known = self._known.get(head)
+        if known is None or known.block != block:
             return False
         device, services = known.device, self.services
         if (
@@ -133,25 +135,24 @@ class FastPolls:
         if device is None or plain.body:
             return False
         admission.admit_again(device, self.services.clock.now())
-        version, path = device.access_version, shown_path(plain.path)
-        known = KnownPoll(device, version, protocol, call.device, call.key, path, log)
-        self._remember(known, call, data[: plain.end])
+        path, version = shown_path(plain.path), device.access_version
+        head, uuid, block = _split(data[: plain.end])
+        known = KnownPoll(block, device, version, protocol, call.key, path, log)
+        if plain.end <= _MAX_POLL and uuid.decode() == (call.uuid or ""):
+            self._remember(head, known)
         connection.begin(data[plain.end :])
         request = LaneRequest(connection, plain, "GET", path, log)
         self._serve(request, known, call)
         return True
 
-    def _remember(self, known: KnownPoll, call: DeviceRequest, data: bytes) -> None:
-        head, _, rest = data.partition(b"&uuid=")
-        uuid, _, block = rest.partition(b" ")
-        if len(data) > _MAX_POLL or uuid.decode() != (call.uuid or ""):
-            return
+    def _remember(self, head: bytes, known: KnownPoll) -> None:
+        """Remember a poll, in place of what its device's polls were like before."""
         if len(self._known) >= _REMEMBERED_POLLS:
             self._known.clear()
-            self._forms.clear()
-        self._known.pop(self._forms.get(known.device.device_id, _NO_FORM), None)
-        self._forms[known.device.device_id] = head, block
-        self._known[head, block] = known
+            self._heads.clear()
+        device_id = known.device.device_id
+        self._known.pop(self._heads.get(device_id, b""), None)
+        self._heads[device_id], self._known[head] = head, known
 
     def _serve(
         self, request: LaneRequest, known: KnownPoll, call: DeviceRequest
