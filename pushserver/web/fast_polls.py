@@ -39,9 +39,10 @@ _UUID = re.compile(rb"[A-Za-z0-9_.~-]{0,512}")
 
 def _split(poll: bytes) -> tuple[bytes, bytes, bytes]:
     """Return what stands before the uuid of a poll, the uuid, and what is behind it."""
-    head, _, rest = poll.partition(b"&uuid=")
+    head, mark, rest = poll.partition(b"&uuid=")
     uuid, _, block = rest.partition(b" ")
-    return head, uuid, block
+    # What follows a whole poll that has none is not its uuid.
+    return head + mark, uuid, block
 
 
 @attrs.frozen(eq=False)

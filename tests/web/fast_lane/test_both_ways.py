@@ -73,3 +73,14 @@ async def test_end_while_held(tmp_path: Path) -> None:
 
     assert expected == actual
     assert b"Connection: close" in (actual.answer or b"")
+
+
+async def test_bytes_behind_known_poll(tmp_path: Path) -> None:
+    """
+    What follows a poll without a uuid is no part of it, whatever it looks like.
+    """
+    plain = f"GET /push?deviceId={ADOPTED} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    async with both_ways(tmp_path) as ways:
+        expected, actual = await ways.talk(Talk([plain, plain, plain + b"&uuid=GET"]))
+
+    assert expected == actual
