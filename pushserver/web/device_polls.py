@@ -94,7 +94,7 @@ class DevicePoll:
                 handed_out.append(HandedOut(order, each.delivery))
         except Unavailable:
             return None
-        if self.poll.is_gone():
+        if not self.may_send(answer):
             return None
         body = self.protocol.render(handed_out)
         return split_at_marks(body, blobs) if blobs else body
@@ -109,6 +109,16 @@ class DevicePoll:
         ]
         is_whole = len(handed_out) == len(orders)
         return self.protocol.render(handed_out) if is_whole else None
+
+    def may_send(self, answer: PollAnswer) -> bool:
+        """
+        Tell whether the device may still get the commands.
+
+        The commit that handed them out may have taken longer than they were to wait.
+        """
+        now = self.services.clock.now()
+        is_in_time = all(each.command.expires_at > now for each in answer.in_flights)
+        return is_in_time and not self.poll.is_gone()
 
     def record_sent(self, answer: PollAnswer, log_fields: dict[str, object]) -> None:
         """Count that the commands were sent, and log the first of them."""

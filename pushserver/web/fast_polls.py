@@ -216,7 +216,7 @@ class FastPolls:
         answer = PollAnswer(in_flights, self.services.polling)
         body = device_poll.render_at_once(answer)
         is_long = body is None or len(body) >= MAX_KERNEL_UNSENT
-        if body is None or is_long or device_poll.poll.is_gone():
+        if body is None or is_long or not device_poll.may_send(answer):
             request.go_on(partial(send_command, device_poll, answer))
         else:
             self._send(request, device_poll, answer, body)
