@@ -59,11 +59,13 @@ async def _show_console(session: aiohttp.ClientSession) -> None:
         topics = set(re.findall(r'data-live="([^"]+)"', await page.text()))
     query = ",".join(sorted({name for each in topics for name in each.split()}))
     async with session.get(f"/console/live?topics={query}") as stream:
+        live_round = ""
         async for line in stream.content:
+            if line.startswith(b"id: "):
+                live_round = line[4:].strip().decode()
             if line.startswith(b"event: changed"):
-                async with session.get(
-                    "/console", headers={"HX-Request": "true"}
-                ) as page:
+                headers = {"HX-Request": "true", "Live-Round": live_round}
+                async with session.get("/console", headers=headers) as page:
                     await page.read()
 
 

@@ -55,6 +55,7 @@ from pushserver.services.sessions import Sessions
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.services.shadow_tasks import ShadowTasks
 from pushserver.services.shadows import Shadows
+from pushserver.services.shared_views import SharedViews
 from pushserver.services.ssrf_guard import SsrfGuard
 from pushserver.services.statistics import StatisticsReader
 from pushserver.services.stock_bounds import StockBounds
@@ -258,6 +259,7 @@ def build_services(
         sessions=Sessions(store, clock, ids, new_token_id),
         console_sessions=ConsoleSessions(store, clock, ids),
         live_topics=LiveTopics(devices),
+        shared_views=SharedViews(),
         token_reach=TokenReach(devices),
         wrong_tokens=WrongTokens(counts),
         scopes=Scopes(

@@ -2,8 +2,10 @@
 
 import asyncio
 import enum
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Self
 
 import attrs
 
@@ -21,6 +23,37 @@ class Topic(enum.StrEnum):
     SUBSCRIPTIONS = "subscriptions"
     TOKENS = "tokens"
     EVENTS = "events"
+
+
+@attrs.frozen
+class LiveRound:
+    """
+    How many times this server has told somebody of changes, at some instant.
+
+    `server` is random, so that no other server, or an earlier run, is taken for it.
+    """
+
+    server: str
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read what `str` writes; None if it is something else."""
+        server, _, number = text.partition("-")
+        is_number = number.isascii() and number.isdecimal() and len(number) < _DIGITS
+        return cls(server, int(number)) if is_number else None
+
+    def includes(self, announced: Self | None) -> bool:
+        """Tell whether what was *announced* in that round had happened by this one."""
+        if announced is None or announced.server != self.server:
+            return False
+        return announced.number <= self.number
+
+    def __str__(self) -> str:
+        return f"{self.server}-{self.number}"
+
+
+_DIGITS = 19
 
 
 @attrs.define(eq=False)
@@ -61,11 +94,24 @@ class LiveTopics:
     _untold: Mapping[Topic, set[TopicWatch]] = attrs.field(
         factory=lambda: {topic: set() for topic in Topic}, init=False
     )
+    _round: LiveRound = attrs.field(
+        factory=lambda: LiveRound(secrets.token_hex(8), 0), init=False
+    )
 
     @property
     def watch_count(self) -> int:
         """How many watch."""
         return len(self._watches)
+
+    @property
+    def current_round(self) -> LiveRound:
+        """The round of who was told last."""
+        return self._round
+
+    def begin_round(self) -> LiveRound:
+        """Return the round of somebody who took changes just now, and is told them."""
+        self._round = LiveRound(self._round.server, self._round.number + 1)
+        return self._round
 
     @contextmanager
     def watching(self, scope_id: int, topics: frozenset[Topic]) -> Iterator[TopicWatch]:

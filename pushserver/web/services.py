@@ -51,6 +51,7 @@ from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
 from pushserver.services.sessions import Sessions
 from pushserver.services.shadows import Shadows
+from pushserver.services.shared_views import SharedViews
 from pushserver.services.statistics import StatisticsReader
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.subscriptions import Subscriptions
@@ -136,6 +137,7 @@ class Services:
     sessions: Sessions
     console_sessions: ConsoleSessions
     live_topics: LiveTopics
+    shared_views: SharedViews
     token_reach: TokenReach
     wrong_tokens: WrongTokens
     scopes: Scopes

@@ -32,7 +32,7 @@ pages = Pages()
 PAGE_SIZE = 100
 
 
-@pages.page("/commands", Permission.COMMANDS_READ, limits_itself=True)
+@pages.page("/commands", Permission.COMMANDS_READ, limits_itself=True, shared=True)
 async def list_commands(call: SignedInCall) -> web.StreamResponse:
     """Show the commands that match the filters, a page of them, newest first."""
     criteria = await command_criteria(call, call.query)

@@ -17,7 +17,7 @@ PAGE_SIZE = 100
 _SORTS = [f"{sign}{sort}" for sort in DeviceSort for sign in ("", "-")]
 
 
-@pages.page("/devices", Permission.DEVICES_READ, limits_itself=True)
+@pages.page("/devices", Permission.DEVICES_READ, limits_itself=True, shared=True)
 async def list_devices(call: SignedInCall) -> web.StreamResponse:
     """Show the devices that match what was typed, a page of them."""
     services, typed = call.services, call.query.get("q", "")

@@ -14,7 +14,7 @@ pages = Pages()
 PAGE_SIZE = 100
 
 
-@pages.page("/operations", Permission.OPERATIONS_READ, limits_itself=True)
+@pages.page("/operations", Permission.OPERATIONS_READ, limits_itself=True, shared=True)
 async def list_operations(call: SignedInCall) -> web.StreamResponse:
     """Show the operations that match the filters, a page of them, newest first."""
     services = call.services

@@ -21,7 +21,7 @@ from pushserver.web.console.plots import HEIGHT, WIDTH, latency_plots
 pages = Pages()
 
 
-@pages.page("", None, limits_itself=True)
+@pages.page("", None, limits_itself=True, shared=True)
 async def show_overview(call: SignedInCall) -> web.StreamResponse:
     """Show how devices and commands stand."""
     devices, oldest = DeviceCounts(), None

@@ -106,6 +106,11 @@ class PageCall:
         return self.prefix + BASE_PATH + quote(path) + text
 
     @property
+    def live_round(self) -> str | None:
+        """In which round the page was told that its parts changed; it has no frame."""
+        return self.request.headers.get("Live-Round")
+
+    @property
     def here(self) -> str:
         """The address of this very page, without what it said once."""
         path = self.request.raw_path

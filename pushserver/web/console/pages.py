@@ -13,6 +13,7 @@ from pushserver.web.console.browser_session import find_signed_in, refuse_other_
 from pushserver.web.console.form_body import MAX_TEXT, SentForm, read_form
 from pushserver.web.console.form_once import answer_form_once
 from pushserver.web.console.page import HEADERS, PageCall, SignedInCall
+from pushserver.web.console.shared_pages import show_shared
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.problems import headers_of, status_of
 from pushserver.web.services import SERVICES
@@ -27,7 +28,8 @@ class PageRoute:
 
     A restricted token gets what names a device, or a command, in its path, and what
     `limits_itself` to the token's devices. A form may have `max_bytes`, files
-    included. With `once`, the same form is done once, by its key.
+    included. With `once`, the same form is done once, by its key. The parts of a page
+    that is `shared` are the same for all who may see the same.
     """
 
     method: str
@@ -37,6 +39,7 @@ class PageRoute:
     limits_itself: bool
     max_bytes: int = MAX_TEXT
     once: bool = False
+    shared: bool = False
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; whoever is not signed in is led to where they can."""
@@ -65,6 +68,8 @@ class PageRoute:
         await require_reach(call)
         if self.once:
             return await answer_form_once(call, partial(self.handler, call))
+        if self.shared and call.live_round and request.method == "GET":
+            return await show_shared(call, self.handler)
         return await self.handler(call)
 
 
@@ -83,11 +88,11 @@ class Pages:
         permission: Permission | None,
         *,
         limits_itself: bool = False,
+        shared: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare what is shown at *path* below the console's."""
-        return partial(
-            self._add, "GET", path, permission, limits_itself, MAX_TEXT, False
-        )
+        route = partial(PageRoute, "GET", path, shared=shared)
+        return partial(self._add, route, permission, limits_itself)
 
     def form(
         self,
@@ -99,24 +104,17 @@ class Pages:
         once: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare what a form does that is sent to *path* below the console's."""
-        return partial(
-            self._add, "POST", path, permission, limits_itself, max_bytes, once
-        )
+        route = partial(PageRoute, "POST", path, max_bytes=max_bytes, once=once)
+        return partial(self._add, route, permission, limits_itself)
 
     def _add(
         self,
-        method: str,
-        path: str,
+        route: Callable[[Handler, Permission | None, bool], PageRoute],
         permission: Permission | None,
         limits_itself: bool,
-        max_bytes: int,
-        once: bool,
         handler: Handler,
     ) -> Handler:
-        route = PageRoute(
-            method, path, handler, permission, limits_itself, max_bytes, once
-        )
-        self._routes.append(route)
+        self._routes.append(route(handler, permission, limits_itself))
         return handler
 
 

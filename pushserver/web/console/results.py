@@ -31,7 +31,7 @@ class _ResultCriteria(TypedDict):
     device_ids: frozenset[int] | None
 
 
-@pages.page("/results", Permission.RESULTS_READ, limits_itself=True)
+@pages.page("/results", Permission.RESULTS_READ, limits_itself=True, shared=True)
 async def list_results(call: SignedInCall) -> web.StreamResponse:
     """Show the results that match the filters, a page of them, newest first."""
     return await respond_in_turn(call.services.body_budget, partial(_list, call))

@@ -20,7 +20,7 @@ PAGE_SIZE = 50
 SHOWN_STATES = [each for each in TaskState if each is not TaskState.PREPARING]
 
 
-@pages.page("/tasks", Permission.OPERATIONS_READ, limits_itself=True)
+@pages.page("/tasks", Permission.OPERATIONS_READ, limits_itself=True, shared=True)
 async def list_tasks(call: SignedInCall) -> web.StreamResponse:
     """Show the tasks that match the filters, a page of them, newest first."""
     criteria, store = task_criteria(call), call.services.store.tasks

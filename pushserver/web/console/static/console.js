@@ -84,7 +84,7 @@
   const parts = () => [...document.querySelectorAll("[data-live]")];
   if (!badge || !parts().length || !window.EventSource) return;
   const dirty = new Set();
-  let stream = null, fetching = false, failures = 0, timer = 0;
+  let stream = null, fetching = false, failures = 0, timer = 0, round = "";
 
   function show(state) {
     badge.hidden = false;
@@ -111,7 +111,9 @@
     fetching = true;
     const late = setTimeout(() => show("behind"), 2000);
     try {
-      const answer = await fetch(location.href, { headers: { "HX-Request": "true" } });
+      // Who was told in the same round, or before, is shown the same.
+      const live = round ? { "Live-Round": round } : {};
+      const answer = await fetch(location.href, { headers: { "HX-Request": "true", ...live } });
       const redirect = answer.headers.get("HX-Redirect");
       if (redirect) return void location.assign(redirect);
       if (!answer.ok) throw new Error(answer.status);
@@ -139,6 +141,7 @@
     };
     stream.addEventListener("changed", (event) => {
       for (const topic of JSON.parse(event.data)) dirty.add(topic);
+      round = event.lastEventId;
       refresh();
     });
     stream.onerror = () => {
@@ -151,6 +154,7 @@
   function close() {
     if (stream) stream.close();
     stream = null;
+    round = "";
   }
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) return void open();
