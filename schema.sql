@@ -219,7 +219,10 @@ CREATE TABLE operation (
     version       BIGINT NOT NULL,                 -- grows with every change
     created_by_name  TEXT,
     canceled_by      BIGINT,
-    canceled_by_name TEXT
+    canceled_by_name TEXT,
+    request_id       TEXT,                         -- what made it; its commands have it, too
+    traceparent      TEXT,
+    tracestate       TEXT
 );
 CREATE INDEX operation_scope ON operation (scope_id, id);
 CREATE INDEX operation_status ON operation (scope_id, status, id);

@@ -24,6 +24,16 @@ class Actor:
     request_id: str | None = attrs.field(default=None, eq=False)
     trace: Trace | None = attrs.field(default=None, eq=False)
 
+    @property
+    def traceparent(self) -> str | None:
+        """The span of the request, if it is known."""
+        return None if self.trace is None else self.trace.traceparent
+
+    @property
+    def tracestate(self) -> str | None:
+        """What vendors add to it."""
+        return None if self.trace is None else self.trace.state
+
 
 class ActorPayload(msgspec.Struct):
     """The token of an actor, as events tell it."""

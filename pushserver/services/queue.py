@@ -139,9 +139,8 @@ class Queue:
         )
         command.created_by = created_by
         command.request_id = created_by.request_id
-        # Of the later steps of an operation nobody knows whose call it was.
-        if created_by.trace is not None and step_ref is None:
-            command.traceparent, command.tracestate = created_by.trace
+        command.traceparent = created_by.traceparent
+        command.tracestate = created_by.tracestate
         return command
 
     async def wait_until_over(

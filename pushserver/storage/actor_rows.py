@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import attrs
+
 from pushserver.model.actor import stored_actor
+from pushserver.model.trace import Trace
 from pushserver.storage.table import Column
 
 T = TypeVar("T")
@@ -15,6 +18,20 @@ def actor_columns(field: str) -> list[Column]:
         Column(field, f"{field}.token_id", argument=field),
         Column(f"{field}_name", f"{field}.name", argument=f"{field}_name"),
     ]
+
+
+def request_columns(field: str) -> list[Column]:
+    """Return the columns of the request with which the actor in this field came."""
+    names = ("request_id", "traceparent", "tracestate")
+    return [Column(name, f"{field}.{name}") for name in names]
+
+
+def take_request(fields: dict[str, Any], name: str) -> None:
+    """Add to the actor of this name in *fields* the request with which they came."""
+    request_id, traceparent = fields.pop("request_id"), fields.pop("traceparent")
+    state = fields.pop("tracestate")
+    trace = None if traceparent is None else Trace(traceparent, state)
+    fields[name] = attrs.evolve(fields[name], request_id=request_id, trace=trace)
 
 
 def take_actors(fields: dict[str, Any], *names: str) -> None:

@@ -13,7 +13,12 @@ from pushserver.model.operation import (
     OperationStatus,
 )
 from pushserver.model.order import Order
-from pushserver.storage.actor_rows import actor_columns, take_actors
+from pushserver.storage.actor_rows import (
+    actor_columns,
+    request_columns,
+    take_actors,
+    take_request,
+)
 from pushserver.storage.command_rows import ORDERS
 from pushserver.storage.table import FLAG, Column, Table, enum_codec
 
@@ -34,6 +39,7 @@ def read_descriptor(fields: dict[str, Any]) -> OperationDescriptor:
 
 def _stored_operation(**fields: Any) -> Operation:
     take_actors(fields, "created_by", "canceled_by")
+    take_request(fields, "created_by")
     return Operation(descriptor=read_descriptor(fields), stored=True, **fields)
 
 
@@ -62,6 +68,7 @@ OPERATIONS = Table(
         Column("retried", codec=FLAG),
         "started_at, ended_at, modified_at, version",
         *actor_columns("canceled_by"),
+        *request_columns("created_by"),
     ],
 )
 STEPS = Table(

@@ -21,6 +21,7 @@ from pushserver.model.operation import (
 )
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.task import FailureLimit, OperationCounts, Task, TaskState
+from pushserver.model.trace import Trace
 from pushserver.storage.base import Store
 from pushserver.storage.operations import OperationFilter
 from tests.clock import START
@@ -40,12 +41,13 @@ LABEL = OperationDescriptor(
     app_id="app-1",
     properties='{"é":"☃"}',
 )
+TRACE = Trace(f"00-{'4b' * 16}-{'0f' * 8}-01", "rojo=1")
 FULL_OPERATION = {
     "scope_id": 7,
     "device_id": MAX_INT64,
     "task_id": MAX_INT64,
     "created_at": START + 1,
-    "created_by": Actor(12, "doze ☃"),
+    "created_by": Actor(12, "doze ☃", None, "door-7", TRACE),
     "canceled_by": Actor(13, "treze"),
     "descriptor": LABEL,
     "on_failure": OnFailure.CONTINUE,

@@ -189,7 +189,7 @@ class Command(TypedDict):
     canceledBy: NotRequired[Actor]
     """Who took it back."""
     requestId: NotRequired[str]
-    """The `X-Request-Id` of the call that enqueued it."""
+    """The `X-Request-Id` of the call that enqueued it, or its operation or task."""
     traceId: NotRequired[str]
     """The trace of that call, as W3C Trace Context writes it."""
     held: NotRequired[bool]

@@ -121,7 +121,7 @@ class CommandOut(Out, kw_only=True):
     canceled_by: ActorOut | None = None
     """Who took it back."""
     request_id: str | None = None
-    """The `X-Request-Id` of the call that enqueued it."""
+    """The `X-Request-Id` of the call that enqueued it, or its operation or task."""
     trace_id: str | None = None
     """The trace of that call, as W3C Trace Context writes it."""
     held: bool = False

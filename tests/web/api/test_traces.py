@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 from pushserver.web.api import ROUTES
 from pushserver.web.api.route import ApiRoute
 from tests.each_case import each_case
+from tests.web.api.operations import STEP
+from tests.web.api.tasks import create_task, run_steps
 from tests.web.event_stream import open_event_stream
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer
 
@@ -131,6 +133,39 @@ async def test_no_valid_trace(server: LocalServer, given: Mapping[str, str]) -> 
     assert re.fullmatch("[0-9a-f]{32}", line["trace_id"])
     assert TRACE_ID != line["trace_id"]
     assert line["trace_id"] == answer.json()["traceId"]
+
+
+async def test_steps(server_with_devices: LocalServer) -> None:
+    """
+    Each step of an operation or a task has the trace of the call that made it.
+    """
+    server, plan = server_with_devices, {"steps": [STEP, STEP]}
+    await server.api("POST", "/operations", {"deviceId": 1, **plan}, headers=HEADERS)
+    await run_steps(server, 1)
+    await run_steps(server, 1)
+    targets = {"targets": {"deviceIds": [2]}}
+    await server.api("POST", "/tasks", {**targets, **plan}, headers=HEADERS)
+    await server.services.task_scheduler.advance()
+    await run_steps(server, 2)
+    await run_steps(server, 2)
+
+    made = (await server.api("GET", "/commands")).json()["items"]
+    assert [("door-7", TRACE_ID)] * 4 == [(c["requestId"], c["traceId"]) for c in made]
+
+
+async def test_retried_task(server_with_devices: LocalServer) -> None:
+    """
+    What retries a task gives the new commands its own trace.
+    """
+    server = server_with_devices
+    task = await create_task(server, targets={"deviceIds": [1]})
+    await run_steps(server, 1, body=b'{"error":"busy"}')
+    await server.api("POST", f"/tasks/{task['id']}/retry", headers=HEADERS)
+    await server.services.task_scheduler.advance()
+
+    new, old = (await server.api("GET", "/commands")).json()["items"]
+    assert ("door-7", TRACE_ID) == (new["requestId"], new["traceId"])
+    assert TRACE_ID != old["traceId"]
 
 
 async def test_events(server: LocalServer) -> None:
