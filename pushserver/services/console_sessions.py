@@ -12,6 +12,7 @@ from pushserver.model.secret import hash_secret
 from pushserver.model.session import MAX_SESSIONS, OpenedSession, Session
 from pushserver.model.token import Token
 from pushserver.services.session_audit import session_entry
+from pushserver.services.session_lookup import SessionLookup
 from pushserver.storage.sessions import SessionStore
 
 #: How long somebody stays signed in: a shift.
@@ -28,6 +29,11 @@ class ConsoleSessions:
     store: SessionStore
     clock: Clock
     ids: IdGenerator
+    _lookup: SessionLookup = attrs.field(init=False)
+
+    @_lookup.default
+    def _own_lookup(self) -> SessionLookup:
+        return SessionLookup(self.store)
 
     async def find(self, secret: str) -> Session | None:
         """
@@ -36,7 +42,7 @@ class ConsoleSessions:
         Raises:
             Unavailable: the store is away.
         """
-        session = await self.store.find_session(hash_secret(_PURPOSE + secret))
+        session = await self._lookup.find(hash_secret(_PURPOSE + secret))
         is_valid = session is not None and session.expires_at > self.clock.now()
         return session if is_valid else None
 

@@ -1,6 +1,6 @@
 """Sessions of tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from pushserver.model.audit import AuditEntry
@@ -12,6 +12,9 @@ class SessionStore(Protocol):
 
     async def find_session(self, session_hash: str) -> Session | None:
         """Return the session with this hash, expired or not."""
+
+    async def find_sessions(self, session_hashes: Collection[str]) -> Sequence[Session]:
+        """Return those of the sessions with these hashes that there are."""
 
     async def add_session(
         self, session: Session, *, keep: int, audit: Sequence[AuditEntry]

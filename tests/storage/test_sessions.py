@@ -5,8 +5,10 @@ import asyncio
 import attrs
 
 from pushserver.model.session import Session
+from pushserver.services.session_lookup import SessionLookup
 from pushserver.storage.base import Store
 from tests.clock import START
+from tests.storage.read_counts import count_reads
 
 
 def session(number: int, *, is_other: bool = False) -> Session:
@@ -32,6 +34,8 @@ async def add(store: Store, *sessions: Session, keep: int = 9) -> None:
 async def left(store: Store, *sessions: Session) -> list[int]:
     """Return the ids of those that are stored, and as they were."""
     found = [await store.find_session(each.hash) for each in sessions]
+    some = await store.find_sessions([each.hash for each in sessions])
+    assert {each for each in found if each} == {*some}
     assert all(each in (None, one) for each, one in zip(found, sessions, strict=True))
     return [each.id for each in found if each is not None]
 
@@ -42,6 +46,21 @@ async def test_kept(store: Store) -> None:
 
     assert session(5) == await store.find_session("hash5")
     assert None is await store.find_session("refresh5")
+
+
+async def test_looked_up_together(store: Store) -> None:
+    """
+    What is asked for at a time is read with one statement, and as it is by then.
+    """
+    lookup, hashes = SessionLookup(store), ["hash1", "hash2", "hash1", "other"]
+    await add(store, session(1), session(2))
+    async with count_reads(store) as count:
+        found = await asyncio.gather(*map(lookup.find, hashes))
+    await store.end_session(session(1), audit=[])
+
+    assert [session(1), session(2), session(1), None] == found
+    assert 1 == len(count.statements)
+    assert None is await lookup.find("hash1")
 
 
 async def test_newest_stay(store: Store) -> None:

@@ -1,6 +1,8 @@
 """Sessions of tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+import msgspec
 
 from pushserver.model.audit import AuditEntry
 from pushserver.model.session import Session
@@ -8,10 +10,18 @@ from pushserver.storage.session_rows import SESSIONS
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.bulk import insert
-from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.connection import PostgresDialect, SqlConnection
 from pushserver.storage.sql.fetch import fetch_all
 
 _SELECT = f"SELECT {SESSIONS.column_list} FROM session WHERE hash = ?"
+_SELECT_SOME = (
+    f"SELECT {SESSIONS.column_list} FROM session"
+    " WHERE hash IN (SELECT value FROM json_each(?))"
+)
+_SELECT_SOME_POSTGRES = (
+    f"SELECT {SESSIONS.column_list} FROM session"
+    " WHERE hash IN (SELECT json_array_elements_text(CAST(? AS JSON)))"
+)
 _INSERT = insert(SESSIONS)
 _DELETE_OLDEST = (
     "DELETE FROM session WHERE token_hash = ? AND id <= (SELECT id FROM session"
@@ -33,6 +43,15 @@ class SqlSessions(SqlAccess):
             self.hot_reader, SESSIONS.read, _SELECT, (session_hash,)
         )
         return found[0] if found else None
+
+    async def find_sessions(self, session_hashes: Collection[str]) -> Sequence[Session]:
+        def work(connection: SqlConnection) -> list[Session]:
+            is_postgres = isinstance(connection, PostgresDialect)
+            sql = _SELECT_SOME_POSTGRES if is_postgres else _SELECT_SOME
+            listed = msgspec.json.encode([*session_hashes]).decode()
+            return list(map(SESSIONS.read, connection.execute(sql, (listed,))))
+
+        return await self.hot_reader.run(work)
 
     async def add_session(
         self, session: Session, *, keep: int, audit: Sequence[AuditEntry]

@@ -1,6 +1,7 @@
 """Calls that wait, and streams, last no longer than their token, or its session."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -68,7 +69,8 @@ async def _ended_once(
     async def watch() -> None:
         is_over = False
         while not is_over:
-            await asyncio.sleep(CHECK_INTERVAL)
+            # All look at the same time: the store is asked once.
+            await asyncio.sleep(CHECK_INTERVAL - time.monotonic() % CHECK_INTERVAL)
             # Nobody can tell while the store is away; it is asked again.
             with suppress(Unavailable):
                 is_over = await has_ended()
