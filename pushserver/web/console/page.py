@@ -21,6 +21,7 @@ from pushserver.web.console.formats import Formats
 from pushserver.web.console.result_summary import without_results
 from pushserver.web.console.templating import THEMES, environment
 from pushserver.web.console.translations import Catalogue, choose_language
+from pushserver.web.request_identity import identity_of
 from pushserver.web.services import SERVICES, Services
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ class PageCall:
         given = {name: value for name, value in query.items() if value is not None}
         text = f"?{urlencode(given)}" if given else ""
         return self.prefix + BASE_PATH + quote(path) + text
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request, by which its log line is found."""
+        return identity_of(self.request).request_id
 
     @property
     def live_round(self) -> str | None:

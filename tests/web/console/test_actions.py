@@ -1,7 +1,11 @@
 """What one does at the console is done as over the API, by the same token."""
 
+import re
+
+from structlog.testing import capture_logs
+
 from tests.web.console.visitor import Visitor
-from tests.web.local_server import DEVICE
+from tests.web.local_server import DEVICE, LOAD_USERS
 
 
 async def test_adopt(visitor: Visitor) -> None:
@@ -20,6 +24,23 @@ async def test_adopt(visitor: Visitor) -> None:
     )
     assert "adopted" == (await visitor.server.get_device())["state"]
     assert ["PUSHSERVER_ADMIN_TOKEN"] == [e["actor"]["name"] for e in entries["items"]]
+
+
+async def test_ids_of_requests(visitor: Visitor) -> None:
+    """
+    A command shows whose request and trace it is; a problem, the id of its log line.
+    """
+    headers = {"X-Request-Id": "door-7", "traceparent": f"00-{'4b' * 16}-{'0f' * 8}-01"}
+    path = f"/devices/{DEVICE}/commands"
+    made = await visitor.server.api("POST", path, LOAD_USERS, headers=headers)
+    page = (await visitor.get(f"/commands/{made.json()['id']}")).body.decode()
+    with capture_logs() as logs:
+        problem = await visitor.get("/commands/1")
+
+    assert {"door-7", "4b" * 16} <= {*re.findall('data-copy="([^"]+)"', page)}
+    (line,) = [each for each in logs if each["event"] == "request"]
+    assert f'data-copy="{line["request_id"]}"' in problem.body.decode()
+    assert 404 == problem.status
 
 
 async def test_withdraw(visitor: Visitor) -> None:
