@@ -48,7 +48,7 @@ class PageRoute:
             refuse_other_sites(request)
         who = await find_signed_in(request, services)
         if who is None:
-            return ask_to_sign_in(request)
+            return await ask_to_sign_in(request)
         request[LOG_FIELDS]["token_id"] = who.token.id
         if self.permission and not who.token.has_permission(self.permission):
             raise Forbidden(f"This page needs the permission {self.permission}.")
@@ -118,12 +118,21 @@ class Pages:
         return handler
 
 
-def ask_to_sign_in(request: web.Request) -> web.StreamResponse:
-    """Lead to where one signs in, and back again; a part of a page is not shown."""
+async def ask_to_sign_in(request: web.Request) -> web.StreamResponse:
+    """
+    Lead to where one signs in, and back again; a part of a page is not shown.
+
+    What was typed into a form stays with the browser, which sends it again when the
+    page that says so is loaded anew.
+    """
     call = PageCall(request=request)
-    next_path = request.raw_path if request.method in ("GET", "HEAD") else None
-    location = call.url("/sign-in", next=next_path)
-    if "HX-Request" in request.headers:
+    is_part = "HX-Request" in request.headers
+    if request.method == "POST" and is_part:
+        return web.Response(status=204, headers=HEADERS)
+    if request.method == "POST":
+        return await call.render("session_ended.html", status=401)
+    location = call.url("/sign-in", next=request.raw_path)
+    if is_part:
         return web.Response(status=204, headers={**HEADERS, "HX-Redirect": location})
     return web.Response(status=303, headers={**HEADERS, "Location": location})
 

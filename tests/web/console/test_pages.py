@@ -116,7 +116,8 @@ def shown(text: str) -> str:
 
 async def test_nobody_is_signed_in(server: LocalServer) -> None:
     """
-    Who is not signed in sees no page, and is led to where one signs in.
+    Who is not signed in sees no page, and is led to where one signs in. A form does
+    nothing, and stays with the browser, to be sent again.
     """
     ids = await fill(server)
     for route in ROUTES:
@@ -126,8 +127,22 @@ async def test_nobody_is_signed_in(server: LocalServer) -> None:
             headers={"Sec-Fetch-Site": "same-origin"},
         )
 
-        assert 303 == answer.status, route.path
-        assert answer.headers["Location"].startswith("/console/sign-in")
+        if route.method == "POST":
+            assert 401 == answer.status, route.path
+            assert b'href="/console/sign-in" target="_blank"' in answer.body
+        else:
+            assert 303 == answer.status, route.path
+            assert answer.headers["Location"].startswith("/console/sign-in")
+
+
+async def test_preview_of_nobody(server: LocalServer) -> None:
+    """
+    A form that is being filled in stays, though nobody is signed in any more.
+    """
+    headers = {"Sec-Fetch-Site": "same-origin", "HX-Request": "true"}
+    typed = await Visitor(server).request("POST", "/send", headers=headers)
+
+    assert (204, False) == (typed.status, "HX-Redirect" in typed.headers)
 
 
 async def test_permissions(server: LocalServer) -> None:
