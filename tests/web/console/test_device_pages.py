@@ -29,6 +29,19 @@ async def test_edit(visitor: Visitor) -> None:
     )
 
 
+async def test_send_from_here(visitor: Visitor) -> None:
+    """
+    A click at an adopted device leads to what to send it; at no other.
+    """
+    link = f'href="/console/send?device={DEVICE}"'
+    await visitor.server.poll()
+    stranger = (await visitor.get(PATH)).body.decode()
+    await visitor.server.api("POST", f"{PATH}/adopt")
+    adopted = (await visitor.get(PATH)).body.decode()
+
+    assert (False, True) == (link in stranger, link in adopted)
+
+
 async def test_key(visitor: Visitor) -> None:
     """
     A new key is shown once: as an address to type, to scan, and to send.
