@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 from pushserver.cli.errors import UsageError
 from pushserver.first_token import local_address
 from pushserver.interrupts import raise_on_interrupt
+from pushserver.settings import Settings
 from pushserver.settings_loading import load
 
 #: Seconds that the devices may take to finish what they are doing.
@@ -24,7 +26,7 @@ def serve_demo(flags: Mapping[str, object], environ: Mapping[str, str]) -> int:
 
     Raises:
         UsageError: another database is named, or the port is left open.
-        Misconfigured: a setting is wrong.
+        Misconfigured: a setting is wrong, or another server has the port.
     """
     if flags.get("database") or environ.get("PUSHSERVER_DATABASE"):
         raise UsageError(
@@ -39,6 +41,7 @@ def serve_demo(flags: Mapping[str, object], environ: Mapping[str, str]) -> int:
         settings = load({**flags, "database": database}, {**environ, **own})
         if not settings.port:
             raise UsageError("--demo needs a port, so that its devices find the server")
+        _refuse_taken_port(settings)
         from pushserver.supervisor import serve  # noqa: PLC0415 - help does without
 
         address = local_address(settings)
@@ -47,10 +50,29 @@ def serve_demo(flags: Mapping[str, object], environ: Mapping[str, str]) -> int:
             return serve(settings)
 
 
+def _refuse_taken_port(settings: Settings) -> None:
+    """
+    Start nothing where another server listens: the devices would go to that one.
+
+    Raises:
+        Misconfigured: one does.
+    """
+    from pushserver.listening import listen_error  # noqa: PLC0415 - help does without
+
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        raise listen_error(settings, error) from error
+
+
 def _print_how_to_sign_in(address: str, token: str) -> None:
+    from pushserver.cli.demo_scene import FIRST_ID  # noqa: PLC0415 - help does without
+
     sys.stdout.write(
         f"Open   {address}/console\n"
         f"Token  {token}\n"
+        f"Door   {address}/console/send?device={FIRST_ID} opens one with Send.\n"
         "Ten simulated devices poll this server. Ctrl-C ends all of it, and deletes its"
         " database.\n"
     )

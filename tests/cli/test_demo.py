@@ -81,6 +81,22 @@ def test_refused(
     assert words in capsys.readouterr().err
 
 
+def test_port_of_another(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Where another server listens nothing starts: that one gets no devices, no commands.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(0)
+        port = str(other.getsockname()[1])
+        code = main(["serve", "--demo", "--port", port], {})
+
+        with pytest.raises(BlockingIOError):
+            other.accept()
+    printed = capsys.readouterr()
+    assert (1, "") == (code, printed.out)
+    assert f"Cannot listen on 127.0.0.1:{port}" in printed.err
+
+
 @pytest.mark.proof
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_from_start_to_end(number: signal.Signals, tmp_path: Path) -> None:
