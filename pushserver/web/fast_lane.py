@@ -251,7 +251,7 @@ class FastLaneConnection(HttpConnection):
             self.data_received(rest)
         if self.is_half_closed and not self._under_way:
             self._end_input()
-            if self.is_idle and not self._unparsed:
+            if self.is_idle:
                 self.force_close()
 
     def _close_after_last_answer(self) -> None:

@@ -71,6 +71,11 @@ class PacedConnection(HalfClosableConnection):
             self._framing += len(data) - (content.total_bytes - before)
 
     @property
+    def is_idle(self) -> bool:
+        """Tell whether it waits for a request, and has no part of one to parse."""
+        return not self._unparsed and super().is_idle
+
+    @property
     def _has_tiny_chunks(self) -> bool:
         """Tell whether what frames the newest body is out of proportion to it."""
         body_size = _size_of(self._newest_body)
