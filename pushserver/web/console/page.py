@@ -19,7 +19,7 @@ from pushserver.web.api.path_names import camel
 from pushserver.web.authentication import request_actor
 from pushserver.web.console.formats import Formats
 from pushserver.web.console.result_summary import without_results
-from pushserver.web.console.templating import THEMES, environment
+from pushserver.web.console.templating import THEMES, compiled_template
 from pushserver.web.console.translations import Catalogue, choose_language
 from pushserver.web.request_identity import identity_of
 from pushserver.web.services import SERVICES, Services
@@ -151,14 +151,11 @@ class PageCall:
         A long page takes some ten milliseconds: of all pages that are asked for at a
         time, one is worked at in each turn of the loop.
         """
+        made_of = await compiled_template(template)
         await give_way()
         shown = {name: without_results(value) for name, value in values.items()}
         formats = Formats(self.text, self.services.clock.now())
-        body = (
-            environment()
-            .get_template(template)
-            .render(call=self, t=self.text, f=formats, **shown)
-        )
+        body = made_of.render(call=self, t=self.text, f=formats, **shown)
         return web.Response(body=body.encode(), status=status, headers=HEADERS)
 
     def see_other(self, path: str, said: str | None = None) -> web.Response:

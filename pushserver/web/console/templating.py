@@ -1,10 +1,12 @@
 """Makes pages of the templates beside this file."""
 
 import secrets
+import threading
+from collections.abc import Iterable
 from functools import cache, partial
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from pushserver import __version__
 from pushserver.model.operation import OperationStatus
@@ -13,6 +15,7 @@ from pushserver.model.subscription import SubscriptionHealth, WebhookState
 from pushserver.model.task import TaskState
 from pushserver.model.token import Permission
 from pushserver.model.upgrade import DeviceUpgradeState
+from pushserver.services.off_loop import run_in_thread
 from pushserver.web.console.static import static_files
 from pushserver.web.console.translations import catalogues
 
@@ -74,11 +77,12 @@ TONES = {
 
 @cache
 def environment() -> Environment:
-    """Return what makes pages; templates are read when they are first used."""
+    """Return what makes pages."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -100,3 +104,36 @@ def environment() -> Environment:
     }
     made.filters["asset"] = lambda name: static_files()[name].name
     return made
+
+
+#: What each page is made of.
+_FRAME = ("base.html", "ui.html")
+_COMPILED: set[str] = set()
+
+
+async def compiled_template(name: str) -> Template:
+    """
+    Return a template, compiled in a thread when it is first used.
+
+    That takes up to 60 ms, in which the loop would serve nobody. Whoever sees a first
+    page soon sees others: these are compiled meanwhile.
+    """
+    if name not in _COMPILED:
+        await run_in_thread(_compile, (*_FRAME, name))
+        _compile_all()
+    return environment().get_template(name)
+
+
+def _compile(names: Iterable[str]) -> None:
+    for name in names:
+        environment().get_template(name)
+        _COMPILED.add(name)
+
+
+@cache
+def _compile_all() -> None:
+    """Begin to compile the rest, once."""
+    names = environment().list_templates()
+    threading.Thread(
+        target=_compile, args=(names,), name="templates", daemon=True
+    ).start()

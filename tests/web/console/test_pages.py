@@ -8,9 +8,10 @@ import pytest
 
 from pushserver.web.console import ROUTES
 from pushserver.web.console.page import POLICY
+from pushserver.web.console.templating import environment
 from pushserver.web.console.translations import catalogues
 from tests.web.console.visitor import Visitor
-from tests.web.local_server import DEVICE, TOKEN, LocalServer
+from tests.web.local_server import DEVICE, TOKEN, LocalServer, wait_until
 
 PAGES = [r for r in ROUTES if r.method == "GET" and r.path != "/live"]
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e\u0001{{7*7}}"
@@ -246,3 +247,16 @@ async def test_behind_a_prefix(server: LocalServer) -> None:
 
     assert not re.search(r'(?:src|href|action)="(?:https?:)?//', text)
     assert TOKEN not in text
+
+
+async def test_templates(visitor: Visitor) -> None:
+    """
+    Whoever sees one page has all others compiled meanwhile.
+    """
+    await visitor.get()
+    made = environment()
+    names = {*made.list_templates()}
+
+    assert made.cache is not None
+    cache = made.cache
+    await wait_until(lambda: names <= {name for _, name in cache})
