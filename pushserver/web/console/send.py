@@ -25,11 +25,13 @@ from pushserver.web.console.form_key import form_key
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.console.send_asked import (
+    JSON_FILE,
     PREFIX,
     RAW,
     AskedCommand,
     find_form,
     read_asked,
+    take_json_file,
 )
 from pushserver.web.console.send_examples import make_examples
 from pushserver.web.console.send_target import MATCHING, ONE, Target, find_target
@@ -84,6 +86,7 @@ async def send(call: SignedInCall) -> web.StreamResponse:
     form, typed = find_form(_forms(call), call.form.get("form", "")), _who(call)
     action = call.form.get("action", "preview")
     asked = read_asked(call, form, has_file=action == "send")
+    await take_json_file(asked, call.files.get(JSON_FILE, b""))
     if action == RAW and asked.command is not None:
         return await _page(call, _as_raw(asked))
     try:

@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 import attrs
 import msgspec
 
-from pushserver.errors import Invalid
+from pushserver.errors import Invalid, Malformed, TooLarge
 from pushserver.model.command_form import CommandForm, FieldKind, FormField
 from pushserver.web.console.page import SignedInCall
+from pushserver.web.json_body import decode_body
 
 #: The form that takes any endpoint and any JSON.
 RAW = "raw"
@@ -19,6 +20,9 @@ PREFIX = "f-"
 #: The longest body that can be typed, in bytes.
 MAX_TYPED = 65_536
 MAX_REASON = 500
+#: The field with a file of JSON, which may be longer; editors may mark it as UTF-8.
+JSON_FILE = "file"
+_BOM = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
 #: What is wrong with a field: the key of a text, and what is put into it.
@@ -28,7 +32,8 @@ FieldProblem = tuple[str, Mapping[str, object]]
 @attrs.define
 class AskedCommand:
     """
-    What was filled in. `command` is what the API takes, without the bytes of a file.
+    What was filled in. `command` is what the API takes, without the `content` of a
+    file, or the `file_json`, its body then.
 
     It is None while a field is wrong; `problems` say which, by their names.
     """
@@ -38,6 +43,7 @@ class AskedCommand:
     problems: dict[str, FieldProblem] = attrs.Factory(dict)
     command: dict[str, Any] | None = None
     content: bytes | None = None
+    file_json: msgspec.Raw | None = None
 
     @property
     def name(self) -> str:
@@ -66,6 +72,20 @@ def read_asked(
         command["metadata"] = {"reason": reason}
     asked.command = None if asked.problems else command
     return asked
+
+
+async def take_json_file(asked: AskedCommand, content: bytes) -> None:
+    """Take the body of a raw command from a file, if there is one."""
+    if asked.form is not None or asked.command is None or not content:
+        return
+    if "body" in asked.command:
+        asked.problems[JSON_FILE] = "send.two_bodies", {}
+    else:
+        try:
+            asked.file_json = await decode_body(content.removeprefix(_BOM), msgspec.Raw)
+        except (Malformed, Invalid, TooLarge):
+            asked.problems[JSON_FILE] = "send.no_json", {}
+    asked.command = None if asked.problems else asked.command
 
 
 def _raw_command(asked: AskedCommand) -> dict[str, Any]:

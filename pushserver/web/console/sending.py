@@ -1,11 +1,14 @@
 """Enqueues what was filled in: for one device, or as a task for many."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from pushserver.errors import Forbidden
 from pushserver.model.token import Permission
+from pushserver.protocols.base import DeviceProtocol
+from pushserver.services.blobs import ByteSource
 from pushserver.services.door_permission import require_door_permission
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.task_creation import RolloutPolicy
@@ -13,7 +16,7 @@ from pushserver.web.api.command_parsing import parse_commands
 from pushserver.web.api.command_requests import CommandIn, RawCommandQuery
 from pushserver.web.api.enqueue import enqueue_commands
 from pushserver.web.api.long_bodies import ParsedCommands
-from pushserver.web.api.long_steps import NO_BODIES, keep_step_bodies
+from pushserver.web.api.long_steps import NO_BODIES, decode_spooled, keep_step_bodies
 from pushserver.web.api.operation_parsing import parse_operation_request
 from pushserver.web.api.operation_views import task_out
 from pushserver.web.api.responses import created_id, encode_json
@@ -65,6 +68,9 @@ async def _parse(
     assert target.identity is not None  # noqa: S101 - it is one
     assert asked.command is not None  # noqa: S101 - it is right
     protocol = call.services.protocols.named(target.identity.protocol)
+    if asked.file_json is not None:
+        body = msgspec.json.encode({**asked.command, "body": asked.file_json})
+        return await parse_commands(await _spool(call, body), None, protocol, CommandIn)
     if asked.content is None:
         body = msgspec.json.encode(asked.command)
         return await parse_commands(body, None, protocol, CommandIn)
@@ -96,13 +102,11 @@ async def _send_to_many(
     if not call.may(Permission.OPERATIONS_WRITE):
         raise Forbidden("For many devices the permission operations:write is needed.")
     protocol = await services.task_creator.protocol_of(call.scope_id, target.selector)
-    step = await _step(call, asked)
-    body = {"targets": {"all": True}, "steps": [step]}
-    task_in = await decode_body(msgspec.json.encode(body), TaskIn)
+    task_in, bodies = await _parse_task(call, asked, protocol)
     request = parse_operation_request(task_in, protocol)
     orders = [each.order for each in request.step_requests]
     require_door_permission(call.token, services.protocols, orders)
-    await keep_step_bodies(services.blobs, call.scope_id, orders, NO_BODIES, call.actor)
+    await keep_step_bodies(services.blobs, call.scope_id, orders, bodies, call.actor)
     created = await services.task_creator.create(
         request,
         target.selector,
@@ -117,9 +121,22 @@ async def _send_to_many(
     return f"/tasks/{task_id}" if call.may(Permission.OPERATIONS_READ) else "/send"
 
 
+async def _parse_task(
+    call: SignedInCall, asked: AskedCommand, protocol: DeviceProtocol
+) -> tuple[TaskIn, Mapping[str, ByteSource]]:
+    """Return the task of one step, and its body if that is long."""
+    step = await _step(call, asked)
+    body = msgspec.json.encode({"targets": {"all": True}, "steps": [step]})
+    if asked.file_json is None:
+        return await decode_body(body, TaskIn), NO_BODIES
+    return await decode_spooled(await _spool(call, body), TaskIn, [protocol])
+
+
 async def _step(call: SignedInCall, asked: AskedCommand) -> dict[str, Any]:
     """Return the step; a file is kept first, and named in it."""
     step = dict(asked.command or {})
+    if asked.file_json is not None:
+        step["body"] = asked.file_json
     if asked.content is not None:
         spool = await _spool(call, asked.content)
         blob = await call.services.blobs.keep(call.scope_id, spool, call.actor)

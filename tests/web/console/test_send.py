@@ -2,6 +2,7 @@
 
 import base64
 import html
+import json
 import re
 
 from tests.web.console.visitor import SAME_SITE, Visitor
@@ -11,14 +12,19 @@ DOOR = {"form": "open_door", "to": "one", "who": str(DEVICE), "f-door": "1"}
 JPEG = b"\xff\xd8\xff\r\n--x\r\n\x00\xff"
 
 
-async def upload(visitor: Visitor, **fields: str) -> Response:
-    """Send a form with a file, as a browser does."""
+async def upload(
+    visitor: Visitor, file: tuple[str, bytes] = ("image", JPEG), /, **fields: str
+) -> Response:
+    """Send a form with a file, as a browser does; that has a name and its bytes."""
+    name, content = file
     parts = [
-        f'--mark\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'
-        for name, value in fields.items()
+        f'--mark\r\nContent-Disposition: form-data; name="{each}"\r\n\r\n{value}'
+        for each, value in fields.items()
     ]
-    head = '--mark\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"'
-    body = "\r\n".join([*parts, head]).encode() + b"\r\n\r\n" + JPEG + b"\r\n--mark--"
+    head = f'--mark\r\nContent-Disposition: form-data; name="{name}"; filename="a"'
+    body = (
+        "\r\n".join([*parts, head]).encode() + b"\r\n\r\n" + content + b"\r\n--mark--"
+    )
     content_type = "multipart/form-data; boundary=mark"
     headers = {**SAME_SITE, "Content-Type": content_type}
     return await visitor.request("POST", "/send", data=body, headers=headers)
@@ -73,6 +79,47 @@ async def test_two_clicks(visitor: Visitor) -> None:
     assert {"who": str(DEVICE), "f-door": "1"} == fields
     assert 303 == sent.status
     assert "execute_actions" == command["endpoint"]
+
+
+async def test_json_file(visitor: Visitor) -> None:
+    """
+    A raw command takes its body from a file, to the byte and longer than can be typed,
+    for one device or many; one that is no JSON, or comes with another body, is refused.
+    """
+    server, text = (
+        visitor.server,
+        b'{"object": "users", "x": "%s"}' % (b"y" * 1_500_000),
+    )
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    raw = {"form": "raw", "endpoint": "load_objects", "action": "send"}
+    one = {**raw, "to": "one", "who": str(DEVICE)}
+    sent = [
+        await upload(visitor, ("file", b"\xef\xbb\xbf" + text), **one),
+        await upload(visitor, ("file", text), **raw, to="all"),
+    ]
+    polled = [(await server.poll()).json()["body"]]
+    await server.post_result()
+    await server.services.write_behind.flush()
+    await server.services.task_scheduler.advance()
+    polled.append((await server.poll()).json()["body"])
+    refused = [
+        await upload(visitor, ("file", content), **one, **more)
+        for content, more in (
+            (b'1, "endpoint": "reboot"', {}),
+            (b"{", {}),
+            (b"{}", {"body": "{}"}),
+        )
+    ]
+
+    assert [303, 303] == [each.status for each in sent]
+    assert [json.loads(text)] * 2 == polled
+    assert [200, 200, 200] == [each.status for each in refused]
+    assert ["must be JSON", "must be JSON", "not both"] == [
+        word
+        for each in refused
+        for word in ("must be JSON", "not both")
+        if word in shown(each)
+    ]
 
 
 async def test_photo(visitor: Visitor) -> None:
