@@ -34,6 +34,7 @@ from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.result_reading import locate_result
 from pushserver.web import plain_request
 from pushserver.web.api.accept import preferred_media_type
+from pushserver.web.api.command_parsing import COMMAND_OR_LIST, parse_json_commands
 from pushserver.web.api.command_requests import CommandIn, CommandsQuery
 from pushserver.web.api.device_csv import read_rows
 from pushserver.web.api.device_fields import parse_tag, parse_tags
@@ -42,7 +43,7 @@ from pushserver.web.api.device_query import read_cursor
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.query import decode_query
 from pushserver.web.console.device_search import parse_device_search
-from pushserver.web.console.form_body import parse_multipart
+from pushserver.web.console.form_body import parse_fields, parse_multipart
 from pushserver.web.content_digest import parse_content_digest
 from pushserver.web.device_url import (
     mask_keys,
@@ -142,6 +143,10 @@ BODIES: Mapping[str, Parser] = {
     "read_rows": lambda raw: list(read_rows(b"deviceId,name\n" + raw)),
     "parse_rows": import_as(NDJSON),
     "parse_rows of CSV": import_as(CSV),
+    "parse_json_commands": lambda raw: parse_json_commands(
+        raw, controlid, COMMAND_OR_LIST
+    ),
+    "parse_fields": parse_fields,
     "storable_text": with_text(storable_text),
     "parse_multipart": lambda raw: parse_multipart(
         b"--a\r\nContent-Disposition: form-data;" + raw,
@@ -184,10 +189,12 @@ HEADS: Mapping[str, Parser] = {
         lambda text: parse_event_names([text], WebhookFormat.NATIVE)
     ),
     "parse_device_search": with_text(parse_device_search),
-    "content_digest": with_text(
+    "parse_content_digest": with_text(
         lambda text: parse_content_digest([f"sha-256=:{text}:"])
     ),
-    "content_digests": with_text(lambda text: parse_content_digest([text])),
+    "parse_content_digest of many": with_text(
+        lambda text: parse_content_digest([text])
+    ),
     "preferred_media_type": with_text(
         lambda text: preferred_media_type(text, ("text/csv",))
     ),
@@ -204,6 +211,7 @@ TAKES_DECODED = {
     "parse_task_filter", "split_at_marks", "find_long", "find_session_token",
     "find_signed_in", "read_form", "read_asked", "find_form", "find_target",
     "read_configuration", "decode_fields", "read_fields", "read_storage", "read_token",
+    "find_needs",
 }  # fmt: skip
 STARTS = (b"", b'{"error":"x\t', b"response=", b'{"a":[', b'{"deviceId":"', b"a\n")
 _PARSER_NAME = re.compile(

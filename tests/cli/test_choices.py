@@ -102,7 +102,7 @@ def test_tags_are_added_and_taken_away(run: Run, device_id: str) -> None:
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        (("lst",), "'lst' is no command; there are results,"),
+        (("lst",), "'lst' is no command; there are stats,"),
         (("commands", "lst"), "'lst' is no command; there are list,"),
         (("devices", "shw", "5"), "'shw' is no command; there are show,"),
         (("devices", "list", "x"), "'x' is too much"),

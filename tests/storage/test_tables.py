@@ -44,9 +44,12 @@ from tests.storage.test_devices import device
 
 #: What only memory knows of a value.
 TRANSIENT: dict[type, set[str]] = {
+    AuditEntry: {"first"},
     Command: {"stored_state", "order", "operation", "service", "superseded"},
     Delivery: {"stored"},
+    Result: {"trace_id"},
     Device: {
+        "access_version",
         "was_last_poll_idle",
         "hang_up_count",
         "shortest_aborted_hold",

@@ -21,9 +21,9 @@ from tests.web.local_server import (
 #: Three of them are more than the 64 MiB that are allowed here; two are not.
 HALF = 32 * 1024 * 1024
 RESULT = f"POST /result?deviceId={DEVICE}&uuid={{}} HTTP/1.1\r\n"
-IMPORT = (
-    "POST /api/v1/devices/import HTTP/1.1\r\n"
-    f"Authorization: Bearer {TOKEN}\r\nContent-Type: text/csv\r\n"
+PROGRAM = (
+    "POST /api/v1/tasks HTTP/1.1\r\n"
+    f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
 )
 
 
@@ -112,12 +112,12 @@ async def test_third_result(server: LocalServer) -> None:
     assert 3 == stored
 
 
-@pytest.mark.parametrize(("size", "status"), [(HALF, b"400"), (HALF + 1, b"503")])
+@pytest.mark.parametrize(("size", "status"), [(HALF, b"422"), (HALF + 1, b"503")])
 async def test_program(server: LocalServer, size: int, status: bytes) -> None:
     """
     A program for whose body there is no room is told so at once, and when to retry.
     """
-    async with uploads(server, (RESULT.format(1), HALF), (IMPORT, size)) as (
+    async with uploads(server, (RESULT.format(1), HALF), (PROGRAM, size)) as (
         _,
         program,
     ):
@@ -135,7 +135,7 @@ async def test_room_is_given_back(server: LocalServer) -> None:
     What broke off, or was refused, leaves its room to others.
     """
     for _ in range(3):
-        async with uploads(server, (RESULT.format(1), HALF), (IMPORT, HALF)):
+        async with uploads(server, (RESULT.format(1), HALF), (PROGRAM, HALF)):
             pass
     requests = [(RESULT.format(n), HALF) for n in range(2)]
     async with uploads(server, *requests) as ups:

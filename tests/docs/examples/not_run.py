@@ -68,6 +68,18 @@ def _is_an_event_that_is_logged(text: str) -> None:
     assert any(f'"{event}"' in source.read_text("utf-8") for source in sources)
 
 
+def _are_lines_that_are_logged(text: str) -> None:
+    for line in text.splitlines()[1:]:
+        _is_an_event_that_is_logged(line)
+
+
+def _installs_an_extra(text: str) -> None:
+    (extra,) = re.findall(r"pushserver\[(\w+)\]", text)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+    assert extra in project["optional-dependencies"]
+
+
 def _is_said_while_waiting(text: str) -> None:
     source = (ROOT / "pushserver/cli/outlook.py").read_text("utf-8")
 
@@ -113,6 +125,12 @@ NOT_RUN: tuple[tuple[str, str, str, Callable[[str], None]], ...] = (
         _files_exist,
     ),
     (
+        "docs/operating.md",
+        "pip install 'pushserver[otel]'",
+        "It installs packages; tests/test_otel.py starts a server with them.",
+        _installs_an_extra,
+    ),
+    (
         "docs/api.md",
         "curl -s $S/openapi.json -o pushserver.json",
         "Generating a client takes longer than all pages; tests/clients does it.",
@@ -144,6 +162,12 @@ NOT_PRINTED: tuple[tuple[str, str, str, Callable[[str], None]], ...] = (
         '{"event": "schema.migrated"',
         "It is logged; tests/e2e/test_schema.py has an older file.",
         _is_an_event_that_is_logged,
+    ),
+    (
+        "docs/operating.md",
+        "$ journalctl -u pushserver -o cat | grep",
+        "systemd keeps it; tests/web/api/test_traces.py reads such lines.",
+        _are_lines_that_are_logged,
     ),
 )
 

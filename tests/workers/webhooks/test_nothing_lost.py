@@ -128,6 +128,12 @@ def by_id(receiver: ScriptedReceiver) -> dict[str, list[bytes]]:
     return found
 
 
+async def work(worker: WebhookWorker) -> None:
+    """Run the worker round by round, until it is stopped."""
+    while True:
+        await worker.run_once()
+
+
 @pytest.mark.parametrize("after", [1, 5, 30])
 async def test_broken_off_at_the_receiver(driver: WebhookDriver, after: int) -> None:
     """The same when it breaks off just when a receiver got the event."""
@@ -143,7 +149,7 @@ async def test_broken_off_at_the_receiver(driver: WebhookDriver, after: int) -> 
     async with running_receiver(answer) as receiver:
         worker = await driver.subscribe(receiver)
         events = await driver.emit_events(40)
-        task = asyncio.create_task(worker.run_once())
+        task = asyncio.create_task(work(worker))
         await asyncio.gather(task, return_exceptions=True)
         again = await driver.restarted_worker(worker)
         await run_until_idle(again)
