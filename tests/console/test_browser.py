@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.calls import api, poll, post_result
-from tests.console.conftest import show
+from tests.console.conftest import PATIENCE, show
 from tests.console.installation import OTHER
 from tests.console.pages import PAGES
 from tests.each_case import each_case
@@ -68,6 +68,28 @@ def test_live(page: Page, ids: dict[str, str], shared_program: Program) -> None:
     api(shared_program, "DELETE", f"/commands/{made['id']}")
     expect(row.locator(".badge")).to_have_text("canceled")
     assert page.evaluate("window.stayed")
+
+
+@pytest.mark.usefixtures("ids")
+def test_session_ends(chromium: Browser, shared_program: Program) -> None:
+    """
+    A page whose session ends does not stay as it was for ever: it leads to the sign-in.
+    """
+    asked = {"name": "shift", "permissions": ["devices:read"]}
+    made = api(shared_program, "POST", "/tokens", asked)
+    context = chromium.new_context(base_url=shared_program.url, locale="en")
+    page = context.new_page()
+    page.clock.install()
+    page.goto("/console/devices")
+    page.fill("#token", made["token"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector('.live[data-state="on"]')
+    api(shared_program, "DELETE", f"/tokens/{made['id']}")
+    page.wait_for_selector('.live[data-state="lost"]')
+    page.clock.run_for(3000)
+
+    page.wait_for_url("**/sign-in?next=%2Fconsole%2Fdevices", timeout=PATIENCE)
+    context.close()
 
 
 @pytest.mark.usefixtures("ids")

@@ -92,8 +92,12 @@
     badge.dataset.state = state;
     badge.textContent = badge.dataset["live" + state[0].toUpperCase() + state.slice(1)];
   }
+  const showLate = () => show(stream ? "behind" : "lost");
   // A part in which somebody is about to confirm something, or selects, stays as it is.
   const isBusy = (part) => part.querySelector("details.confirm[open], input:checked") || part.contains(document.querySelector(":focus:is(input, textarea, select)"));
+
+  // What was typed into a form is not left behind.
+  const isTyped = () => [...document.querySelectorAll("form[method=post] :is(input, textarea)")].some((each) => each.value !== each.defaultValue);
 
   // What somebody has opened or closed stays so.
   const keepsOpen = (name, node) => !(name === "open" && node.matches("details"));
@@ -103,19 +107,19 @@
     const due = parts().filter((part) => part.dataset.live.split(" ").some((topic) => dirty.has(topic)));
     const free = due.filter((part) => !isBusy(part));
     if (free.length < due.length) {
-      show("behind");
+      showLate();
       clearTimeout(timer);
       timer = setTimeout(refresh, 1000);
       if (!free.length) return;
     } else dirty.clear();
     fetching = true;
-    const late = setTimeout(() => show("behind"), 2000);
+    const late = setTimeout(showLate, 2000);
     try {
       // Who was told in the same round, or before, is shown the same.
       const live = round ? { "Live-Round": round } : {};
       const answer = await fetch(location.href, { headers: { "HX-Request": "true", ...live } });
       const redirect = answer.headers.get("HX-Redirect");
-      if (redirect) return void location.assign(redirect);
+      if (redirect) return void (isTyped() ? show("ended") : location.assign(redirect));
       if (!answer.ok) throw new Error(answer.status);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of free) {
@@ -126,7 +130,7 @@
         }
       }
       if (stream && !dirty.size) show("on");
-    } catch { show("behind"); } finally { clearTimeout(late); fetching = false; }
+    } catch { showLate(); } finally { clearTimeout(late); fetching = false; }
     if (dirty.size && !timer) refresh();
   }
 
@@ -148,6 +152,8 @@
       close();
       failures += 1;
       show("lost");
+      // It does not come back: perhaps nobody is signed in any more, which a page knows.
+      if (failures > 1) { topics.forEach((topic) => dirty.add(topic)); refresh(); }
       setTimeout(open, Math.min(30000, 1000 * 2 ** failures));
     };
   }
