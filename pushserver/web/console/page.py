@@ -1,10 +1,11 @@
 """A page of the console: who looks at it, in which language, and what it shows."""
 
+import re
 from asyncio import Future, ensure_future
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import attrs
 from aiohttp import web
@@ -219,4 +220,6 @@ def local_path(call: PageCall, path: str) -> str:
 
 def _is_address(call: PageCall, path: str) -> bool:
     """Tell whether *path* is the whole address of a page, the reference's included."""
-    return path.startswith((call.prefix + BASE_PATH, call.prefix + REFERENCE_PATH))
+    where = unquote(re.split(r"[?#]", path, maxsplit=1)[0]) + "/"
+    pages = [unquote(call.prefix) + each + "/" for each in (BASE_PATH, REFERENCE_PATH)]
+    return where.startswith(tuple(pages)) and "/../" not in where

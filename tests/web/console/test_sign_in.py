@@ -42,9 +42,15 @@ async def test_secure_cookie(database: str, clock: ManualClock) -> None:
 
 async def test_leads_nowhere_else(server: LocalServer) -> None:
     """
-    No link to the sign-in leads to another site after it.
+    No link to the sign-in leads to another site after it, or to no page of this one.
     """
-    for where in ("//evil.example", "https://evil.example", "/x", "\\x"):
+    besides = (
+        "/consolex",
+        "/console@evil.example",
+        "/console/../x",
+        "/console/%2E%2e/x",
+    )
+    for where in ("//evil.example", "https://evil.example", "/x", "\\x", *besides):
         answer = await Visitor(server).send("/sign-in", token=TOKEN, next=where)
 
         assert "/console" == answer.headers["Location"]
