@@ -9,7 +9,11 @@ from aiohttp import web
 from pushserver.errors import Forbidden, PushServerError
 from pushserver.model.token import Permission
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
-from pushserver.web.console.browser_session import find_signed_in, refuse_other_sites
+from pushserver.web.console.browser_session import (
+    SignedIn,
+    find_signed_in,
+    refuse_other_sites,
+)
 from pushserver.web.console.form_body import MAX_TEXT, SentForm, read_form
 from pushserver.web.console.form_once import answer_form_once
 from pushserver.web.console.page import HEADERS, PageCall, SignedInCall
@@ -18,6 +22,8 @@ from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.problems import headers_of, status_of
 from pushserver.web.services import SERVICES
 
+#: Who is signed in, once that is known: what is refused has their menu, too.
+_SIGNED_IN = web.RequestKey("signed_in", SignedIn)
 Handler = Callable[[SignedInCall], Awaitable[web.StreamResponse]]
 
 
@@ -49,6 +55,7 @@ class PageRoute:
         who = await find_signed_in(request, services)
         if who is None:
             return await ask_to_sign_in(request)
+        request[_SIGNED_IN] = who
         request[LOG_FIELDS]["token_id"] = who.token.id
         if self.permission and not who.token.has_permission(self.permission):
             raise Forbidden(f"This page needs the permission {self.permission}.")
@@ -153,7 +160,9 @@ def with_error_pages(
 
 async def _error_page(request: web.Request, error: PushServerError) -> web.Response:
     request[LOG_FIELDS]["problem"] = error.code
-    call = PageCall(request=request)
+    who = request.get(_SIGNED_IN)
+    token = None if who is None else who.token
+    call = PageCall(request=request, token=token)
     response = await call.render("error.html", status=status_of(error), error=error)
     response.headers.update(headers_of(error))
     response.headers.popall("WWW-Authenticate", None)

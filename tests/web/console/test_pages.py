@@ -136,6 +136,21 @@ async def test_nobody_is_signed_in(server: LocalServer) -> None:
             assert answer.headers["Location"].startswith("/console/sign-in")
 
 
+async def test_refused_with_menu(server: LocalServer) -> None:
+    """
+    A page that is not there has the menu of who is signed in, and of nobody else.
+    """
+    visitor = Visitor(server)
+    await visitor.sign_in()
+    found = [await each.get("/commands/1") for each in (visitor, Visitor(server))]
+    wrong = await visitor.get("/commands?from=x")
+
+    assert [404, 303, 422] == [*(each.status for each in found), wrong.status]
+    assert b'class="menu"' in found[0].body
+    assert b'class="menu"' in wrong.body
+    assert b'class="menu"' not in found[1].body
+
+
 async def test_preview_of_nobody(server: LocalServer) -> None:
     """
     A form that is being filled in stays, though nobody is signed in any more.
