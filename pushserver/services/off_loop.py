@@ -46,6 +46,9 @@ _Waiting = deque[asyncio.Future[None]]
 #: Those of a loop that wait to go on with their next piece.
 _GAVE_WAY: WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting]
 _GAVE_WAY = WeakKeyDictionary()
+#: Until when loops over many items may begin in this turn, by the monotonic clock.
+_BEGIN_UNTIL: WeakKeyDictionary[asyncio.AbstractEventLoop, float]
+_BEGIN_UNTIL = WeakKeyDictionary()
 #: The process imports from where this one does.
 _CHILD = (
     "import sys; sys.path[:] = sys.argv[1:];"
@@ -204,8 +207,10 @@ async def in_pieces(items: Iterable[T]) -> AsyncIterator[T]:
     """
     Return *items* one by one; others have their turn every millisecond.
 
-    However many such loops there are, they take no more than that of each turn.
+    However many such loops there are, or begin at once, they take no more than two
+    such pieces of each turn.
     """
+    await _await_beginning()
     ends_at = time.monotonic() + _PIECE
     for item in items:
         yield item
@@ -216,6 +221,7 @@ async def in_pieces(items: Iterable[T]) -> AsyncIterator[T]:
 
 async def sorted_in_pieces(numbers: Iterable[int]) -> list[int]:
     """Return *numbers* sorted; others have their turn every few milliseconds."""
+    await _await_beginning()  # to copy many of them takes a while, too
     runs = [sorted(each) async for each in in_pieces(batches(list(numbers)))]
     while len(runs) > 1:
         pairs = zip(runs[::2], runs[1::2], strict=False)
@@ -223,6 +229,17 @@ async def sorted_in_pieces(numbers: Iterable[int]) -> list[int]:
         merged = [sorted([*one, *other]) async for one, other in in_pieces(pairs)]
         runs = merged + runs[2 * len(merged) :]
     return runs[0] if runs else []
+
+
+async def _await_beginning() -> None:
+    """Give way, if those that began in this turn have already taken a piece of it."""
+    loop, now = asyncio.get_running_loop(), time.monotonic()
+    until = _BEGIN_UNTIL.get(loop)
+    if until is None:
+        _BEGIN_UNTIL[loop] = now + _PIECE
+        loop.call_soon(_BEGIN_UNTIL.pop, loop, None)
+    elif now >= until:
+        await give_way()
 
 
 async def give_way() -> None:

@@ -5,6 +5,7 @@ import gc
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from itertools import count
@@ -142,6 +143,36 @@ async def test_many_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
             task.cancel()
 
     assert {0, 1, 2, 3, 4} == set(seen)
+
+
+async def test_many_begin_in_pieces() -> None:
+    """
+    Of many long loops that begin in the same turn of the event loop, one begins, and
+    each of the others in a turn of its own; to copy what they sort is part of it.
+    """
+    begun: list[int] = []
+
+    class Slow(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            begun.append(turn)
+            ends_at = time.monotonic() + 2 * off_loop._PIECE
+            while time.monotonic() < ends_at:
+                pass
+            return super().__iter__()
+
+    async def walk(numbers: Slow) -> None:
+        async for _ in in_pieces(numbers):
+            pass
+
+    turn = 0
+    async with asyncio.TaskGroup() as group:
+        for work in (walk, sorted_in_pieces) * 5:
+            group.create_task(work(Slow([2, 1])))
+        while len(begun) < 10:
+            await asyncio.sleep(0)
+            turn += 1
+
+    assert 2 >= max(Counter(begun).values())
 
 
 async def test_sorted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """The registry of devices."""
 
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 
 from pushserver.dialects.kapua.devices import (
     DEVICE,
@@ -56,38 +56,43 @@ async def query(call: KapuaCall) -> bytes:
 async def count(call: KapuaCall) -> bytes:
     """Count the devices, whatever page is wanted."""
     await list_query_from_body(call.request, SortField.ID)
-    return render_count(len(await _find(call)))
+    number = 0
+    async for _ in _iter_meant(call):
+        number += 1
+    return render_count(number)
 
 
 async def _list(
     call: KapuaCall, list_query: ListQuery, condition: _Condition = lambda _: True
 ) -> bytes:
-    """Render a part of the list. Without its total, what follows is not looked at."""
-    end = list_query.offset + list_query.limit + 1
-    found = await _find(call, condition, None if list_query.include_total else end)
-    total = len(found) if list_query.include_total else None
-    part = found[list_query.offset : end]
+    """
+    Render a part of the list. Without its total, what follows is not looked at.
+
+    No more than the part is kept, however many devices there are.
+    """
+    part: list[ConnectedDevice] = []
+    seen, end = 0, list_query.offset + list_query.limit + 1
+    async for one in _iter_meant(call, condition):
+        if list_query.offset <= seen < end:
+            part.append(one)
+        seen += 1
+        if seen == end and not list_query.include_total:
+            break
+    total = seen if list_query.include_total else None
     return await run_in_thread(render_device_list, part, list_query.limit, total)
 
 
-async def _find(
-    call: KapuaCall,
-    condition: _Condition = lambda _: True,
-    limit: int | None = None,
-) -> list[ConnectedDevice]:
-    """Return the first devices that meet the condition and that the token concerns."""
+async def _iter_meant(
+    call: KapuaCall, condition: _Condition = lambda _: True
+) -> AsyncIterator[ConnectedDevice]:
+    """Yield the devices that meet the condition and that the token concerns."""
     services = call.services
     criteria = DeviceFilter(among=await services.token_reach.device_ids(call.token))
-    candidates = services.devices.iter_matching(call.scope_id, criteria)
     busy_ids = await services.store.devices_in_flight(call.scope_id)
-    found: list[ConnectedDevice] = []
-    async for device in candidates:
+    async for device in services.devices.iter_matching(call.scope_id, criteria):
         one = _connected(call, device, busy_ids)
         if condition(one):
-            found.append(one)
-            if len(found) == limit:
-                break
-    return found
+            yield one
 
 
 async def get(call: KapuaCall) -> bytes:

@@ -1,5 +1,6 @@
 """The registry of devices, as Kapua's clients read it."""
 
+import tracemalloc
 from typing import Any
 
 import attrs
@@ -124,6 +125,25 @@ async def test_pages(kapua: KapuaClient) -> None:
         queried["totalCount"],
     )
     assert {"count": 4} == counted.json()
+
+
+async def test_what_is_left_out(kapua: KapuaClient, server: LocalServer) -> None:
+    """Devices that are counted or left out take no memory but that of their ids."""
+    number = 3000
+    text = "deviceId\n" + "\n".join(map(str, range(1, number + 1)))
+    kind = {"Content-Type": "text/csv"}
+    await server.api("POST", "/devices/import", text.encode(), headers=kind)
+
+    async def measure(query: str) -> int:
+        tracemalloc.start()
+        page = await kapua.get(f"{LIST}?{query}")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert page.get("totalCount") in (None, number)
+        return peak // number
+
+    assert 115 > await measure("limit=1&askTotalCount=true")
+    assert 115 > await measure(f"limit=1&offset={number}")
 
 
 @pytest.mark.usefixtures("fleet")
