@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,30 +33,42 @@ def main(argv: Sequence[str]) -> int:
     parsed = _parse_arguments(argv)
     effort = QUICK if parsed.quick else Effort()
     machine.allow_open_files()
-    lines: list[TableRow] = []
+    began, lines = time.monotonic(), list[TableRow]()
     with machine.folder_on_disk() as folder:
         bench = Bench(folder, effort)
         for name in parsed.rows or ROWS:
             print_progress(f"{name}: {ROWS[name].__doc__}")
             lines += ROWS[name](bench)
         facts = machine.describe(folder)
+    minutes = (time.monotonic() - began) / 60
     sys.stdout.write(table(lines) + "\n")
+    print_progress(f"the run took {minutes:.1f} minutes")
     if facts[machine.FILE_SYSTEM] == "tmpfs":
         print_progress(
             "not on a disk, so commits cost nothing: set TMPDIR to a folder on one"
         )
     elif not (parsed.rows or parsed.quick):
-        _write_page(lines, facts, effort)
+        _write_page(lines, facts, effort, minutes)
     return 0 if all(line.is_met for line in lines) else 1
 
 
 def _write_page(
-    lines: Sequence[TableRow], facts: Mapping[str, str], effort: Effort
+    lines: Sequence[TableRow],
+    facts: Mapping[str, str],
+    effort: Effort,
+    minutes: float,
 ) -> None:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(
-        page(lines, facts, command="scripts/bench", date=today, pairs=effort.pairs)
+        page(
+            lines,
+            facts,
+            command="scripts/bench",
+            date=today,
+            minutes=minutes,
+            effort=effort,
+        )
     )
     print_progress(f"kept in {PAGE.relative_to(PAGE.parents[1])}")
 

@@ -15,6 +15,9 @@ from bench.wire import LoadConnection, UnexpectedAnswer
 #: Seconds after which hands that do not come to rest are an error, and polls after
 #: which a device that is given nothing is one.
 STOP_TIMEOUT, MAX_POLLS = 60.0, 1000
+#: Seconds until a device that was given nothing polls again: without a pause its polls
+#: would take the processor from the notice that they wait for.
+POLL_AGAIN_AFTER = 0.005
 
 
 class LoopWorker(abc.ABC):
@@ -84,7 +87,7 @@ class Cycler(LoopWorker):
 
     The devices take turns, as one device may not ask without limit. Each command has a
     mark of its own, and a poll must bring the very one that was enqueued. Of several
-    processes one may hear of it a moment later: then the device polls again.
+    processes one may hear of it a moment later: then the device soon polls again.
     """
 
     def __init__(
@@ -116,7 +119,7 @@ class Cycler(LoopWorker):
 
     def _polled(self, status: int, body: bytes) -> None:
         if status == wire.OK and not body and self._polls < MAX_POLLS:
-            self._poll()
+            asyncio.get_running_loop().call_later(POLL_AGAIN_AFTER, self._poll)
             return
         if status != wire.OK or self._mark.encode() not in body:
             raise UnexpectedAnswer(f"a poll for {self._mark}: {status} {body[:200]!r}")
@@ -130,10 +133,15 @@ class Cycler(LoopWorker):
 
 @attrs.frozen(kw_only=True)
 class LoopRate:
-    """How fast the hands were; *busy* is the share of its core the client used."""
+    """
+    How fast the hands were; *busy* is the share of its core the client used.
+
+    *completed* counts all rounds, those before and after the measured time, too.
+    """
 
     rate: float
     busy: float
+    completed: int
 
 
 async def measure(
@@ -150,7 +158,8 @@ async def measure(
     busy = (time.process_time() - cpu_started) / took
     rate = (sum(hand.completed for hand in hands) - before) / took
     await _stop_all(hands)
-    return LoopRate(rate=rate, busy=busy)
+    completed = sum(hand.completed for hand in hands)
+    return LoopRate(rate=rate, busy=busy, completed=completed)
 
 
 async def _stop_all(hands: Sequence[LoopWorker]) -> None:

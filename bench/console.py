@@ -69,13 +69,23 @@ async def _show_console(session: aiohttp.ClientSession) -> None:
                     await page.read()
 
 
-async def _show_consoles(session: aiohttp.ClientSession) -> None:
+async def show_one_console(session: aiohttp.ClientSession) -> None:
+    """Sign in and show the overview, as long as nobody closes it."""
+    await _sign_in(session)
+    await _show_console(session)
+
+
+async def _sign_in(session: aiohttp.ClientSession) -> None:
     form = {"token": TOKEN}
     same_site = {"Sec-Fetch-Site": "same-origin"}
     async with session.post(
         "/console/sign-in", data=form, headers=same_site, allow_redirects=False
     ) as signed_in:
         session.headers["Cookie"] = signed_in.headers["Set-Cookie"].partition(";")[0]
+
+
+async def _show_consoles(session: aiohttp.ClientSession) -> None:
+    await _sign_in(session)
     async with asyncio.TaskGroup() as consoles:
         for _ in range(CONSOLES):
             consoles.create_task(_show_console(session))
@@ -203,14 +213,7 @@ async def _time_lists(
     took: dict[str, list[float]] = {path: [] for path in _LISTS}
     async with aiohttp.ClientSession(f"http://{HOST}:{server.port}") as session:
         session.headers["Authorization"] = f"Bearer {TOKEN}"
-        async with session.post(
-            "/console/sign-in",
-            data={"token": TOKEN},
-            headers={"Sec-Fetch-Site": "same-origin"},
-            allow_redirects=False,
-        ) as signed_in:
-            cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
-        session.headers["Cookie"] = cookie
+        await _sign_in(session)
         for _ in range(rounds):
             for path in _LISTS:
                 before = machine.processor_seconds(server.process_id)

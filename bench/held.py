@@ -11,6 +11,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from bench import wire
 from bench.wire import LoadConnection, UnexpectedAnswer, connect
@@ -24,6 +25,13 @@ DRAIN_TIMEOUT = 60.0
 SPIN_SECONDS = 0.003
 
 OnCommand = Callable[[str, float], None]
+
+
+class OrderedDevice(Protocol):
+    """A device that orders are for: says which command it has, and since when."""
+
+    id: int
+    on_command: OnCommand
 
 
 class HeldDevice:
@@ -50,7 +58,7 @@ class HeldDevice:
         if not body:
             self.poll()
             return
-        self.on_command(_mark_in(body), at)
+        self.on_command(mark_in(body), at)
         self._connection.send(wire.result_request(self.id, self._uuid), self._posted)
 
     def _posted(self, status: int, body: bytes) -> None:
@@ -59,7 +67,8 @@ class HeldDevice:
         self.poll()
 
 
-def _mark_in(body: bytes) -> str:
+def mark_in(body: bytes) -> str:
+    """Return the mark of the command that a poll was answered with."""
     start = body.index(b"mark-")
     return body[start : body.index(b'"', start)].decode()
 
@@ -80,7 +89,7 @@ class OpenLoopEnqueues:
     """Orders sent when they are due, and what became of each."""
 
     def __init__(
-        self, devices: Sequence[HeldDevice], programs: list[LoadConnection]
+        self, devices: Sequence[OrderedDevice], programs: list[LoadConnection]
     ) -> None:
         self.received_at: dict[str, float] = {}
         self.replied_at: dict[str, float] = {}

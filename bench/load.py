@@ -18,6 +18,7 @@ import attrs
 
 from bench import held, machine, steps
 from bench.closed import Cycler, LoopWorker, Poller, ResultPoster, measure
+from bench.mixed import live
 from bench.serving import new_event_loop
 from bench.wire import FIRST_DEVICE, LoadConnection, connect
 
@@ -36,6 +37,7 @@ class LoadOptions:
     polls: int
     rate: int
     orders: int
+    process: int
 
     def device_ids(self, count: int) -> list[int]:
         """Return *count* device ids, `step` apart."""
@@ -97,6 +99,17 @@ async def latency(options: LoadOptions) -> Mapping[str, float]:
     )
 
 
+async def mixed(options: LoadOptions) -> Mapping[str, float]:
+    """Devices that poll every few seconds, and orders at a steady rate beside them."""
+    return await live(
+        options.port,
+        options.device_ids(options.devices),
+        rate=options.rate,
+        seconds=options.seconds,
+        process_id=options.process,
+    )
+
+
 async def hold(options: LoadOptions) -> Mapping[str, float]:
     """Held polls and nothing else, until standard input ends."""
     devices = await held.hold_polls(options.port, options.device_ids(options.polls))
@@ -118,6 +131,7 @@ SCENARIOS = MappingProxyType(
         "post": post,
         "cycles": cycles,
         "latency": latency,
+        "mixed": mixed,
         "hold": hold,
         "step": step,
     }
@@ -136,6 +150,7 @@ def _parse_options() -> LoadOptions:
     parser.add_argument("--polls", type=int, default=1000, help="how many are held")
     parser.add_argument("--rate", type=int, default=500, help="orders a second")
     parser.add_argument("--orders", type=int, default=0, help="the port of orders")
+    parser.add_argument("--process", type=int, default=0, help="the server's id")
     return LoadOptions(**vars(parser.parse_args()))
 
 

@@ -71,6 +71,24 @@ def processor_seconds(process_id: int) -> float:
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
+def family(process_id: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    parents = dict(_parents())
+    found = [process_id]
+    for parent in found:
+        found += [child for child, of in parents.items() if of == parent]
+    return found
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield every process of the machine with its parent."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            # What is before the last bracket is the command's name.
+            _, parent, *_ = stat.read_text().rpartition(")")[2].split()
+            yield int(stat.parent.name), int(parent)
+
+
 def resident_bytes(process_id: int) -> int:
     """Return how much memory a process holds."""
     for line in Path(f"/proc/{process_id}/status").read_text().splitlines():

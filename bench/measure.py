@@ -22,25 +22,55 @@ RUN_TIMEOUT = 180
 class Effort:
     """How much is measured: pairs of runs, and the seconds of each run."""
 
-    pairs: int = 15
-    seconds: float = 1.0
+    pairs: int = 7
+    seconds: float = 0.8
     rounds: int = 3
-    latency_seconds: float = 6.0
+    latency_seconds: float = 5.0
+    processor_rounds: int = 9
+    mixed_seconds: float = 60.0
 
 
-QUICK = Effort(pairs=3, seconds=0.5, rounds=1, latency_seconds=2.0)
+QUICK = Effort(
+    pairs=3,
+    seconds=0.5,
+    rounds=1,
+    latency_seconds=2.0,
+    processor_rounds=3,
+    mixed_seconds=5.0,
+)
+
+
+@attrs.frozen
+class Sample:
+    """What a run came to: operations a second, and seconds of processor for each."""
+
+    rate: float
+    processor: float
 
 
 @attrs.frozen
 class Ratio:
-    """What interleaved pairs came to."""
+    """
+    What interleaved pairs came to: a ratio, and both sides, ours first, for each.
+
+    The sides are seconds of processor for an operation.
+    """
 
     ratios: Sequence[float]
+    costs: Sequence[tuple[float, float]]
 
     @property
     def median(self) -> float:
         """The median of the pairs' ratios."""
         return statistics.median(self.ratios)
+
+    @property
+    def processor(self) -> str:
+        """The medians of both sides' processor time, as the table shows them."""
+        ours, theirs = (
+            statistics.median(side) * 1e6 for side in zip(*self.costs, strict=True)
+        )
+        return f"{ours:.0f} µs, {theirs:.0f} µs"
 
     def __str__(self) -> str:
         low, high = min(self.ratios), max(self.ratios)
@@ -98,34 +128,40 @@ def _load_command(
     ]
 
 
-Run = Callable[[], float]
+Run = Callable[[], Sample]
 
 
-def rate_run(server: RunningServer, scenario: str, **options: float) -> Run:
-    """Return a run that says how many there were a second."""
+def sample_run(server: RunningServer, scenario: str, **options: float) -> Run:
+    """Return a run that says how many there were a second, and what each cost."""
 
-    def run() -> float:
-        return run_load(server, scenario, **options)["rate"]
+    def run() -> Sample:
+        before = server.processor_seconds()
+        report = run_load(server, scenario, **options)
+        spent = server.processor_seconds() - before
+        return Sample(report["rate"], spent / max(report["completed"], 1))
 
     return run
 
 
 def interleaved(ours: Run, theirs: Run, pairs: int) -> Ratio:
     """Run both in turn, the one first and then the other, and compare each pair."""
-    ratios = []
+    ratios, costs = [], []
     for pair in range(pairs):
         if pair % 2:
             mine, other = ours(), theirs()
         else:
             other, mine = theirs(), ours()
-        if not other:
+        if not other.rate:
             print_progress(
                 "  against nothing at all: the disk stood still, the pair is left out"
             )
             continue
-        print_progress(f"  {mine:10.0f}/s against {other:10.0f}/s: {mine / other:.3f}")
-        ratios.append(mine / other)
-    return Ratio(ratios)
+        ratios.append(mine.rate / other.rate)
+        costs.append((mine.processor, other.processor))
+        print_progress(
+            f"  {mine.rate:10.0f}/s against {other.rate:10.0f}/s: {ratios[-1]:.3f}"
+        )
+    return Ratio(ratios, costs)
 
 
 def print_progress(line: str) -> None:

@@ -2,19 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from bench.measure import Effort
 from bench.row import TableRow
 
-HEADINGS = ("what", "against", "target", "measured", "")
+HEADINGS = ("what", "against", "target", "measured", "processor", "")
 
 _PAGE = """\
 # Benchmarks
 
-What `{command}` said last, on {date}. Every ratio is of two servers measured in turn
-inside one run: the median of {pairs} interleaved pairs of short runs, and in brackets
-the lowest and the highest pair. The server has one core, the load client another, and
-every commit is synced (`synchronous=FULL`) to the file system named below.
+What `{command}` measured last, on {date}; the run took {minutes:.1f} minutes. Every
+ratio compares two servers that were measured in turn inside one run: it is the median
+of {pairs} interleaved pairs of short runs (of {rounds} rounds, where processor time is
+compared), and in brackets stand the lowest and the highest pair. The server has one
+core, the load client another, and every commit is synced (`synchronous=FULL`) to the
+file system named below.
 
 {table}
+
+*processor* is the processor time, user and system, that one operation takes of all the
+server's threads: first ours, then the one it is compared with; the median of the runs.
+Rates on a shared machine swing from minute to minute; processor time hardly does. A row
+without a target only reports.
 
 The machine:
 
@@ -36,7 +44,15 @@ def table(lines: Iterable[TableRow]) -> str:
 
 def _cells(line: TableRow) -> tuple[str, ...]:
     met = "met" if line.is_met else "MISSED"
-    return line.what, line.baseline, line.target, line.measured, met
+    verdict = met if line.target else ""
+    return (
+        line.what,
+        line.baseline,
+        line.target,
+        line.measured,
+        line.processor,
+        verdict,
+    )
 
 
 def _format_row(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -50,13 +66,16 @@ def page(
     *,
     command: str,
     date: str,
-    pairs: int,
+    minutes: float,
+    effort: Effort,
 ) -> str:
-    """Return the page that is kept."""
+    """Return the page that is kept; the run took *minutes*."""
     return _PAGE.format(
         command=command,
         date=date,
-        pairs=pairs,
+        minutes=minutes,
+        pairs=effort.pairs,
+        rounds=effort.processor_rounds,
         table=table(lines),
         facts="\n".join(f"- {name}: {value}" for name, value in facts.items()),
     )

@@ -2,14 +2,11 @@
 
 import argparse
 import contextlib
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import psycopg
 
 from bench.wire import FIRST_DEVICE
 from pushserver.model.ids import ID_EPOCH_MS
@@ -83,29 +80,6 @@ def fill(database: Path, *, devices: int, finished: int, pending: int) -> None:
         _fill(db.execute, devices, finished, pending)
         db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def fill_postgres(url: str, *, devices: int, finished: int) -> None:
-    """Add that many of each to a PostgreSQL."""
-    with psycopg.connect(url, autocommit=True) as db:
-        cursor = psycopg.ClientCursor(db)
-        with db.transaction():
-            _fill(
-                lambda sql, values: cursor.execute(_named(sql), values),
-                devices,
-                finished,
-                0,
-            )
-        # What it would do by itself soon, in the middle of a run; it does not with
-        # what is empty, and would take that for empty when it has long been filled.
-        for table in ("device", "device_seen", *(_HISTORY_TABLES if finished else ())):
-            db.execute(f"VACUUM (ANALYZE) {table}".encode())
-        db.execute("CHECKPOINT")
-
-
-def _named(sql: str) -> bytes:
-    """Write `:name` as psycopg does."""
-    return re.sub(r":(\w+)", r"%(\1)s", sql.replace("%", "%%")).encode()
 
 
 def _fill(execute: Execute, devices: int, finished: int, pending: int) -> None:

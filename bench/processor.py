@@ -13,7 +13,7 @@ the first and the last quarter of them.
 import argparse
 import statistics
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,11 @@ from bench.servers import RunningServer, ServerKind, ServerSetup, running
 from bench.simulate.step_client import StepClient, step_client
 
 _DEVICES, _POLLS_OF_EACH = 500, 20
-_BARE, _OFF, _ON = "bare aiohttp", "fast lane off", "fast lane on"
-_BEFORE = "before"
-_IDLE, _CYCLE = "idle poll", "cycle"
+BARE, OFF, ON = "bare aiohttp", "fast lane off", "fast lane on"
+BEFORE = "before"
+IDLE, CYCLE = "idle poll", "cycle"
+#: By operation and server, what each round of operations cost, in microseconds.
+Costs = Mapping[tuple[str, str], Sequence[float]]
 _STEPS_OF_CYCLE = ("enqueue", "hand_out", "result")
 
 
@@ -50,31 +52,31 @@ class Target:
     def costs(self, run: int) -> Iterator[tuple[str, float]]:
         """Yield what each operation costs, in microseconds."""
         polls = _DEVICES * _POLLS_OF_EACH
-        yield _IDLE, self.cost("poll", times=_POLLS_OF_EACH) / polls * 1e6
+        yield IDLE, self.cost("poll", times=_POLLS_OF_EACH) / polls * 1e6
         if self.serves:
-            yield _CYCLE, self.cost(*_STEPS_OF_CYCLE, run=run) / _DEVICES * 1e6
+            yield CYCLE, self.cost(*_STEPS_OF_CYCLE, run=run) / _DEVICES * 1e6
 
 
-def _setups(folder: Path, before: Path | None) -> Mapping[str, ServerSetup]:
+def setups(folder: Path, before: Path | None) -> Mapping[str, ServerSetup]:
+    """Say how to start each server over a new database in *folder*."""
     make = partial(ServerSetup, kind=ServerKind.OURS)
-    setups = {
-        _BARE: ServerSetup(kind=ServerKind.BARE, database=folder / "bare.db"),
-        _OFF: make(database=folder / "off.db", fast_lane=False),
-        _ON: make(database=folder / "on.db"),
+    found = {
+        BARE: ServerSetup(kind=ServerKind.BARE, database=folder / "processor-bare.db"),
+        OFF: make(database=folder / "processor-off.db", fast_lane=False),
+        ON: make(database=folder / "processor-on.db"),
     }
     if before is not None:
-        setups[_BEFORE] = make(database=folder / "before.db", source=before)
-    return setups
+        database = folder / "processor-before.db"
+        found[BEFORE] = make(database=database, source=before)
+    return found
 
 
-def measure(
-    rounds: int, before: Path | None = None
-) -> Mapping[tuple[str, str], list[float]]:
+def measure(rounds: int, servers: Mapping[str, ServerSetup]) -> Costs:
     """Return what each operation cost each server, in each round."""
     costs: dict[tuple[str, str], list[float]] = {}
-    with machine.folder_on_disk() as folder, ExitStack() as stack:
+    with ExitStack() as stack:
         targets = {}
-        for name, setup in _setups(folder, before).items():
+        for name, setup in servers.items():
             server = stack.enter_context(running(setup))
             client = stack.enter_context(step_client(server))
             targets[name] = Target(server, client, setup.kind is ServerKind.OURS)
@@ -96,7 +98,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--before", type=Path, help="the source of a release")
     options = parser.parse_args()
-    for (operation, name), costs in measure(options.rounds, options.before).items():
+    with machine.folder_on_disk() as folder:
+        found = measure(options.rounds, setups(folder, options.before))
+    for (operation, name), costs in found.items():
         low, middle, high = statistics.quantiles(costs, n=4)
         sys.stdout.write(
             f"{operation:10} {name:14} {middle:6.1f} µs ({low:.1f} to {high:.1f})\n"

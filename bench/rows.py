@@ -10,6 +10,8 @@ from bench import measure, postgres, prefill, webhooks, wire
 from bench.large_task import TaskTimings, measure_task
 from bench.machine import LOAD_CORES, pinned_to, resident_bytes
 from bench.measure import Ratio, print_progress, run_load
+from bench.mixed_row import mixed
+from bench.processor_rows import processor_time
 from bench.row import (
     DEVICES,
     FINISHED_COMMANDS,
@@ -17,13 +19,14 @@ from bench.row import (
     Bench,
     TableRow,
     at_least,
+    reported,
 )
 from bench.servers import RunningServer, ServerKind, ServerSetup, running
 from bench.slowdisk import slow_sync
 
 PENDING = 100_000
 ORDERS_A_SECOND = 500
-HELD_FOR_MEMORY = 5000
+HELD, HELD_FOR_MEMORY = 10_000, 5000
 DEVICES_OF_TASK = 10_000
 HOLD = 60
 KIB = 1024
@@ -36,7 +39,7 @@ def idle(bench: Bench) -> Sequence[TableRow]:
         ours.import_devices(DEVICES)
         ratio = bench.compare(ours, theirs, "idle")
     title = "idle polls/s, 64 kept-alive connections, 1,000 adopted devices"
-    return [at_least(0.9, ratio, what=title, baseline=ServerKind.BARE)]
+    return [reported(ratio, what=title, baseline=ServerKind.BARE)]
 
 
 def _against_obvious(
@@ -53,7 +56,7 @@ def cycles(bench: Bench) -> Sequence[TableRow]:
     """Full cycles, 64 at a time, against the obvious server."""
     ratio = _against_obvious(bench)
     title = "full cycles/s (enqueue, poll, result, each durable), 64 at a time"
-    return [at_least(8, ratio, what=title, baseline=ServerKind.OBVIOUS)]
+    return [at_least(6.5, ratio, what=title, baseline=ServerKind.OBVIOUS)]
 
 
 def commits(bench: Bench) -> Sequence[TableRow]:
@@ -71,34 +74,32 @@ def alone(bench: Bench) -> Sequence[TableRow]:
     """One cycle at a time against the obvious server."""
     ratio = _against_obvious(bench, hands=1)
     title = "one cycle at a time, nobody else"
-    return [at_least(0.9, ratio, what=title, baseline=ServerKind.OBVIOUS)]
+    return [at_least(1.2, ratio, what=title, baseline=ServerKind.OBVIOUS)]
 
 
 def slow_disk(bench: Bench) -> Sequence[TableRow]:
     """Full cycles, 64 at a time, where each sync takes 2 ms more."""
     ratio = _against_obvious(bench, preload=slow_sync(bench.folder))
     title = "full cycles/s, 64 at a time, on a disk whose sync takes 2 ms more"
-    return [at_least(20, ratio, what=title, baseline=ServerKind.OBVIOUS)]
+    return [at_least(25, ratio, what=title, baseline=ServerKind.OBVIOUS)]
 
 
 def latency(bench: Bench) -> Sequence[TableRow]:
     """From an order to the held device that has it."""
-    return [_latency(bench, 1000, 10.0), _latency(bench, 10_000, 15.0)]
-
-
-def _latency(bench: Bench, polls: int, target_ms: float) -> TableRow:
-    rounds = [_one_latency(bench, polls) for _ in range(bench.effort.rounds)]
+    rounds = [_one_latency(bench, HELD) for _ in range(bench.effort.rounds)]
     p50, p99, after = (
         statistics.median(report[name] for report in rounds)
         for name in ("p50", "p99", "afterReplyP50")
     )
-    return TableRow(
-        what=f"enqueue sent until a held device has it, {ORDERS_A_SECOND}/s,"
-        f" {polls:,} polls held, p99",
-        target=f"≤ {target_ms:g} ms",
-        measured=f"{p99:.1f} ms (p50 {p50:.1f}, after the reply p50 {after:.1f})",
-        is_met=p99 <= target_ms,
-    )
+    return [
+        TableRow(
+            what=f"enqueue sent until a held device has it, {ORDERS_A_SECOND}/s,"
+            f" {HELD:,} polls held, p99",
+            target="≤ 5 ms",
+            measured=f"{p99:.1f} ms (p50 {p50:.1f}, after the reply p50 {after:.1f})",
+            is_met=p99 <= 5,  # noqa: PLR2004 - said two lines above
+        )
+    ]
 
 
 def _one_latency(bench: Bench, polls: int) -> Mapping[str, float]:
@@ -125,9 +126,9 @@ def memory(bench: Bench) -> Sequence[TableRow]:
     return [
         TableRow(
             what=f"memory for each held poll ({HELD_FOR_MEMORY:,} held)",
-            target="≤ 16 KiB",
+            target="≤ 4 KiB",
             measured=f"{each:.1f} KiB",
-            is_met=each <= 16,  # noqa: PLR2004 - said two lines above
+            is_met=each <= 4,  # noqa: PLR2004 - said two lines above
         )
     ]
 
@@ -178,7 +179,7 @@ def _one_task(bench: Bench) -> TaskTimings:
 def history(bench: Bench) -> Sequence[TableRow]:
     """Cycles and idle polls over a long past against over none."""
     step = FLEET_DEVICES // DEVICES
-    empty, full = bench.setup(ServerKind.OURS, "empty"), _filled_setup(bench, pending=0)
+    empty, full = bench.setup(ServerKind.OURS, "empty"), _filled_setup(bench)
     with running(empty) as empty_server, running(full) as full_server:
         empty_server.import_devices(DEVICES, step=step)
         cycle = bench.compare(full_server, empty_server, "cycles", step=step)
@@ -188,15 +189,16 @@ def history(bench: Bench) -> Sequence[TableRow]:
     )
     return [
         at_least(
-            0.9, cycle, what="full cycles/s, 64 at a time" + over, baseline="over none"
+            0.95, cycle, what="full cycles/s, 64 at a time" + over, baseline="over none"
         ),
-        at_least(0.9, poll, what="idle polls/s" + over, baseline="over none"),
+        at_least(0.95, poll, what="idle polls/s" + over, baseline="over none"),
     ]
 
 
 def start(bench: Bench) -> Sequence[TableRow]:
     """How long a start takes over a long past and a long queue."""
-    setup = _filled_setup(bench, pending=PENDING)
+    setup = _filled_setup(bench)
+    prefill.fill(setup.database, devices=FLEET_DEVICES, finished=0, pending=PENDING)
     start_seconds = []
     for turn in range(bench.effort.rounds):
         with running(setup) as ours:
@@ -220,21 +222,19 @@ def _assert_command_pending(server: RunningServer, device: int) -> None:
     assert b"load_objects" in answer, "a pending command was not handed out"
 
 
-def _filled_setup(bench: Bench, *, pending: int) -> ServerSetup:
+def _filled_setup(bench: Bench) -> ServerSetup:
     """Make a database with a long past, or take the one that was made before."""
-    cached = bench.folder / f"filled-{pending}.db"
+    cached = bench.folder / "history.db"
     setup = bench.setup(ServerKind.OURS, "filled")
     if not cached.exists():
-        print_progress(
-            f"  filling a database: {FINISHED_COMMANDS:,} finished, {pending:,} pending"
-        )
+        print_progress(f"  filling a database: {FINISHED_COMMANDS:,} finished")
         with running(setup):
             pass
         prefill.fill(
             setup.database,
             devices=FLEET_DEVICES,
             finished=FINISHED_COMMANDS,
-            pending=pending,
+            pending=0,
         )
         shutil.copyfile(setup.database, cached)
     shutil.copyfile(cached, setup.database)
@@ -244,6 +244,7 @@ def _filled_setup(bench: Bench, *, pending: int) -> ServerSetup:
 #: In the order of the table.
 ROWS: Mapping[str, Callable[[Bench], Sequence[TableRow]]] = MappingProxyType(
     {
+        "processor": processor_time,
         "idle": idle,
         "cycles": cycles,
         "commits": commits,
@@ -251,15 +252,14 @@ ROWS: Mapping[str, Callable[[Bench], Sequence[TableRow]]] = MappingProxyType(
         "slow-disk": slow_disk,
         "latency": latency,
         "memory": memory,
-        "task": task,
         "history": history,
         "start": start,
-        "subscribed": webhooks.subscribed,
+        "mixed": mixed,
+        "task": task,
         "webhooks": webhooks.webhooks,
         "postgres-idle": postgres.idle,
         "postgres-cycles": postgres.cycles,
         "postgres-workers": postgres.workers,
         "postgres-wake": postgres.wake,
-        "postgres-history": postgres.history,
     }
 )

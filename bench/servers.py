@@ -102,6 +102,10 @@ class RunningServer:
     process_id: int
     started_in: float
 
+    def processor_seconds(self) -> float:
+        """Return what it and its workers used of processors until now."""
+        return sum(map(machine.processor_seconds, machine.family(self.process_id)))
+
     def call(
         self, method: str, path: str, *, body: bytes = b"", content_type: str = ""
     ) -> tuple[int, bytes]:

@@ -1,4 +1,4 @@
-"""The rows about webhooks: what they cost the doors, and how fast they leave."""
+"""The row about webhooks: how fast they leave, and in how much memory."""
 
 import contextlib
 import http.client
@@ -13,8 +13,8 @@ import attrs
 
 from bench import machine, wire
 from bench.machine import resident_bytes
-from bench.measure import interleaved, print_progress, rate_run, run_load
-from bench.row import DEVICES, Bench, TableRow, at_least
+from bench.measure import print_progress, run_load
+from bench.row import DEVICES, Bench, TableRow
 from bench.servers import RunningServer, ServerKind, running
 
 QUEUED = 10_000
@@ -109,52 +109,19 @@ def _call_api(server: RunningServer, method: str, path: str, body: Any = None) -
     return json.loads(answer)
 
 
-def _subscribe(server: RunningServer, receiver: ReceiverProcess) -> BenchSubscription:
+def subscribe(server: RunningServer, receiver: ReceiverProcess) -> BenchSubscription:
+    """Have everything that happens at *server* told to *receiver*."""
     events = ["command.status", "device.online", "device.offline", "result.orphaned"]
     base = "/api/v1/subscriptions"
     created = _call_api(server, "POST", base, {"url": receiver.url, "events": events})
     return BenchSubscription(server, f"{base}/{created['id']}")
 
 
-def subscribed(bench: Bench) -> Sequence[TableRow]:
-    """Full cycles with one subscription over everything against without."""
-    without_subscription, with_subscription = (
-        bench.setup(ServerKind.OURS, "plain"),
-        bench.setup(ServerKind.OURS, "told"),
-    )
-    with (
-        running(without_subscription) as theirs,
-        running(with_subscription) as ours,
-        receiving() as receiver,
-    ):
-        for server in (theirs, ours):
-            server.import_devices(DEVICES)
-        subscription = _subscribe(ours, receiver)
-        run = rate_run(ours, "cycles", seconds=bench.effort.seconds, devices=DEVICES)
-
-        def mine() -> float:
-            before, started_at = receiver.count(), time.perf_counter()
-            done = run()
-            left = (receiver.count() - before) / (time.perf_counter() - started_at)
-            # What is left is told before the other is asked: it has the same core.
-            subscription.wait_until_drained()
-            print_progress(f"  meanwhile {left:.0f} webhooks/s left")
-            return done
-
-        ratio = interleaved(
-            mine,
-            rate_run(theirs, "cycles", seconds=bench.effort.seconds, devices=DEVICES),
-            bench.effort.pairs,
-        )
-    title = "full cycles/s, 64 at a time, with one subscription over everything"
-    return [at_least(0.8, ratio, what=title, baseline="without")]
-
-
 def webhooks(bench: Bench) -> Sequence[TableRow]:
     """How fast queued deliveries leave, and in how much memory."""
     with running(bench.setup(ServerKind.OURS)) as ours, receiving() as receiver:
         ours.import_devices(DEVICES)
-        subscription = _subscribe(ours, receiver)
+        subscription = subscribe(ours, receiver)
         # A first round, so that what is grown once is not counted.
         run_load(ours, "cycles", seconds=0.3, devices=DEVICES)
         subscription.wait_until_drained()

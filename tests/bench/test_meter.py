@@ -1,10 +1,11 @@
 """What a server uses while it is idle is not part of a measurement."""
 
 import os
+import subprocess
 
 import pytest
 
-from bench.machine import processor_seconds
+from bench.machine import family, processor_seconds
 from bench.simulate.meter import CpuUsage
 from bench.steps import StepRequest
 
@@ -36,6 +37,19 @@ def test_processor_time_is_read() -> None:
         pass
 
     assert before < processor_seconds(os.getpid())
+
+
+def test_workers_are_of_the_family() -> None:
+    """
+    What descends from a process is counted with it, and nothing else is.
+    """
+    with subprocess.Popen(["sleep", "60"]) as child:  # noqa: S607 - any program
+        families = family(os.getpid()), family(child.pid)
+        child.kill()
+
+    assert [child.pid] == families[1]
+    assert os.getpid() == families[0][0]
+    assert child.pid in families[0]
 
 
 def test_each_device_has_its_step() -> None:
