@@ -150,11 +150,11 @@ async def test_many_begin_in_pieces() -> None:
     Of many long loops that begin in the same turn of the event loop, one begins, and
     each of the others in a turn of its own; to copy what they sort is part of it.
     """
-    begun: list[int] = []
+    turns: list[int] = []
 
     class Slow(list[int]):
         def __iter__(self) -> Iterator[int]:
-            begun.append(turn)
+            turns.append(turn)
             ends_at = time.monotonic() + 2 * off_loop._PIECE
             while time.monotonic() < ends_at:
                 pass
@@ -168,11 +168,11 @@ async def test_many_begin_in_pieces() -> None:
     async with asyncio.TaskGroup() as group:
         for work in (walk, sorted_in_pieces) * 5:
             group.create_task(work(Slow([2, 1])))
-        while len(begun) < 10:
+        while len(turns) < 10:
             await asyncio.sleep(0)
             turn += 1
 
-    assert 2 >= max(Counter(begun).values())
+    assert 2 >= max(Counter(turns).values())
 
 
 async def test_sorted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
