@@ -6,7 +6,8 @@ from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
-from pushserver.model.transitions import end_between_steps, give_up, mark_canceled
+from pushserver.model.operation_cancellation import end_between_steps, mark_canceled
+from pushserver.model.transitions import give_up
 from pushserver.model.withdrawal import end_waiting, mark_withdrawn
 
 

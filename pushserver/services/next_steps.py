@@ -12,7 +12,8 @@ from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, StepRef
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
-from pushserver.model.transitions import cancel_operation, enqueue_step
+from pushserver.model.operation_cancellation import cancel_operation
+from pushserver.model.transitions import enqueue_step
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.lanes import Lanes

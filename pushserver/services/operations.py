@@ -12,7 +12,7 @@ from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, OperationRequest
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
-from pushserver.model.transitions import cancel_operation
+from pushserver.model.operation_cancellation import cancel_operation
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.idempotency import (
     IdempotentRequest,

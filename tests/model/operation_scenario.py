@@ -11,11 +11,11 @@ from pushserver.model.command import Command, Delivery
 from pushserver.model.in_flight import InFlight
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation, OperationDescriptor
+from pushserver.model.operation_cancellation import cancel_operation
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,
-    cancel_operation,
     enqueue_step,
     give_up_in_flight,
     revert_hand_out,

@@ -10,13 +10,10 @@ from pushserver.model.event import EventType
 from pushserver.model.event_payload import OperationPayload, TaskPayload
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation, OperationDescriptor, OperationStatus
+from pushserver.model.operation_cancellation import cancel_operation
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.task import OperationCounts, Task, TaskState
-from pushserver.model.transitions import (
-    cancel_operation,
-    enqueue_step,
-    give_up_in_flight,
-)
+from pushserver.model.transitions import enqueue_step, give_up_in_flight
 from tests.clock import START
 from tests.model.events import LATER, new_changes, post_result
 from tests.model.factories import DAY, DEVICE, command, new_id, poll_lane

@@ -8,9 +8,10 @@ from pushserver.model.changes import Changes
 from pushserver.model.command_request import CommandRequest, Step
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation, OperationDescriptor
+from pushserver.model.operation_cancellation import cancel_operation
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.task import Task, TaskState
-from pushserver.model.transitions import cancel_operation, enqueue_step
+from pushserver.model.transitions import enqueue_step
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.operations import OperationFilter
