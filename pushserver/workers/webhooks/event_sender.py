@@ -11,7 +11,8 @@ from pushserver.model.event_payload import CommandPayload
 from pushserver.model.subscription import Subscription, WebhookAttempt
 from pushserver.model.trace import Trace
 from pushserver.services.event_renderer import EventRenderer
-from pushserver.workers.webhooks.sender import SendResult, WebhookRequest, WebhookSender
+from pushserver.workers.webhooks.send_result import SendResult
+from pushserver.workers.webhooks.sender import WebhookRequest, WebhookSender
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ import structlog
 from pushserver.clock import SECOND, Clock
 from pushserver.model.subscription import Subscription, SubscriptionHealth
 from pushserver.services.subscription_registry import SubscriptionRegistry
-from pushserver.workers.webhooks.sender import SendResult
+from pushserver.workers.webhooks.send_result import SendResult
 
 log = structlog.get_logger(__name__)
 

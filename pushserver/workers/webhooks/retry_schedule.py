@@ -10,7 +10,7 @@ import structlog
 from pushserver.clock import SECOND
 from pushserver.model.retry_policy import RetryPolicy
 from pushserver.model.subscription import WebhookDelivery, WebhookState
-from pushserver.workers.webhooks.sender import SendResult
+from pushserver.workers.webhooks.send_result import SendResult
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Self
@@ -21,20 +20,22 @@ from multidict import CIMultiDict
 from standardwebhooks.webhooks import Webhook
 from yarl import URL
 
-from pushserver.clock import SECOND, server_time
+from pushserver.clock import SECOND
 from pushserver.errors import Invalid
 from pushserver.model.storable_text import storable_text
-from pushserver.model.subscription import WebhookAttempt
 from pushserver.model.trace import Trace
 from pushserver.services.off_loop import MAX_IN_THREAD, run_in_thread
 from pushserver.services.ssrf_guard import SsrfGuard, refusal_message
 from pushserver.workers.webhooks.aiohttp_resolver import AiohttpResolver
 from pushserver.workers.webhooks.bounded_response import BoundedResponse
 from pushserver.workers.webhooks.failure_messages import (
-    HTTP_GONE,
     AddressRefused,
     failure_message,
-    status_message,
+)
+from pushserver.workers.webhooks.send_result import (
+    ReceiverResponse,
+    SendResult,
+    make_send_result,
 )
 
 #: The most seconds of one request, from connecting to the end of the answer.
@@ -44,8 +45,6 @@ MAX_READ = 64 * 1024
 MAX_KEPT = 4 * 1024
 #: Bytes above which a body is written in chunks, so that it does not block the loop.
 STREAM_ABOVE = 1024 * 1024
-#: The most seconds of a Retry-After that are respected.
-MAX_RETRY_AFTER = 86_400
 #: The most connections to one receiver. There is no limit for all receivers: those that
 #: hang must not use up the connections of others.
 MAX_CONNECTIONS_PER_HOST = 64
@@ -53,7 +52,6 @@ MAX_CONNECTIONS_PER_HOST = 64
 #: do not close one just when the next event is sent.
 KEEP_ALIVE_TIMEOUT = 4.0
 
-_SUCCESS_STATUSES = range(200, 300)
 #: Headers that a subscription cannot set.
 _RESERVED_HEADERS = {
     "host",
@@ -87,31 +85,6 @@ class WebhookRequest:
     secrets: Sequence[str] = attrs.field(repr=False)
     timestamp: int
     trace: Trace | None = None
-
-
-@attrs.frozen(kw_only=True)
-class SendResult:
-    """
-    The outcome of a request.
-
-    `is_gone`: the receiver wants no more events. `retry_after`: how many seconds it
-    asked to wait.
-    """
-
-    attempt: WebhookAttempt
-    ok: bool = False
-    is_gone: bool = False
-    retry_after: float | None = None
-
-
-@attrs.frozen(kw_only=True)
-class _Response:
-    """A receiver's answer. `location` and `retry_after` are headers."""
-
-    status: int
-    text: str
-    location: str | None
-    retry_after: str | None
 
 
 class WebhookSender:
@@ -178,9 +151,9 @@ class WebhookSender:
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             error = failure_message(failure)
         duration = round((time.monotonic() - started) * SECOND)
-        return _send_result(request, duration, response, error)
+        return make_send_result(request.timestamp, duration, response, error)
 
-    async def _post(self, request: WebhookRequest) -> _Response:
+    async def _post(self, request: WebhookRequest) -> ReceiverResponse:
         assert self._session is not None  # noqa: S101 - sending is within the block
         response = await self._session.post(
             # As it was given, if possible: some receivers sign their URLs.
@@ -194,7 +167,7 @@ class WebhookSender:
         finally:
             # No effect if the answer was read to its end.
             response.close()
-        return _Response(
+        return ReceiverResponse(
             status=response.status,
             text=storable_text(body[:MAX_KEPT].decode("utf-8", "replace")),
             location=storable_text(response.headers.get(hdrs.LOCATION)),
@@ -258,44 +231,3 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     except (aiohttp.ClientError, OSError):
         pass
     return bytes(read)
-
-
-def _send_result(
-    request: WebhookRequest,
-    duration: int,
-    response: _Response | None,
-    error: str | None,
-) -> SendResult:
-    at = server_time(request.timestamp * SECOND)
-    if response is None:
-        return SendResult(attempt=WebhookAttempt(at=at, duration=duration, error=error))
-    ok = response.status in _SUCCESS_STATUSES
-    return SendResult(
-        attempt=WebhookAttempt(
-            at=at,
-            duration=duration,
-            status=response.status,
-            answer=response.text,
-            error=None if ok else status_message(response.status, response.location),
-        ),
-        ok=ok,
-        is_gone=response.status == HTTP_GONE,
-        retry_after=None
-        if ok
-        else _parse_retry_after(response.retry_after, request.timestamp),
-    )
-
-
-def _parse_retry_after(retry_after: str | None, now: int) -> float | None:
-    """Return the seconds of a Retry-After header, which is a number or a date."""
-    if retry_after is None:
-        return None
-    text = retry_after.strip()
-    if text.isascii() and text.isdigit():
-        seconds = float(text)
-    else:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - now
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0), MAX_RETRY_AFTER)

@@ -17,9 +17,9 @@ from aiohttp.test_utils import unused_port
 from pushserver.clock import SECOND
 from pushserver.services.ssrf_guard import SsrfGuard
 from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
+from pushserver.workers.webhooks.send_result import SendResult
 from pushserver.workers.webhooks.sender import (
     MAX_CONNECTIONS_PER_HOST,
-    SendResult,
     WebhookSender,
 )
 from tests.workers.webhooks.receiver import respond_with, running_receiver, target
