@@ -22,8 +22,8 @@ from pushserver.web.api.command_requests import (
 )
 from pushserver.web.api.command_types import CommandOut, CommandsOut
 from pushserver.web.api.command_views import command_record_out, record_response
+from pushserver.web.api.created_commands import render_created
 from pushserver.web.api.device_fields import optional_device_id
-from pushserver.web.api.enqueue import render_created
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import created_id, created_response, page_response

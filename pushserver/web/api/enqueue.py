@@ -7,19 +7,17 @@ from typing import Any
 
 import attrs
 from aiohttp import web
-from msgspec import UNSET
 
 from pushserver.clock import micros
 from pushserver.errors import Unavailable
 from pushserver.model.actor import Actor
 from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest
-from pushserver.model.device import Device, DeviceIdentity
+from pushserver.model.device import DeviceIdentity
 from pushserver.model.order import OCTET_STREAM, Order
 from pushserver.model.token import Permission, Token
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
-from pushserver.services.enqueue_warnings import enqueue_warnings
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.off_loop import in_pieces
 from pushserver.services.queue import Enqueued
@@ -31,11 +29,8 @@ from pushserver.web.api.command_requests import (
     RawCommandQuery,
 )
 from pushserver.web.api.command_types import CommandOut, CommandsOut
-from pushserver.web.api.command_views import (
-    command_out,
-    command_record_out,
-    without_order,
-)
+from pushserver.web.api.command_views import command_record_out
+from pushserver.web.api.created_commands import created_out, render_created
 from pushserver.web.api.long_bodies import ParsedCommands, kept_bodies
 from pushserver.web.api.long_json import encode_pieces
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
@@ -190,7 +185,7 @@ async def enqueue_commands(
         )
     if not is_rendered_later:
         return enqueued
-    show = partial(_created_out, device, services, is_held)
+    show = partial(created_out, device, services, is_held)
     # Commands that were handed out meanwhile have no order any more.
     created = zip(enqueued.commands, map(_order_of, requests), strict=True)
     items = [encode_json(show(*each)) async for each in in_pieces(created)]
@@ -264,39 +259,3 @@ async def _outcomes_out(
             command_record_out(call.services.protocols, record, call.token, is_own=True)
         )
     return CommandsOut(items=items) if is_array else items[0]
-
-
-def render_created(
-    device: Device,
-    services: Services,
-    is_array: bool,
-    commands: Sequence[Command],
-    *,
-    reader: Token | None = None,
-) -> bytes:
-    """
-    Render new commands, with what a program should know of their device.
-
-    *reader* has not said itself what is ordered, and sees what it may read.
-    """
-    is_held = services.holds.find_waiting(device.device_id) is not None
-    items = []
-    for command in commands:
-        assert command.order is not None  # noqa: S101 - a new command has its order
-        out = _created_out(device, services, is_held, command, command.order)
-        items.append(out if reader is None else without_order(out, reader))
-    return encode_json(CommandsOut(items=items) if is_array else items[0])
-
-
-def _created_out(
-    device: Device, services: Services, is_held: bool, command: Command, order: Order
-) -> CommandOut:
-    # A device whose poll is held is in contact.
-    warnings = None if is_held else enqueue_warnings(device, command)
-    return command_out(
-        services.protocols,
-        command,
-        order,
-        warnings=warnings,
-        device_seen=UNSET if device.last_seen_at is not None else False,
-    )

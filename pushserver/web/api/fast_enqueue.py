@@ -14,7 +14,8 @@ from pushserver.services.door_permission import require_door_permission
 from pushserver.services.off_loop import is_quick
 from pushserver.services.queue import Enqueued
 from pushserver.web.api.command_parsing import COMMAND_OR_LIST, parse_json_commands
-from pushserver.web.api.enqueue import enqueue_log_fields, render_created
+from pushserver.web.api.created_commands import render_created
+from pushserver.web.api.enqueue import enqueue_log_fields
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.fast_request import LaneConnection, LaneRequest
 from pushserver.web.json_body import JSON_MEDIA_TYPE

@@ -21,7 +21,7 @@ from pushserver.services.shadow_tasks import plan_shadow_task
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_duration
 from pushserver.web.api.command_types import CommandsOut
-from pushserver.web.api.enqueue import render_created
+from pushserver.web.api.created_commands import render_created
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector
 from pushserver.web.api.prefer import PREFER_HEADER

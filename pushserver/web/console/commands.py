@@ -13,7 +13,7 @@ from pushserver.model.order import Order
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
-from pushserver.web.api.enqueue import render_created
+from pushserver.web.api.created_commands import render_created
 from pushserver.web.api.responses import created_id
 from pushserver.web.console.command_bodies import shown_order, shown_result
 from pushserver.web.console.command_filters import (
