@@ -1,5 +1,6 @@
 """The composition root: puts the services together."""
 
+from pushserver.change_subscribers import subscribe_to_changes
 from pushserver.clock import Clock, micros
 from pushserver.dialects.kapua.sessions import new_token_id
 from pushserver.metrics.recorder import Metrics
@@ -74,7 +75,6 @@ from pushserver.services.withdrawals import Withdrawals
 from pushserver.services.wrong_tokens import WrongTokens
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
-from pushserver.storage.change_feed import ChangeKind
 from pushserver.web.body_budget import MEBIBYTE, BodyBudget
 from pushserver.web.proxies import Proxies
 from pushserver.web.services import Services
@@ -105,7 +105,6 @@ def build_services(
     )
     devices = DeviceRegistry(store)
     bounds, counts = settings.bounds, metrics.counts
-    polling = Polling(store, clock, lanes, holds, metrics.to_device)
     protocols = DeviceProtocols(installed, devices)
     queue = Queue(
         store=store,
@@ -122,11 +121,15 @@ def build_services(
     device_sync = DeviceSync(
         store, devices, write_behind, device_events, holds, settings.conflict_policy
     )
-    stock_bounds, backups = (
-        StockBounds(bounds, counts),
-        _build_backups(settings, store, clock),
-    )
+    stock_bounds = StockBounds(bounds, counts)
     open_bounds = OpenBounds(store, stock_bounds)
+    backups = Backups(
+        store.backups,
+        clock,
+        settings.backup_path,
+        micros(settings.backup_every),
+        settings.backup_keep,
+    )
     blobs = Blobs(store, clock, ids, stock_bounds)
     tokens = Tokens(store=store, clock=clock, ids=ids, bounds=stock_bounds)
     reconciler = ShadowReconciler(protocols=protocols, queue=queue)
@@ -211,7 +214,7 @@ def build_services(
         holds=holds,
         held_contact=HeldContact(devices, holds, write_behind, clock),
         lanes=lanes,
-        polling=polling,
+        polling=Polling(store, clock, lanes, holds, metrics.to_device),
         readiness=Readiness(store),
         integrity_check=IntegrityCheck(
             store.integrity, clock, settings.integrity_check_at
@@ -262,9 +265,7 @@ def build_services(
         shared_views=SharedViews(),
         token_reach=TokenReach(devices),
         wrong_tokens=WrongTokens(counts),
-        scopes=Scopes(
-            store=store, clock=clock, ids=ids, tokens=tokens, bounds=stock_bounds
-        ),
+        scopes=Scopes(store, clock, ids, tokens, stock_bounds),
         default_hold=online_rule.default_hold,
         body_budget=BodyBudget(
             settings.bodies * MEBIBYTE, settings.spool_folder, counts
@@ -294,36 +295,5 @@ def build_services(
         ),
         worker_failures=metrics.worker_failures,
     )
-    _subscribe_to_changes(services)
+    subscribe_to_changes(services)
     return services
-
-
-def _build_backups(settings: Settings, store: Store, clock: Clock) -> Backups:
-    return Backups(
-        store.backups,
-        clock,
-        settings.backup_path,
-        micros(settings.backup_every),
-        settings.backup_keep,
-    )
-
-
-def _subscribe_to_changes(services: Services) -> None:
-    """Let services react to what commits changed, here and on other servers."""
-    cluster_sync = services.cluster_sync
-    for kind, subscriber in (
-        (ChangeKind.WAITING, services.holds.on_waiting),
-        (ChangeKind.OVER, services.completion_waiters.on_over),
-        (ChangeKind.RESULTS, services.completion_waiters.on_results),
-        (ChangeKind.EVENTS, services.event_interest.on_events),
-        (ChangeKind.EVENTS, services.subscription_registry.on_events),
-        (ChangeKind.DEVICES, cluster_sync.on_devices),
-        (ChangeKind.SEEN, cluster_sync.on_seen),
-        (ChangeKind.TOKENS, cluster_sync.on_tokens),
-        (ChangeKind.SUBSCRIPTIONS, cluster_sync.on_subscriptions),
-        (ChangeKind.STEPS_DUE, services.next_steps.on_steps_due),
-        (ChangeKind.TASKS_DUE, services.task_scheduler.on_tasks_due),
-        (ChangeKind.SHADOWS_DUE, services.due_services.on_shadows_due),
-    ):
-        services.store.feed.subscribe(kind, subscriber)
-    services.store.feed.subscribe_to_all(services.live_topics.on_notice)

@@ -1,6 +1,5 @@
 """The settings of a server: what each means, its default, and what it may be."""
 
-import re
 from collections.abc import Callable
 from datetime import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from pushserver.settings_networks import (
     validate_public_url,
     without_slash,
 )
+from pushserver.settings_times import parse_time_of_day, validate_time_of_day
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
@@ -32,8 +32,6 @@ _MIN_BODIES = 64
 _MAX_SECONDS = 366 * 86_400
 #: A century; history that is older is kept by `0`.
 _MAX_DAYS = 36_525
-_NEVER = "never"
-_TIME_OF_DAY = re.compile(r"\d\d:\d\d", re.ASCII)
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -67,21 +65,6 @@ def _duration(default: float, durations: DurationRange, **fields: Any) -> Any:
 
 def _validate_one_of(*allowed: str) -> Validator:
     return _validate(lambda v: v is None or v in allowed, " or ".join(allowed))
-
-
-def _validate_time_of_day(_: object, field: "attrs.Attribute[Any]", value: str) -> None:
-    try:
-        _parse_time_of_day(value)
-    except ValueError:
-        raise ValueError(f"{field.name} must be HH:MM or never") from None
-
-
-def _parse_time_of_day(text: str) -> time | None:
-    if text == _NEVER:
-        return None
-    if not _TIME_OF_DAY.fullmatch(text):
-        raise ValueError(text)
-    return time.fromisoformat(text)
 
 
 @ts.settings(frozen=True, kw_only=True)
@@ -159,7 +142,7 @@ class Settings(Bounds):
     )
     integrity_check: str = ts.option(
         default="03:30",
-        validator=_validate_time_of_day,
+        validator=validate_time_of_day,
         help="When a SQLite file is checked, by the machine's clock: HH:MM, or never.",
     )
     backup_folder: str = ts.option(
@@ -256,7 +239,7 @@ class Settings(Bounds):
     @property
     def integrity_check_at(self) -> time | None:
         """When a SQLite file is checked, by the machine's clock; None: never."""
-        return _parse_time_of_day(self.integrity_check)
+        return parse_time_of_day(self.integrity_check)
 
     @property
     def backup_path(self) -> Path | None:
