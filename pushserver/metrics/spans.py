@@ -63,9 +63,7 @@ def command_spans(command: Command) -> list[Span]:
             ("deliver", ready_at, command.delivered_at),
             ("result", command.delivered_at, finished_at),
         )
-        spans += [
-            _span(command, ways_name, own.child(), own, *at) for ways_name, *at in ways
-        ]
+        spans += [_span(command, way, own.child(), own, *at) for way, *at in ways]
     return spans
 
 

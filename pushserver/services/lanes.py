@@ -87,9 +87,7 @@ class Lanes:
         """
         Return the future with the commands for *poll*; requeued if it is cancelled.
 
-        Raises:
-            Unavailable: the server is stopping; so does the future, if the store is
-        away.
+        It raises Unavailable if the store is away, or the server is stopping.
         """
         answer: tuple[InFlight, ...] = ()
 

@@ -25,6 +25,10 @@ class Topic(enum.StrEnum):
     EVENTS = "events"
 
 
+#: A longer number is of no round that a server ever had.
+_MAX_DIGITS = 18
+
+
 @attrs.frozen
 class LiveRound:
     """
@@ -40,8 +44,9 @@ class LiveRound:
     def parse(cls, text: str) -> Self | None:
         """Read what `str` writes; None if it is something else."""
         server, _, number = text.partition("-")
-        is_number = number.isascii() and number.isdecimal() and len(number) < _DIGITS
-        return cls(server, int(number)) if is_number else None
+        is_number = number.isascii() and number.isdecimal()
+        is_round = is_number and len(number) <= _MAX_DIGITS
+        return cls(server, int(number)) if is_round else None
 
     def includes(self, announced: Self | None) -> bool:
         """Tell whether what was *announced* in that round had happened by this one."""
@@ -51,9 +56,6 @@ class LiveRound:
 
     def __str__(self) -> str:
         return f"{self.server}-{self.number}"
-
-
-_DIGITS = 19
 
 
 @attrs.define(eq=False)

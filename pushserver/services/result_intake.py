@@ -75,9 +75,7 @@ class ResultIntake:
         Begin to store a short result of a command in flight, as `accept` does.
 
         None comes of it if the command is in flight no more, or its key was replaced.
-
-        Raises:
-            Unavailable: it could not be stored; so does the future.
+        The future raises Unavailable if it could not be stored.
         """
         parsed = posted.protocol.parse_result(posted.body, posted.content_encoding)
         located = LocatedResult.locate(parsed, posted.body)

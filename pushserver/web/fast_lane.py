@@ -9,7 +9,7 @@ for a request may the lane take one.
 import asyncio
 import re
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -25,12 +25,14 @@ from pushserver.web.body_framing import (
 )
 from pushserver.web.connection import HttpConnection
 from pushserver.web.fast_polls import FastPolls
-from pushserver.web.fast_request import HeldByLane, Work
 from pushserver.web.fast_results import FastResults
-from pushserver.web.middleware import ANY_PATH, RequestLog
+from pushserver.web.middleware import ANY_PATH, Handler, RequestLog
 from pushserver.web.plain_request import PlainRequest, read_plain_request
 from pushserver.web.request import make_request
 from pushserver.web.services import Services
+
+if TYPE_CHECKING:
+    from pushserver.web.fast_request import HeldByLane
 
 _KEY = re.compile(r"/d/[A-Za-z0-9_-]{1,64}(?=/)", re.ASCII)
 #: Reading stops when so many bytes, or ends of heads, are held back: aiohttp queues
@@ -99,7 +101,8 @@ class FastLaneConnection(HttpConnection):
     """
     A connection whose plain requests the lane answers.
 
-    One is `_under_way`, maybe in a `_task`; bytes that come meanwhile are `_held_back`.
+    One is `_under_way`, maybe in a `_task`, or is a poll that is `held`; bytes that
+    come meanwhile are `_held_back`.
     `_missing`: how many bytes aiohttp needs until a request begins, as `bytes_missing`.
     """
 
@@ -205,11 +208,11 @@ class FastLaneConnection(HttpConnection):
         else:
             self._go_on()
 
-    def answer_in_task(self, plain: PlainRequest, work: Work) -> None:
+    def answer_in_task(self, plain: PlainRequest, work: Handler) -> None:
         """Have *work* answer the request, as aiohttp would."""
         self._run(self._answer(plain, work))
 
-    async def _answer(self, plain: PlainRequest, work: Work) -> bool:
+    async def _answer(self, plain: PlainRequest, work: Handler) -> bool:
         """Answer as aiohttp would; tell whether the connection stays."""
         assert self._task is not None  # noqa: S101 - this is it
         request = self._current_request = make_request(plain, self, self._task)

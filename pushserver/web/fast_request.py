@@ -1,20 +1,21 @@
 """A request that the fast lane answers, and the connection on which it came."""
 
 import time
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import attrs
 from aiohttp import web
 
 from pushserver.web.device_polls import PollConnection
-from pushserver.web.middleware import LOG_FIELDS, RequestLog, with_error_responses
+from pushserver.web.middleware import (
+    LOG_FIELDS,
+    Handler,
+    RequestLog,
+    with_error_responses,
+)
 from pushserver.web.plain_request import PlainRequest, read_plain_request
 from pushserver.web.request_identity import IDENTITY, RequestIdentity
 from pushserver.web.response import SmallResponse, idle_poll_bytes
-
-#: Answers as a handler of aiohttp does.
-Work = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class HeldByLane(Protocol):
@@ -52,7 +53,7 @@ class LaneConnection(PollConnection, Protocol):
     def end_request(self) -> None:
         """Go on with the next request, when the answer has left."""
 
-    def answer_in_task(self, plain: PlainRequest, work: Work) -> None:
+    def answer_in_task(self, plain: PlainRequest, work: Handler) -> None:
         """Have *work* answer the request, as aiohttp would."""
 
 
@@ -99,7 +100,7 @@ class LaneRequest:
         self.connection.write_at_once(idle_poll_bytes())
         self.connection.end_request()
 
-    def go_on(self, work: Work) -> None:
+    def go_on(self, work: Handler) -> None:
         """Have *work* answer it as a handler of aiohttp does, errors and all."""
 
         async def go_on_logging(request: web.Request) -> web.StreamResponse:

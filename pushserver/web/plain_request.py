@@ -17,6 +17,7 @@ from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from pushserver.web.body_framing import END_OF_HEAD
 from pushserver.web.browser import is_from_browser
 
 #: A longer body, in bytes, is none of a plain request.
@@ -28,7 +29,6 @@ _REQUEST_LINE = re.compile(
     rb" HTTP/1\.1\r\n"
 )
 _BLOCK = re.compile(rb"(?:[A-Za-z0-9-]+:[\t -~]*\r\n)+\r\n")
-_END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = re.compile(r"[0-9]{1,6}", re.ASCII)
 #: Headers that change what a request is, or how long it lasts.
 _ODD_HEADERS = re.compile(
@@ -117,7 +117,7 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     if line is None:
         return None
     start = line.end()
-    head_end = data.find(_END_OF_HEAD, start, start + _MAX_BLOCK) + 4
+    head_end = data.find(END_OF_HEAD, start, start + _MAX_BLOCK) + len(END_OF_HEAD)
     if head_end < start:
         return None
     method, target, path = line.group(1, 2, 3)
