@@ -162,8 +162,8 @@ class Result:
     named, `command_endpoint` that of its command. `parsed` and `mended` are what it
     says, read once, when it came; `parsed` is None until a result of an earlier release
     has been read. Once its body was deleted, at `body_deleted_at`, it says no more than
-    whether it was `refused` or `unreadable`. `trace_id` is that of its
-    command, known when it came.
+    whether it was `refused` or `unreadable`. `trace_id` is that of its command, if that
+    was known when it came.
     """
 
     id: int

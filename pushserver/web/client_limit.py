@@ -47,12 +47,14 @@ async def _refuse(services: Services, request: web.Request) -> web.StreamRespons
     Raises:
         TooMany: it is no poll.
     """
-    for protocol in services.protocols.installed:
-        call = protocol.recognise(request.method, request.raw_path, request.headers)
-        if call is not None and call.kind is RequestKind.POLL:
-            return idle_poll_response()
-        if call is not None:
-            break
-    else:
+    calls = (
+        protocol.recognise(request.method, request.raw_path, request.headers)
+        for protocol in services.protocols.installed
+    )
+    call = next((each for each in calls if each is not None), None)
+    if call is None:
+        # It is a program's, so the answer has the request's id.
         identity_of(request)
+    elif call.kind is RequestKind.POLL:
+        return idle_poll_response()
     raise TooMany("Too many requests of this address are under way.")

@@ -17,7 +17,8 @@ from pushserver.web.json_body import (
 
 FORM_MEDIA_TYPE, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 MAX_FIELDS = 150
-#: The bytes of all fields of a form that are no files; each is shown again, and parsed.
+#: The most characters of all fields of a form that are no files: each is parsed, and
+#: may be shown again.
 MAX_TEXT = 131_072
 _NAME = re.compile(rb';\s*name="([^"\r\n]{1,200})"', re.IGNORECASE)
 _FILE_NAME = re.compile(rb";\s*filename=", re.IGNORECASE)

@@ -114,7 +114,7 @@ class PageCall:
 
     @property
     def live_round(self) -> str | None:
-        """In which round the page was told that its parts changed; it has no frame."""
+        """The round in which it was told of changes, if it asks for its parts alone."""
         return self.request.headers.get("Live-Round")
 
     @property
@@ -147,7 +147,7 @@ class PageCall:
         self, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
         """
-        Return a page made of a template; it is told no results, but of them.
+        Return a page made of a template, which gets summaries in place of results.
 
         A long page takes some ten milliseconds: of all pages that are asked for at a
         time, one is worked at in each turn of the loop.
