@@ -262,6 +262,7 @@ def _describe_failure(failure: Exception) -> str:
 
 
 def _print_error(text: str, code: int) -> int:
-    """Say in one line what is wrong."""
-    sys.stderr.write(f"pushserver: {' '.join(text.split())}\n")
+    """Say in one line what is wrong; a server's words cannot steer the terminal."""
+    line = "".join(c if c.isprintable() else "�" for c in " ".join(text.split()))
+    sys.stderr.write(f"pushserver: {line}\n")
     return code

@@ -273,6 +273,17 @@ def test_devices_cannot_steer_the_terminal() -> None:
     assert "a�b" == format_exact("a\x9bb")
 
 
+def test_servers_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    What a server refuses with is printed without control characters, on one line.
+    """
+    address = "http://a/\x1b]0;x\x07\n\u202e"
+
+    main(["devices", "--server", address, "--token", "t"])
+
+    assert "]0;x� �" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(None, ""), (True, "yes"), (False, "no"), (3, "3"), ({"a": [1]}, '{"a":[1]}')],

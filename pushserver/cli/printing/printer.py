@@ -222,7 +222,7 @@ class Printer:
         name = item.get("deviceName") or names.get(device_id)
         if name is None:
             # What is not to be wrapped is not cut, either.
-            return Text(device_id, no_wrap=True)
+            return Text(strip_unprintable(device_id), no_wrap=True)
         return Text(strip_unprintable(f"{name} ({device_id})" if self.wide else name))
 
     def _print_columns(self, columns: Sequence[table.Column]) -> None:
