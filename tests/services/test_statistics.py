@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pushserver.model.state import CommandState
@@ -15,7 +16,7 @@ SECOND = 1_000_000
 pytestmark = pytest.mark.scopes(77)
 
 
-async def test_at_a_glance(driver: ServiceDriver) -> None:
+async def test_at_a_glance(driver: ServiceDriver, database: str) -> None:
     """
     Devices, commands and rows of all scopes are counted, those of the last day apart.
     """
@@ -29,6 +30,9 @@ async def test_at_a_glance(driver: ServiceDriver) -> None:
     driver.services.admission.admit(terminal(2), None, "192.0.2.7")
     oldest = driver.clock.now()
 
+    if database.startswith("postgresql:"):
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("ANALYZE command, delivery, result")
     found = await driver.services.statistics.read()
 
     assert {"online": 1, "offline": 2, "quarantined": 0} == found.devices
