@@ -177,7 +177,8 @@ class HttpConnection(PacedConnection):
     ) -> web.StreamResponse:
         """Answer what the parser refused, or what no handler has caught."""
         if isinstance(exc, HttpProcessingError):
-            record_unparsable(self.counts, request.remote, exc)
+            # Its request has no headers that could tell of a client behind a proxy.
+            record_unparsable(self.counts, self.peer_address, exc)
             return unparsable_response(exc)
         super().handle_error(request, status, exc, message)
         response = render_error(PushServerError(INTERNAL_ERROR))

@@ -47,6 +47,16 @@ async def poll(server: LocalServer, headers: Mapping[str, str]) -> None:
     assert 200 == (await server.request("GET", path, headers=headers)).status
 
 
+async def test_no_http(server: LocalServer) -> None:
+    """What a trusted proxy passes on that is no HTTP, or too long, is refused."""
+    long = "x" * 9000
+
+    for status, head in ((400, "no header"), (431, f"X-Long: {long}")):
+        request = f"GET /push HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n"
+        answer = await server.send_raw(request.encode())
+        assert f"HTTP/1.0 {status}" == answer[:12].decode()
+
+
 async def test_device(server: LocalServer) -> None:
     """
     The address of a device, of its deliveries and of what it sends besides is its own.
