@@ -228,11 +228,12 @@ def _tune_gc() -> None:
     Exempt long-lived objects from garbage collection.
 
     Ten thousand held polls are about a million objects; each full collection of them
-    would delay every door command by a tenth of a second. A young collection takes its
-    time for what is new and stays, as in a call for a whole fleet: some milliseconds.
+    would delay every door command by a tenth of a second: there is one in some days.
+    Young garbage is collected by `YoungGarbage`, and here only where much of it is made
+    at once, as in a call for a whole fleet.
     """
     gc.freeze()
-    gc.set_threshold(5_000, 2, 60_000)
+    gc.set_threshold(5_000, 2, 600_000)
     gc.enable()
 
 

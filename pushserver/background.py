@@ -18,6 +18,7 @@ from pushserver.workers.webhooks.supervisor import WebhookSupervisor
 from pushserver.workers.webhooks.throttle import Throttle
 from pushserver.workers.webhooks.worker import WebhookWorker
 from pushserver.workers.worker import Worker
+from pushserver.workers.young_garbage import INTERVAL, YoungGarbage
 
 
 def build_webhook_supervisor(
@@ -89,6 +90,7 @@ def build_workers(
     return (
         Worker("record-followed", 0.1, services.polling.record_followed),
         Worker("record-written", 0.5, services.polling.record_older),
+        Worker("young-garbage", INTERVAL, YoungGarbage().collect),
         Worker("loop-lag", 0.45, LoopLag(services.metrics.loop_lag).measure),
         Worker("clock", 0.5, clock_watch.follow),
         Worker("clock-anchor", 60.0, clock_watch.anchor),

@@ -7,6 +7,7 @@ from pushserver.model.device import Device
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.held_polls import HeldPolls
+from pushserver.services.off_loop import in_pieces
 
 #: How often a held device is recorded as seen, if it never polled in a period of its
 #: own (microseconds). With one, it costs no more writes than its polls would.
@@ -36,7 +37,7 @@ class HeldContact:
             Unavailable: the store is away; the next call writes the rest.
         """
         now = self.clock.now()
-        for hold in self.holds:
+        async for hold in in_pieces(self.holds):
             device = self.devices.find_in_any_scope(hold.poll.device_id)
             if device is not None and not hold.poll.is_gone():
                 self._record_if_due(device, now)

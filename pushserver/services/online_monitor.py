@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -18,6 +18,7 @@ from pushserver.services.device_events import DeviceEvent, DeviceEventBuffer
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.held_polls import HeldPolls
 from pushserver.services.lanes import Lanes
+from pushserver.services.off_loop import in_pieces
 from pushserver.services.online_rule import OnlineRule
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
@@ -27,6 +28,8 @@ from pushserver.storage.commands import PriorState
 _RECHECK_AFTER = 2 * SECOND
 #: The time in which another server takes over from a dead leader (microseconds).
 _TAKEOVER_WINDOW = 15 * SECOND
+#: Events that share a commit; whoever opens a door waits for one of them at most.
+_BATCH_SIZE = 100
 
 
 @attrs.define(eq=False)
@@ -55,22 +58,27 @@ class OnlineMonitor:
     def restore(self) -> None:
         """Assume that devices online when the server stopped are online."""
         stopped = max((d.last_seen_at or 0 for d in self._adopted()), default=0)
-        self._assume_online_at(stopped)
+        self._is_watching = True
+        for device in self._adopted():
+            self._assume_if_online(device, stopped)
 
-    def _adopted(self) -> Iterable[Device]:
-        return (device for device in self.devices if device.is_adopted)
+    def _adopted(self) -> Iterator[Device]:
+        return (device for device in list(self.devices) if device.is_adopted)
 
-    def _assume_online_at(self, at: int) -> None:
-        """Assume that devices online at the instant *at* are online."""
+    def _assume_if_online(self, device: Device, at: int) -> None:
+        """Assume that the device is online if it was at the instant *at*."""
+        if self.online_rule.is_online(device, at):
+            self._online_ids.add(device.device_id)
+            self._set_timer(device, self.clock.now())
+
+    async def _take_over(self) -> None:
+        """Assume that devices are online that were when the last leader ended."""
         self._is_watching = True
         self._online_ids.clear()
         self._timers.clear()
-        now, offline_at = self.clock.now(), self.online_rule.offline_at
-        for device in self._adopted():
-            if self.online_rule.is_online(device, at):
-                self._online_ids.add(device.device_id)
-                self._timers.append((offline_at(device, now), device.device_id))
-        heapq.heapify(self._timers)
+        at = self.clock.now() - _TAKEOVER_WINDOW
+        async for device in in_pieces(self._adopted()):
+            self._assume_if_online(device, at)
 
     async def publish_changes(self) -> int:
         """
@@ -89,17 +97,16 @@ class OnlineMonitor:
 
     async def _find_transitions(self) -> list[DeviceEvent]:
         """Return the online and offline events since the last call."""
-        now = self.clock.now()
         if not self._is_watching:
-            self._assume_online_at(now - _TAKEOVER_WINDOW)
+            await self._take_over()
+        now = self.clock.now()
         departed = await self._find_departed(now)
         arrived = [
-            d for d in self.device_events.take_arrivals() if self._mark_online(d, now)
+            DeviceEvent(device, EventType.DEVICE_ONLINE, now, None)
+            async for device in in_pieces(self.device_events.take_arrivals())
+            if self._mark_online(device, now)
         ]
-        return [
-            *(DeviceEvent(d, EventType.DEVICE_ONLINE, now, None) for d in arrived),
-            *(DeviceEvent(d, EventType.DEVICE_OFFLINE, now, None) for d in departed),
-        ]
+        return arrived + departed
 
     def _stand_by(self) -> list[DeviceEvent]:
         """Leave online and offline to the leader."""
@@ -120,8 +127,12 @@ class OnlineMonitor:
         at = self.online_rule.offline_at(device, now)
         heapq.heappush(self._timers, (at, device.device_id))
 
-    async def _find_departed(self, now: int) -> Sequence[Device]:
-        overdue = self._pop_overdue(now)
+    async def _find_departed(self, now: int) -> list[DeviceEvent]:
+        overdue = [
+            device
+            async for device in in_pieces(self._pop_due(now))
+            if device is not None and self._is_overdue(device, now)
+        ]
         try:
             statuses = await self.store.queue_statuses(
                 [device.device_id for device in overdue]
@@ -131,7 +142,7 @@ class OnlineMonitor:
                 heapq.heappush(self._timers, (now, device.device_id))
             raise
         departed = []
-        for device in overdue:
+        async for device in in_pieces(overdue):
             device_id = device.device_id
             is_busy = statuses.get(device_id, EMPTY_QUEUE).in_flight is not None
             if self.holds.find_waiting(device_id) or self.online_rule.is_online(
@@ -140,35 +151,46 @@ class OnlineMonitor:
                 heapq.heappush(self._timers, (now + _RECHECK_AFTER, device_id))
             else:
                 self._online_ids.discard(device_id)
-                departed.append(device)
+                event = DeviceEvent(device, EventType.DEVICE_OFFLINE, now, None)
+                departed.append(event)
         return departed
 
-    def _pop_overdue(self, now: int) -> Sequence[Device]:
-        """Return the devices whose polls are missing; set new timers for the others."""
-        overdue = []
+    def _pop_due(self, now: int) -> Iterator[Device | None]:
+        """Return the devices whose timers are due; nothing for who is not watched."""
         while self._timers and self._timers[0][0] <= now:
             _, device_id = heapq.heappop(self._timers)
             device = self.devices.find_in_any_scope(device_id)
-            if device is None or not device.is_adopted:
-                self._online_ids.discard(device_id)
-            elif self.online_rule.is_online(device, now):
-                self._set_timer(device, 0)
+            if device is not None and device.is_adopted:
+                yield device
             else:
-                overdue.append(device)
-        return overdue
+                self._online_ids.discard(device_id)
+                yield None
 
-    async def _publish_all(self, events: list[DeviceEvent]) -> None:
-        outcomes = await asyncio.gather(
-            *map(self._publish, events), return_exceptions=True
-        )
-        failed = [end for end in outcomes if isinstance(end, BaseException)]
-        if failed:
-            self._unpublished = [
-                odd
-                for odd, end in zip(events, outcomes, strict=True)
-                if end is not None
-            ]
-            raise failed[0]
+    def _is_overdue(self, device: Device, now: int) -> bool:
+        """Tell whether the device's polls are missing; else set its timer anew."""
+        if not self.online_rule.is_online(device, now):
+            return True
+        self._set_timer(device, 0)
+        return False
+
+    async def _publish_all(self, events: Sequence[DeviceEvent]) -> None:
+        """Publish what somebody wants to hear of; keep what could not be stored."""
+        followed = [e async for e in in_pieces(events) if self._is_of_interest(e)]
+        for start in range(0, len(followed), _BATCH_SIZE):
+            batch = followed[start : start + _BATCH_SIZE]
+            outcomes = await asyncio.gather(
+                *map(self._publish, batch), return_exceptions=True
+            )
+            ends = zip(batch, outcomes, strict=True)
+            failed = [(event, end) for event, end in ends if end is not None]
+            if failed:
+                later = followed[start + _BATCH_SIZE :]
+                self._unpublished = [*(event for event, _ in failed), *later]
+                raise failed[0][1]
+
+    def _is_of_interest(self, event: DeviceEvent) -> bool:
+        interest = self.store.event_interest.get(event.device.scope_id, ())
+        return event.event_type in interest
 
     async def _publish(self, event: DeviceEvent) -> None:
         device, event_type = event.device, event.event_type
@@ -186,5 +208,4 @@ class OnlineMonitor:
                 device.scope_id, event_type, event.at, payload, device.device_id
             )
 
-        if event_type in self.store.event_interest.get(device.scope_id, ()):
-            await self.lanes.change(device.device_id, decide)
+        await self.lanes.change(device.device_id, decide)

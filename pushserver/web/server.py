@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from pushserver.errors import Unavailable
+from pushserver.services.off_loop import in_pieces
 from pushserver.web.app_factory import bypass_router
 from pushserver.web.body_budget import BodyBudget
 from pushserver.web.client_limit import with_client_limit
@@ -152,11 +153,11 @@ class Server(web.Server):
             await asyncio.sleep(_DRAIN_CHECK_INTERVAL)
         self.pre_shutdown()
 
-    def sweep(self) -> None:
+    async def sweep(self) -> None:
         """Close what is idle, or slow with a header, or takes the last files."""
         self.limits.spare_files(self._open)
         now = self._loop.time()
-        for connection in list(self.connections):
+        async for connection in in_pieces(list(self.connections)):
             if isinstance(connection, HttpConnection):
                 connection.close_if_slow(now - HEADER_TIMEOUT)
                 connection.close_if_idle(now, KEEPALIVE_TIMEOUT)
@@ -221,6 +222,6 @@ async def _sweep(server: Server) -> None:
     while True:
         await asyncio.sleep(_SWEEP_INTERVAL)
         try:
-            server.sweep()
+            await server.sweep()
         except Exception:
             log.exception("sweep.failed")

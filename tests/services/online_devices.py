@@ -15,7 +15,9 @@ from tests.model.factories import DEVICE
 HOME = "192.0.2.7"
 
 
-def online_monitor(services: Services, hold: int = 0) -> OnlineMonitor:
+def online_monitor(
+    services: Services, hold: int = 0, rule: OnlineRule | None = None
+) -> OnlineMonitor:
     """Return the online monitor, as the program makes it."""
     monitor = OnlineMonitor(
         store=services.store,
@@ -24,7 +26,7 @@ def online_monitor(services: Services, hold: int = 0) -> OnlineMonitor:
         devices=services.devices,
         device_events=services.device_events,
         holds=services.holds,
-        online_rule=OnlineRule(hold),
+        online_rule=rule or OnlineRule(hold),
     )
     monitor.restore()
     services.store.event_interest[DEFAULT_SCOPE_ID] = frozenset(EventType)
