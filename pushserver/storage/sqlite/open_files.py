@@ -63,33 +63,39 @@ class OpenFiles:
         Raises:
             Unavailable: one is gone, or cut off, or another is in its place.
         """
-        for name, expected in self._ids.items():
-            try:
-                is_there = file_id(name) == expected and not self._is_cut_off(name)
-            except OSError:
-                is_there = False
-            if not is_there:
-                self._report(name)
-                raise Unavailable(
-                    "A file of the database is gone, or another one is in its place."
-                )
+        lost = self._find_lost()
+        if lost is not None:
+            self._report(lost)
+            raise Unavailable(
+                "A file of the database is gone, or another one is in its place."
+            )
 
-    def _is_cut_off(self, name: str) -> bool:
-        """Tell whether a file is shorter than what SQLite will read of it."""
-        if name not in (self._database, self._log):
-            return False
+    def _find_lost(self) -> str | None:
+        """Return the name of a file that is gone, replaced, or cut off."""
+        # Before their sizes: meanwhile they may grow.
         header = os.pread(self._index, _INDEX.size, 0)
         if len(header) < _INDEX.size:
-            return True
+            return self._log
+        sizes = {}
+        for name, expected in self._ids.items():
+            try:
+                found = os.stat(name)  # noqa: PTH116 - for each commit, twice
+            except OSError:
+                return name
+            if (found.st_dev, found.st_ino) != expected:
+                return name
+            sizes[name] = found.st_size
+        return self._find_cut_off(header, sizes[self._database], sizes[self._log])
+
+    def _find_cut_off(self, header: bytes, size: int, log_size: int) -> str | None:
+        """Return the name of a file that is shorter than what SQLite will read."""
         page_bits, frames, pages = _INDEX.unpack(header)
-        page_size = int(page_bits) & 0xFE00 | (int(page_bits) & 1) << 16
-        size = Path(name).stat().st_size
-        if name == self._log:
-            needed = _LOG_HEADER + int(frames) * (_FRAME_HEADER + page_size)
-            return int(frames) > 0 and size < needed
+        page_size = page_bits & 0xFE00 | (page_bits & 1) << 16
+        if frames and log_size < _LOG_HEADER + frames * (_FRAME_HEADER + page_size):
+            return self._log
         # Its last pages may be in the log; but it shrinks only when there are fewer.
         before, self._size = self._size, max(size, self._size)
-        return size < min(before, int(pages) * page_size)
+        return self._database if size < min(before, pages * page_size) else None
 
     def _report(self, name: str) -> None:
         now = time.monotonic()
