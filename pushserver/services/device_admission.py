@@ -198,7 +198,7 @@ class DeviceAdmission:
 
     def _quarantine(self, identity: DeviceIdentity) -> Device | None:
         """Add an unknown device to the quarantine; None if it is full."""
-        is_full = self.devices.quarantined_count >= self.max_quarantined
+        is_full = len(self.devices.quarantined_ids) >= self.max_quarantined
         if is_full and not self._evict_quarantined():
             return None
         device = Device(
@@ -219,12 +219,13 @@ class DeviceAdmission:
         now = self.clock.now()
         if abs(now - self._eviction_failed_at) < SECOND:
             return False
-        for device in self.devices:
+        for device_id in self.devices.quarantined_ids:
+            device = self.devices.get(DEFAULT_SCOPE_ID, device_id)
             # Also one with a time in the future: the clock was set back since.
             idle = abs(now - (device.last_seen_at or 0))
-            if not device.is_adopted and idle > QUARANTINE_IDLE_SECONDS * SECOND:
-                self.devices.forget(device.device_id)
-                self.write_behind.evict(device.device_id)
+            if idle > QUARANTINE_IDLE_SECONDS * SECOND:
+                self.devices.forget(device_id)
+                self.write_behind.evict(device_id)
                 return True
         self._eviction_failed_at = now
         return False

@@ -1,8 +1,11 @@
 """Every known device, in memory, looked up within a scope."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from itertools import chain
 
 import attrs
 
@@ -11,8 +14,13 @@ from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.device import Device
 from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.target import TargetSelector
-from pushserver.services.off_loop import in_pieces, sorted_in_pieces
+from pushserver.services.off_loop import in_pieces
+from pushserver.services.ordered_ids import OrderedIds
 from pushserver.storage.base import Store
+
+#: From so many targets on, no more than so many calls have theirs at once.
+MANY_TARGETS = 10_000
+_MAX_CALLS_WITH_MANY = 4
 
 
 @attrs.define(eq=False, repr=False)
@@ -21,27 +29,37 @@ class DeviceRegistry:
     Looks devices up within a scope, which does not see those of others.
 
     Quarantined devices belong to the first scope. Hold `write_lock` while saving
-    devices or rereading them from the store.
+    devices or rereading them from the store. `quarantined_ids` are few.
+    `tags_version` grows with each change of what has which tags.
     """
 
     store: Store
     write_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
-    quarantined_count: int = attrs.field(default=0, init=False)
+    quarantined_ids: set[int] = attrs.field(factory=set, init=False)
+    tags_version: int = attrs.field(default=0, init=False)
     _leaving_ids: set[int] = attrs.field(factory=set, init=False)
     _devices: dict[int, Device] = attrs.field(factory=dict, init=False)
+    _ids: OrderedIds = attrs.field(factory=OrderedIds, init=False)
+    _counts: Counter[int] = attrs.field(factory=Counter, init=False)
+    _room_for_many: asyncio.Semaphore = attrs.field(
+        factory=partial(asyncio.Semaphore, _MAX_CALLS_WITH_MANY), init=False
+    )
 
     async def load(self) -> None:
         """Read all devices from the store."""
         self._devices = {d.device_id: d for d in await self.store.all_devices()}
-        self.quarantined_count = sum(not d.is_adopted for d in self._devices.values())
+        self._ids.load(self._devices)
+        self._counts = Counter(d.scope_id for d in self)
+        self.quarantined_ids = {d.device_id for d in self if not d.is_adopted}
+        self.tags_version += 1
 
     def __iter__(self) -> Iterator[Device]:
-        return iter(list(self._devices.values()))
+        return iter(self._devices.values())
 
     @property
     def adopted_count(self) -> int:
         """How many devices are adopted, in all scopes."""
-        return len(self._devices) - self.quarantined_count
+        return len(self._devices) - len(self.quarantined_ids)
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -74,14 +92,9 @@ class DeviceRegistry:
             return None
         return device
 
-    async def count(self, scope_id: int) -> int:
-        """Count the devices of the scope, in pieces."""
-        return sum([d.scope_id == scope_id async for d in in_pieces(self)])
-
-    @property
-    def ids(self) -> Collection[int]:
-        """The ids of all devices, in whichever scope."""
-        return self._devices.keys()
+    def count(self, scope_id: int) -> int:
+        """Return how many devices the scope has."""
+        return self._counts[scope_id]
 
     def find_all(self, scope_id: int, ids: Iterable[int]) -> Iterator[Device]:
         """Return those of *ids* that the scope has, each as it is at its turn."""
@@ -89,6 +102,24 @@ class DeviceRegistry:
             device = self._devices.get(device_id)
             if device is not None and device.scope_id == scope_id:
                 yield device
+
+    def walk_ids(
+        self,
+        criteria: DeviceFilter,
+        *,
+        after: int | None = None,
+        descending: bool = False,
+    ) -> Iterator[Sequence[int]]:
+        """
+        Yield the ids that may be meant in their order, a few at a time.
+
+        Who walks has no copy of all of them, however many devices there are.
+        """
+        ids = self._ids
+        if criteria.among is not None:
+            ids = OrderedIds()
+            ids.load(criteria.among)
+        return ids.walk_back(after) if descending else ids.walk(after)
 
     async def iter_matching(
         self, scope_id: int, criteria: DeviceFilter
@@ -98,38 +129,50 @@ class DeviceRegistry:
 
         Each is looked up when it is its turn: one that is deleted before is left out.
         """
-        ids = self.ids if criteria.among is None else criteria.among
-        async for device_id in in_pieces(await sorted_in_pieces(ids)):
-            for device in self.find_all(scope_id, (device_id,)):
-                if criteria.matches(device):
-                    yield device
+        ids = chain.from_iterable(self.walk_ids(criteria))
+        async for device in in_pieces(self.find_all(scope_id, ids)):
+            if criteria.matches(device):
+                yield device
 
+    async def iter_all(self) -> AsyncIterator[Device]:
+        """Return all devices, of whichever scope, ordered by id, in pieces."""
+        ids = chain.from_iterable(self._ids.walk())
+        async for device in in_pieces(map(self._devices.get, ids)):
+            if device is not None:
+                yield device
+
+    @asynccontextmanager
     async def resolve_targets(
         self, scope_id: int, targets: TargetSelector
-    ) -> list[Device]:
+    ) -> AsyncIterator[list[Device]]:
         """
-        Return the adopted devices that *targets* selects.
+        Yield the adopted devices that *targets* selects.
+
+        Those who have very many of them wait for each other.
 
         Raises:
             Invalid: the scope has not adopted one of the ids, or nothing is selected.
         """
+        found: list[Device] = []
+        async with AsyncExitStack() as stack:
+            async for device in in_pieces(self._iter_targets(scope_id, targets)):
+                found.append(device)
+                if len(found) == MANY_TARGETS:
+                    await stack.enter_async_context(self._room_for_many)
+            if not found:
+                raise Invalid(
+                    "The targets select no adopted device.", pointer="/targets"
+                )
+            yield found
+
+    def _iter_targets(self, scope_id: int, targets: TargetSelector) -> Iterator[Device]:
         if targets.device_ids is not None:
-            ids = dict.fromkeys(targets.device_ids)
-            devices = [
-                self._get_target(scope_id, device_id)
-                async for device_id in in_pieces(ids)
-            ]
-        else:
-            devices = [
-                device
-                async for device in in_pieces(self)
-                if device.scope_id == scope_id
-                and device.is_adopted
-                and targets.has_tags(device)
-            ]
-        if not devices:
-            raise Invalid("The targets select no adopted device.", pointer="/targets")
-        return devices
+            ids: Iterable[int] = dict.fromkeys(targets.device_ids)
+            yield from (self._get_target(scope_id, each) for each in ids)
+            return
+        for device in self.find_all(scope_id, chain.from_iterable(self._ids.walk())):
+            if device.is_adopted and targets.has_tags(device):
+                yield device
 
     def _get_target(self, scope_id: int, device_id: int) -> Device:
         device = self.find_adopted(scope_id, device_id)
@@ -143,7 +186,9 @@ class DeviceRegistry:
     def add(self, device: Device) -> None:
         """Add an unknown device."""
         self._devices[device.device_id] = device
-        self.quarantined_count += not device.is_adopted
+        self._ids.add(device.device_id)
+        self.tags_version += bool(device.tags)
+        self._count_in(device)
 
     def update(self, source: Device, names: Sequence[str]) -> None:
         """Copy the fields *names* of *source* to the known device, or add *source*."""
@@ -151,14 +196,27 @@ class DeviceRegistry:
         if device is None:
             self.add(source)
         elif device is not source:
-            self.quarantined_count -= not device.is_adopted
+            self._count_out(device)
+            tags = device.scope_id, device.tags
             for name in names:
                 setattr(device, name, getattr(source, name))
-            self.quarantined_count += not device.is_adopted
+            self.tags_version += tags != (device.scope_id, device.tags)
+            self._count_in(device)
             device.access_version += 1
         if "hold" in names:
             device = device or source
             device.hang_up_count, device.shortest_aborted_hold = 0, None
+
+    def _count_in(self, device: Device) -> None:
+        """Count a device as it is now."""
+        self._counts[device.scope_id] += 1
+        if not device.is_adopted:
+            self.quarantined_ids.add(device.device_id)
+
+    def _count_out(self, device: Device) -> None:
+        """Count a device no more, as it was until now."""
+        self._counts[device.scope_id] -= 1
+        self.quarantined_ids.discard(device.device_id)
 
     def publish_changed(self, device_ids: Iterable[int]) -> None:
         """Tell who shows devices that this server changed some, or is deleting them."""
@@ -187,5 +245,7 @@ class DeviceRegistry:
         """Remove a device from memory, if it is there."""
         device = self._devices.pop(device_id, None)
         if device is not None:
-            self.quarantined_count -= not device.is_adopted
+            self._ids.discard(device_id)
+            self.tags_version += bool(device.tags)
+            self._count_out(device)
             device.access_version += 1

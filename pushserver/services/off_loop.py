@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pushserver.errors import PushServerError
-from pushserver.services.batches import batches
 
 T = TypeVar("T")
 
@@ -217,18 +216,6 @@ async def in_pieces(items: Iterable[T]) -> AsyncIterator[T]:
         if time.monotonic() >= ends_at:
             await give_way()
             ends_at = time.monotonic() + _PIECE
-
-
-async def sorted_in_pieces(numbers: Iterable[int]) -> list[int]:
-    """Return *numbers* sorted; others have their turn every few milliseconds."""
-    await _await_beginning()  # to copy many of them takes a while, too
-    runs = [sorted(each) async for each in in_pieces(batches(list(numbers)))]
-    while len(runs) > 1:
-        pairs = zip(runs[::2], runs[1::2], strict=False)
-        # Python merges what is in order already.
-        merged = [sorted([*one, *other]) async for one, other in in_pieces(pairs)]
-        runs = merged + runs[2 * len(merged) :]
-    return runs[0] if runs else []
 
 
 async def _await_beginning() -> None:

@@ -9,6 +9,7 @@ from pushserver.errors import Unavailable
 from pushserver.model.actor import Actor
 from pushserver.model.audit import AuditAction
 from pushserver.model.command_request import OperationRequest
+from pushserver.model.device import Device
 from pushserver.model.idempotency import IdempotencyRecord
 from pushserver.model.ids import IdGenerator
 from pushserver.model.target import TargetDevice, TargetSelector
@@ -76,12 +77,12 @@ class TaskCreator:
             Invalid: a device is not adopted, or none is selected.
         """
         await self.cluster_sync.catch_up()
-        found = await self.devices.resolve_targets(scope_id, targets)
-        busy_ids = await self.store.devices_in_flight(scope_id)
-        now, is_online = self.clock.now(), self.online_rule.is_online
-        async for d in in_pieces(found):
-            online = is_online(d, now, is_busy=d.device_id in busy_ids)
-            yield TargetDevice(d, online, d.next_poll_at(now))
+        async with self.devices.resolve_targets(scope_id, targets) as found:
+            busy_ids = await self.store.devices_in_flight(scope_id)
+            now, is_online = self.clock.now(), self.online_rule.is_online
+            async for d in in_pieces(found):
+                online = is_online(d, now, is_busy=d.device_id in busy_ids)
+                yield TargetDevice(d, online, d.next_poll_at(now))
 
     async def protocol_of(
         self, scope_id: int, targets: TargetSelector
@@ -95,8 +96,8 @@ class TaskCreator:
         if len(self.protocols.installed) == 1:
             return self.protocols.default
         await self.cluster_sync.catch_up()
-        found = await self.devices.resolve_targets(scope_id, targets)
-        return self.protocols.common(found)
+        async with self.devices.resolve_targets(scope_id, targets) as found:
+            return self.protocols.common(found)
 
     async def create(
         self,
@@ -120,23 +121,36 @@ class TaskCreator:
             LimitReached: too many tasks of the scope have not ended.
             Unavailable: the store is away.
         """
-        now = self.clock.now()
         stored = await self._stored_answer(idempotency)
         if stored is not None:
             return CreatedTask(stored)
         await self.cluster_sync.catch_up()
-        found = await self.devices.resolve_targets(scope_id, targets)
+        async with self.devices.resolve_targets(scope_id, targets) as found:
+            task = self._build_task(
+                plan,
+                policy,
+                self.protocols.common(found),
+                scope_id,
+                created_by,
+                name,
+            )
+            return await self._create(task, plan, found, render, idempotency)
+
+    async def _create(
+        self,
+        task: Task,
+        plan: OperationRequest,
+        found: Sequence[Device],
+        render: Callable[[Task, OperationCounts], bytes],
+        idempotency: IdempotentRequest | None,
+    ) -> CreatedTask:
         devices = [device.device_id for device in found]
-        expires_in = policy.expires_in or _default_expiry(
-            plan, self.protocols.common(found)
-        )
-        task = self._build_task(
-            plan, policy, expires_in, scope_id, created_by, name, now
-        )
         running = attrs.evolve(task, state=TaskState.RUNNING)
         answer = render(running, OperationCounts(waiting=len(devices)))
-        key = None if idempotency is None else idempotency.record(answer, now)
-        async with self.open_bounds.adding_task(scope_id) as room:
+        key = (
+            None if idempotency is None else idempotency.record(answer, task.created_at)
+        )
+        async with self.open_bounds.adding_task(task.scope_id) as room:
             room.require()
             if not await self._write(task, running, plan, devices, key):
                 return await self._answer_of_winner(idempotency)
@@ -192,12 +206,13 @@ class TaskCreator:
         self,
         plan: OperationRequest,
         policy: RolloutPolicy,
-        expires_in: int,
+        protocol: DeviceProtocol,
         scope_id: int,
         created_by: Actor,
         name: str | None,
-        now: int,
     ) -> Task:
+        now = self.clock.now()
+        expires_in = policy.expires_in or _default_expiry(plan, protocol)
         return Task(
             id=self.ids(),
             scope_id=scope_id,

@@ -1,19 +1,25 @@
 """What a restricted token reaches: some devices, and what belongs to them alone."""
 
+import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import attrs
 
 from pushserver.errors import Invalid
+from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.subscription import Subscription
 from pushserver.model.target import TargetSelector
 from pushserver.model.token import Token
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.off_loop import in_pieces
 
+#: What so many kinds of tokens concern is kept for the next call.
+_MAX_KEPT = 4
 
-@attrs.frozen
+
+@attrs.define(eq=False, repr=False)
 class TokenReach:
     """
     Tells which devices of its scope a token concerns.
@@ -22,6 +28,10 @@ class TokenReach:
     """
 
     devices: DeviceRegistry
+    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _found: dict[object, tuple[int, frozenset[int]]] = attrs.field(
+        factory=dict, init=False
+    )
 
     def reaches(self, token: Token, device_id: int | None) -> bool:
         """Tell whether the token concerns a device, or what is of no device."""
@@ -36,22 +46,41 @@ class TokenReach:
         device = self.devices.find(token.scope_id, device_id)
         return device is not None and TargetSelector(tags=token.tags).has_tags(device)
 
+    def narrow_filter(self, token: Token, criteria: DeviceFilter) -> DeviceFilter:
+        """Return the filter of those devices alone that the token concerns."""
+        among, tags = criteria.among, dict(criteria.tags)
+        if token.device_ids is not None:
+            ids = token.device_ids
+            among = ids if among is None else ids.intersection(among)
+        for key, value in (token.tags or {}).items():
+            tags[key] = {value}.intersection(tags.get(key, {value}))
+        return attrs.evolve(criteria, among=among, tags=tags)
+
     async def device_ids(self, token: Token) -> frozenset[int] | None:
-        """Return the devices that the token concerns; None means any."""
+        """
+        Return the devices that the token concerns; None means any.
+
+        They may be very many: tokens that concern the same share them.
+        """
         if not token.is_restricted:
             return None
         if token.tags is None:
             return token.device_ids
-        required, ids = token.tags.items(), token.device_ids
-        scope_id = token.scope_id
-        found = {
-            device.device_id
-            async for device in in_pieces(self.devices)
-            if device.scope_id == scope_id
-            and required <= device.tags.items()
-            and (ids is None or device.device_id in ids)
-        }
-        return frozenset(found)
+        key = token.scope_id, frozenset(token.tags.items()), token.device_ids
+        async with self._turn:
+            version = self.devices.tags_version
+            found = self._found.pop(key, None)
+            if found is None or found[0] != version:
+                found = version, await self._find(token)
+            self._found[key] = found
+            if len(self._found) > _MAX_KEPT:
+                del self._found[next(iter(self._found))]
+        return found[1]
+
+    async def _find(self, token: Token) -> frozenset[int]:
+        criteria = self.narrow_filter(token, DeviceFilter())
+        devices = self.devices.iter_matching(token.scope_id, criteria)
+        return frozenset({device.device_id async for device in devices})
 
     async def narrow_targets(
         self, token: Token, targets: TargetSelector
@@ -68,15 +97,17 @@ class TokenReach:
             async for device_id in in_pieces(targets.device_ids):
                 self._check_target(token, device_id)
             return targets
-        devices = await self.devices.resolve_targets(token.scope_id, targets)
-        ids = [
-            d.device_id
-            async for d in in_pieces(devices)
-            if self.reaches(token, d.device_id)
-        ]
-        if not ids:
+        tags = {**(token.tags or {}), **(targets.tags or {})}
+        narrowed = TargetSelector(tags=tags)
+        is_none = not (token.tags or {}).items() <= tags.items()
+        if not is_none and token.device_ids is not None:
+            find = partial(self.devices.find_adopted, token.scope_id)
+            found = map(find, sorted(token.device_ids))
+            ids = [d.device_id for d in found if d and narrowed.has_tags(d)]
+            narrowed, is_none = TargetSelector(device_ids=ids), not ids
+        if is_none:
             raise Invalid("No adopted device is meant.", pointer="/targets")
-        return TargetSelector(device_ids=ids)
+        return narrowed
 
     def _check_target(self, token: Token, device_id: int) -> None:
         if not self.reaches(token, device_id):

@@ -1,12 +1,15 @@
 """Lists of devices: which are in them, in which order, page by page."""
 
+import asyncio
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.device import DeviceState
+from pushserver.model.device import Device, DeviceState
 from pushserver.model.device_filter import (
     DeviceFilter,
     DeviceOrder,
@@ -15,12 +18,29 @@ from pushserver.model.device_filter import (
     fold,
 )
 from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.token import Token
 from pushserver.web.services import Services
 from tests.devices import terminal
 from tests.services.driver import ServiceDriver
 
 HOME = "192.0.2.7"
 EVERY_SORT = list(DeviceSort)
+BLANK = Device(
+    device_id=0,
+    protocol="controlid",
+    external_id="0",
+    scope_id=DEFAULT_SCOPE_ID,
+    state=DeviceState.ADOPTED,
+    created_at=0,
+)
+TOKEN = Token(
+    id=1,
+    scope_id=DEFAULT_SCOPE_ID,
+    hash="",
+    name="x",
+    permissions=frozenset(),
+    created_at=0,
+)
 
 
 async def page(
@@ -148,3 +168,44 @@ async def test_online(driver: ServiceDriver, services: Services) -> None:
     driver.clock.tick(60)
     assert [2] == await ids(services, online=True)
     assert [1, 3] == await ids(services, online=False)
+
+
+async def test_many_at_once(services: Services) -> None:
+    """
+    Lists that are read at once have no copy of all ids, each of them one of its own.
+    """
+    for number in range(20_000):
+        device = attrs.evolve(BLANK, device_id=number, external_id=str(number))
+        services.devices.add(device)
+    orders = (DeviceOrder(), DeviceOrder(DeviceSort.LAST_SEEN_AT, descending=True))
+    tracemalloc.start()
+    try:
+        await asyncio.gather(
+            *(page(services, each, tags={"site": {"x"}}) for each in orders * 10)
+        )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 20 * 20_000 > peak
+
+
+async def test_of_a_token(services: Services) -> None:
+    """A list has, of the devices that are asked for, those that the token concerns."""
+    for number in (1, 2, 3, 4):
+        tags = {"site": "north" if number > 1 else "south", "floor": str(number)}
+        await services.fleet.put(DEFAULT_SCOPE_ID, terminal(number), {"tags": tags})
+
+    async def seen(token: Token, **asked: Any) -> list[int]:
+        narrowed = services.token_reach.narrow_filter(token, DeviceFilter(**asked))
+        return await ids(services, among=narrowed.among, tags=narrowed.tags)
+
+    north = attrs.evolve(TOKEN, tags={"site": "north"})
+    assert [2, 3, 4] == await seen(north)
+    assert [3] == await seen(north, tags={"floor": {"1", "3"}})
+    assert [] == await seen(north, tags={"site": {"south"}})
+    assert [2, 4] == await seen(north, among={1, 2, 4})
+    both = attrs.evolve(north, device_ids=frozenset({1, 2, 3}))
+    assert [2, 3] == await seen(both)
+    assert [3] == await seen(both, among={1, 3, 4})
+    assert [1, 2, 3, 4] == await seen(TOKEN)

@@ -14,10 +14,12 @@ from pushserver.model.device import (
 from pushserver.model.import_summary import ImportSummary
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
+from pushserver.model.target import TargetSelector
 from pushserver.model.unknown_request import (
     MAX_UNKNOWN_REQUEST_BYTES,
     MAX_UNKNOWN_REQUESTS,
 )
+from pushserver.services import device_registry
 from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.web.services import Services
@@ -25,6 +27,7 @@ from tests.clock import START, ManualClock
 from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver
+from tests.web.local_server import wait_until
 
 HOME = "192.0.2.7"
 
@@ -378,3 +381,32 @@ async def test_keys_required(services: Services) -> None:
     assert services.admission.admit(terminal(DEVICE), None, HOME) is None
     assert services.admission.admit(terminal(DEVICE), "some", HOME) is None
     assert 2 == services.counts["refused.noKey"]
+
+
+async def test_many_targets(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Few calls have very many targets at once; those with fewer do not wait for them.
+    """
+    monkeypatch.setattr(device_registry, "MANY_TARGETS", 3)
+    for number in (1, 2, 3):
+        await services.fleet.put(DEFAULT_SCOPE_ID, terminal(number), {})
+    resolve, counts, end = services.devices.resolve_targets, [0], asyncio.Event()
+
+    async def hold(targets: TargetSelector) -> None:
+        async with resolve(DEFAULT_SCOPE_ID, targets) as found:
+            counts.append(len(found))
+            await end.wait()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(10):
+            group.create_task(hold(TargetSelector()))
+        await services.fleet.put(DEFAULT_SCOPE_ID, terminal(4), {})
+        few = group.create_task(hold(TargetSelector(device_ids=[1, 2])))
+        await wait_until(lambda: counts[-1] == 2)
+        assert 4 == sum(each > 2 for each in counts)
+        end.set()
+        await few
+
+    assert 10 == sum(each > 2 for each in counts)

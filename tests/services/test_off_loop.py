@@ -16,7 +16,6 @@ import pytest
 from pushserver.errors import Invalid
 from pushserver.model.ids import parse_int64
 from pushserver.services import off_loop
-from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.off_loop import (
     MAX_IN_THREAD,
     MAX_INLINE,
@@ -24,7 +23,6 @@ from pushserver.services.off_loop import (
     MachineBusy,
     in_pieces,
     run_off_loop,
-    sorted_in_pieces,
 )
 from pushserver.services.off_loop_child import MAX_MEMORY
 from tests.web.local_server import wait_until
@@ -148,7 +146,7 @@ async def test_many_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_many_begin_in_pieces() -> None:
     """
     Of many long loops that begin in the same turn of the event loop, one begins, and
-    each of the others in a turn of its own; to copy what they sort is part of it.
+    each of the others in a turn of its own.
     """
     turns: list[int] = []
 
@@ -166,31 +164,10 @@ async def test_many_begin_in_pieces() -> None:
 
     turn = 0
     async with asyncio.TaskGroup() as group:
-        for work in (walk, sorted_in_pieces) * 5:
+        for work in (walk,) * 10:
             group.create_task(work(Slow([2, 1])))
         while len(turns) < 10:
             await asyncio.sleep(0)
             turn += 1
 
     assert 2 >= max(Counter(turns).values())
-
-
-async def test_sorted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Numbers are sorted with turns for others in between, however many there are.
-    """
-    monkeypatch.setattr(off_loop, "_PIECE", 0)
-    numbers = [number * 7919 % 5003 for number in range(5003)]
-    turns = count()
-
-    async def take_turns() -> None:
-        for _ in turns:
-            await asyncio.sleep(0)
-
-    other = asyncio.create_task(take_turns())
-    found = await sorted_in_pieces(numbers)
-    other.cancel()
-
-    assert list(range(5003)) == found
-    assert next(turns) > len(numbers) // BATCH_SIZE
-    assert [] == await sorted_in_pieces([])

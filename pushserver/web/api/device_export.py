@@ -47,7 +47,7 @@ routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
 async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse:
     """Send what is set of all adopted devices, as NDJSON or CSV."""
     format_, query = _format(call), call.query
-    criteria = await device_filter(call, query)
+    criteria = device_filter(call, query)
     devices = partial(call.services.devices.iter_matching, call.scope_id, criteria)
     if format_ is ExportFormat.CSV:
         lines = _csv_lines(devices, call.services.protocols, await _tag_keys(devices))

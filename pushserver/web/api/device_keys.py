@@ -78,11 +78,11 @@ async def create_keys(call: ApiCall[None, DeviceKeysIn]) -> web.StreamResponse:
     targets = await parse_target_selector(body.targets, services.protocols)
     await services.cluster_sync.catch_up()
     targets = await services.token_reach.narrow_targets(call.token, targets)
-    devices = await services.devices.resolve_targets(call.scope_id, targets)
-    ids = [device.device_id for device in devices]
-    made = await services.key_issuer.make_keys(
-        call.scope_id, ids, call.actor, enforce=body.enforce
-    )
+    async with services.devices.resolve_targets(call.scope_id, targets) as devices:
+        ids = [device.device_id for device in devices]
+        made = await services.key_issuer.make_keys(
+            call.scope_id, ids, call.actor, enforce=body.enforce
+        )
     call.log_fields["devices"] = len(made)
     # Each is freed at its turn: to free those of a fleet at once takes long, too.
     made.reverse()

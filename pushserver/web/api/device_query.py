@@ -19,7 +19,7 @@ from pushserver.web.api.device_fields import parse_tags
 from pushserver.web.api.device_types import DevicesQuery, ExportQuery
 
 
-async def device_filter(
+def device_filter(
     call: ApiCall[Any, Any], query: DevicesQuery | ExportQuery
 ) -> DeviceFilter:
     """
@@ -28,12 +28,10 @@ async def device_filter(
     Raises:
         Invalid: a tag is not one.
     """
-    return DeviceFilter(
-        state=query.state,
-        tags=parse_tags(query.tag),
-        text=fold(query.q),
-        among=await call.services.token_reach.device_ids(call.token),
+    criteria = DeviceFilter(
+        state=query.state, tags=parse_tags(query.tag), text=fold(query.q)
     )
+    return call.services.token_reach.narrow_filter(call.token, criteria)
 
 
 def device_order(query: DevicesQuery) -> DeviceOrder:

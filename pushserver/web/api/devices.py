@@ -65,7 +65,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     limit = cap_limit(query.limit)
     found = await services.device_list.page(
         call.scope_id,
-        await device_filter(call, query),
+        device_filter(call, query),
         device_order(query),
         online=query.online,
         after=read_cursor(query.sort, query.cursor),

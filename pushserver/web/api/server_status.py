@@ -34,7 +34,7 @@ async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
             version=__version__,
             started_at=rfc3339(services.started_at),
             now=rfc3339(services.clock.now()),
-            devices=await services.devices.count(call.scope_id),
+            devices=services.devices.count(call.scope_id),
             held_polls=count_held_polls(services, call.scope_id),
             counts=dict(services.counts) if is_first_scope else None,
             failing_workers=dict(services.worker_failures) if is_first_scope else None,

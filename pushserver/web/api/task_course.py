@@ -1,6 +1,7 @@
 """What tasks and upgrades share: how they are created, and how their course changes."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import attrs
@@ -36,6 +37,7 @@ from pushserver.web.api.task_types import (
 )
 from pushserver.web.api.upgrade_types import DeviceUpgradeOut, UpgradeOut
 from pushserver.web.services import Services
+from pushserver.web.spooled_response import respond_in_turn
 
 #: A task, or an upgrade, is shown with at most this many of its failures.
 MAX_SHOWN_FAILURES = 100
@@ -88,8 +90,9 @@ async def create_or_preview(
         dry_run=dry_run,
     )
     if dry_run:
-        devices = services.task_creator.preview_targets(call.scope_id, targets)
-        return json_response(await dry_run_out(services.protocols, devices))
+        return await respond_in_turn(
+            services.body_budget, partial(_preview, call, targets)
+        )
     created = await create(
         targets,
         scope_id=call.scope_id,
@@ -100,6 +103,14 @@ async def create_or_preview(
     return await kind.respond_created(
         call, created.answer, replayed=created.task is None
     )
+
+
+async def _preview(
+    call: ApiCall[Any, Any], targets: TargetSelector
+) -> web.StreamResponse:
+    services = call.services
+    devices = services.task_creator.preview_targets(call.scope_id, targets)
+    return json_response(await dry_run_out(services.protocols, devices))
 
 
 async def add_failures(

@@ -26,14 +26,13 @@ class DeviceSearch:
     words: list[str] = attrs.Factory(list)
     unknown: list[str] = attrs.Factory(list)
 
-    def criteria(self, among: frozenset[int] | None) -> DeviceFilter:
-        """Return the filter, of devices that are *among* these."""
+    def criteria(self) -> DeviceFilter:
+        """Return the filter."""
         text = fold(" ".join(self.words))
         return DeviceFilter(
             state=self.state,
             tags=self.tags,
             text=text,
-            among=among,
             conflict=self.conflict,
         )
 

@@ -66,18 +66,20 @@ async def _chosen(call: SignedInCall) -> Sequence[Device]:
     Raises:
         Invalid: there is none, or there are too many.
     """
-    reach = await call.reach
     if "all" in call.form:
         search = parse_device_search(call.form.get("q", ""))
-        criteria, online = search.criteria(reach), search.online
+        criteria, online = search.criteria(), search.online
     else:
         shown_ids = [n.removeprefix(_ID) for n in call.form if n.startswith(_ID)]
         identify = call.services.protocols.identify
         ids = frozenset(identify(each).device_id for each in shown_ids)
-        among = ids if reach is None else ids & reach
-        criteria, online = DeviceFilter(among=among), None
+        criteria, online = DeviceFilter(among=ids), None
     found = await call.services.device_list.page(
-        call.scope_id, criteria, DeviceOrder(), online=online, limit=_MAX_DEVICES + 1
+        call.scope_id,
+        call.narrow(criteria),
+        DeviceOrder(),
+        online=online,
+        limit=_MAX_DEVICES + 1,
     )
     if not 1 <= len(found) <= _MAX_DEVICES:
         raise Invalid(f"Choose 1 to {_MAX_DEVICES} devices.")

@@ -2,8 +2,7 @@
 
 from aiohttp import web
 
-from pushserver.model.device import DeviceState
-from pushserver.model.device_filter import DeviceFilter, DeviceOrder, DeviceSort
+from pushserver.model.device_filter import DeviceOrder, DeviceSort
 from pushserver.model.token import Permission
 from pushserver.web.api.device_query import read_cursor, write_cursor
 from pushserver.web.console.device_rows import device_rows
@@ -26,7 +25,7 @@ async def list_devices(call: SignedInCall) -> web.StreamResponse:
     search, descending = parse_device_search(typed), sort.startswith("-")
     found = await services.device_list.page(
         call.scope_id,
-        search.criteria(await call.reach),
+        call.narrow(search.criteria()),
         DeviceOrder(DeviceSort(sort.removeprefix("-")), descending),
         online=search.online,
         after=read_cursor(sort, call.query.get("cursor")),
@@ -51,11 +50,9 @@ async def list_devices(call: SignedInCall) -> web.StreamResponse:
 
 async def count_quarantined(call: SignedInCall) -> int:
     """Count the quarantined devices that whoever looks may see."""
-    if not call.services.devices.quarantined_count:
-        return 0
-    criteria = DeviceFilter(state=DeviceState.QUARANTINED, among=await call.reach)
-    found = call.services.devices.iter_matching(call.scope_id, criteria)
-    return sum([1 async for _ in found])
+    devices, reach = call.services.devices, call.services.token_reach
+    found = devices.find_all(call.scope_id, devices.quarantined_ids)
+    return sum(reach.reaches(call.token, device.device_id) for device in found)
 
 
 @pages.form("/devices/{device_id}/adopt", Permission.DEVICES_WRITE)

@@ -59,18 +59,18 @@ def _refused(call: SignedInCall) -> Sequence[tuple[str, int]]:
 async def _count_devices(call: SignedInCall) -> DeviceCounts:
     services, counts = call.services, DeviceCounts()
     now, rule, holds = services.clock.now(), services.online_rule, services.holds
-    busy_ids = await services.store.devices_in_flight(call.scope_id)
-    criteria = DeviceFilter(among=await call.reach)
-    async for device in services.devices.iter_matching(call.scope_id, criteria):
-        if device.shut_out_address is not None:
-            counts.add("conflicts", device)
-        if not device.is_adopted:
-            counts.add("quarantined", device)
-            continue
-        is_busy = device.device_id in busy_ids
-        is_held = holds.find_waiting(device.device_id) is not None
-        state = rule.state_of(device, now, is_busy=is_busy, is_held=is_held)
-        counts.add(state, device)
+    criteria = call.narrow(DeviceFilter())
+    async with services.device_list.busy_ids(call.scope_id) as busy_ids:
+        async for device in services.devices.iter_matching(call.scope_id, criteria):
+            if device.shut_out_address is not None:
+                counts.add("conflicts", device)
+            if not device.is_adopted:
+                counts.add("quarantined", device)
+                continue
+            is_busy = device.device_id in busy_ids
+            is_held = holds.find_waiting(device.device_id) is not None
+            state = rule.state_of(device, now, is_busy=is_busy, is_held=is_held)
+            counts.add(state, device)
     return counts
 
 

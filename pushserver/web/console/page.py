@@ -12,6 +12,7 @@ from aiohttp import web
 
 from pushserver.model.actor import Actor
 from pushserver.model.device import DeviceIdentity
+from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.ids import parse_int64
 from pushserver.model.session import Session
 from pushserver.model.token import Permission, Token
@@ -188,6 +189,10 @@ class SignedInCall(PageCall):
     def reach(self) -> Future[frozenset[int] | None]:
         """The devices that the token concerns, once they are found; None means any."""
         return ensure_future(self.services.token_reach.device_ids(self.token))
+
+    def narrow(self, criteria: DeviceFilter) -> DeviceFilter:
+        """Return the filter of those devices alone that the token concerns."""
+        return self.services.token_reach.narrow_filter(self.token, criteria)
 
     def path_int64(self, name: str) -> int:
         """

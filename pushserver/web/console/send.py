@@ -176,9 +176,9 @@ async def _devices(call: SignedInCall, limit: int) -> list[tuple[str, str | None
     """Return ids and names of devices to choose from, for who may see them."""
     if not call.may(Permission.DEVICES_READ):
         return []
-    services, among = call.services, DeviceFilter(among=await call.reach)
+    services, criteria = call.services, call.narrow(DeviceFilter())
     found = await services.device_list.page(
-        call.scope_id, among, DeviceOrder(), limit=limit
+        call.scope_id, criteria, DeviceOrder(), limit=limit
     )
     return [(services.protocols.display_id(d.device_id), d.name) for _, d in found]
 

@@ -104,9 +104,7 @@ async def _selector(
 
 
 async def _matching_ids(call: SignedInCall, search: DeviceSearch) -> list[int]:
-    criteria = attrs.evolve(
-        search.criteria(await call.reach), state=DeviceState.ADOPTED
-    )
+    criteria = attrs.evolve(call.narrow(search.criteria()), state=DeviceState.ADOPTED)
     found = await call.services.device_list.page(
         call.scope_id,
         criteria,

@@ -35,7 +35,7 @@ async def show_system(call: SignedInCall) -> web.StreamResponse:
         is_first_scope=is_first_scope,
         services=services,
         release=__version__,
-        devices=await services.devices.count(call.scope_id),
+        devices=services.devices.count(call.scope_id),
         held_polls=count_held_polls(services, call.scope_id),
         file=file,
         storage=read_storage(file) if is_first_scope else None,

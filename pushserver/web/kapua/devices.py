@@ -1,6 +1,7 @@
 """The registry of devices."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from pushserver.dialects.kapua.devices import (
     DEVICE,
@@ -12,6 +13,7 @@ from pushserver.dialects.kapua.devices import (
 from pushserver.dialects.kapua.lists import render_count
 from pushserver.model.device import Device
 from pushserver.model.device_filter import DeviceFilter
+from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.services.off_loop import run_in_thread
 from pushserver.storage.operations import SortField
 from pushserver.web.kapua.list_query import (
@@ -56,10 +58,16 @@ async def query(call: KapuaCall) -> bytes:
 async def count(call: KapuaCall) -> bytes:
     """Count the devices, whatever page is wanted."""
     await list_query_from_body(call.request, SortField.ID)
-    number = 0
-    async for _ in _iter_meant(call):
-        number += 1
-    return render_count(number)
+    services = call.services
+    if not call.token.is_restricted:
+        return render_count(services.devices.count(call.scope_id))
+    found = services.devices.iter_matching(call.scope_id, _criteria(call))
+    return render_count(sum([1 async for _ in found]))
+
+
+def _criteria(call: KapuaCall) -> DeviceFilter:
+    """Return the filter of the devices that the token concerns."""
+    return call.services.token_reach.narrow_filter(call.token, DeviceFilter())
 
 
 async def _list(
@@ -72,27 +80,27 @@ async def _list(
     """
     part: list[ConnectedDevice] = []
     seen, end = 0, list_query.offset + list_query.limit + 1
-    async for one in _iter_meant(call, condition):
-        if list_query.offset <= seen < end:
-            part.append(one)
-        seen += 1
-        if seen == end and not list_query.include_total:
-            break
+    async with aclosing(_iter_meant(call, condition)) as meant:
+        async for one in meant:
+            if list_query.offset <= seen < end:
+                part.append(one)
+            seen += 1
+            if seen == end and not list_query.include_total:
+                break
     total = seen if list_query.include_total else None
     return await run_in_thread(render_device_list, part, list_query.limit, total)
 
 
 async def _iter_meant(
     call: KapuaCall, condition: _Condition = lambda _: True
-) -> AsyncIterator[ConnectedDevice]:
+) -> AsyncGenerator[ConnectedDevice]:
     """Yield the devices that meet the condition and that the token concerns."""
-    services = call.services
-    criteria = DeviceFilter(among=await services.token_reach.device_ids(call.token))
-    busy_ids = await services.store.devices_in_flight(call.scope_id)
-    async for device in services.devices.iter_matching(call.scope_id, criteria):
-        one = _connected(call, device, busy_ids)
-        if condition(one):
-            yield one
+    services, scope_id = call.services, call.scope_id
+    async with services.device_list.busy_ids(scope_id) as busy_ids:
+        async for device in services.devices.iter_matching(scope_id, _criteria(call)):
+            one = _connected(call, device, is_busy=device.device_id in busy_ids)
+            if condition(one):
+                yield one
 
 
 async def get(call: KapuaCall) -> bytes:
@@ -100,14 +108,14 @@ async def get(call: KapuaCall) -> bytes:
     device = call.services.devices.find(call.scope_id, call.path_ids["deviceId"])
     if device is None:
         raise call.not_found(DEVICE, "deviceId")
-    busy_ids = await call.services.store.devices_in_flight(call.scope_id)
-    return render_device(_connected(call, device, busy_ids))
+    find = call.services.store.queue_statuses
+    statuses = await find([device.device_id], call.scope_id)
+    queue = statuses.get(device.device_id, EMPTY_QUEUE)
+    return render_device(_connected(call, device, is_busy=queue.in_flight is not None))
 
 
-def _connected(
-    call: KapuaCall, device: Device, busy_ids: Collection[int]
-) -> ConnectedDevice:
-    services, is_busy = call.services, device.device_id in busy_ids
+def _connected(call: KapuaCall, device: Device, *, is_busy: bool) -> ConnectedDevice:
+    services = call.services
     if device.last_seen_at is None:
         status = ConnectionStatus.NULL
     elif services.online_rule.is_online(device, services.clock.now(), is_busy=is_busy):
