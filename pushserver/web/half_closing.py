@@ -32,6 +32,12 @@ class HalfClosableConnection(DrainingConnection):
         self.is_half_closed = False
         self._newest_body: StreamReader | None = None
 
+    def begin_request(self, request: web.BaseRequest) -> None:
+        """Know the request that is answered next a turn before aiohttp would."""
+        # What is parsed in that turn may be the rest of its body, or its end.
+        self._current_request = request
+        self._request_in_progress = True
+
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
         """Stay open until all that was asked is answered; tell whether anything was."""
         is_idle = self.is_idle or self._is_lingering

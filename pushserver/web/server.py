@@ -12,7 +12,9 @@ from functools import partial
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from pushserver.errors import Unavailable
@@ -190,7 +192,7 @@ class Runner(web.AppRunner):
             handler = with_client_limit(services, self._limits, handler)
         server = Server(
             handler,
-            request_factory=partial(self.app._make_request, _cls=HttpRequest),
+            request_factory=partial(_begin_request, self.app),
             counts=services.counts,
             body_budget=services.body_budget,
             proxies=services.proxies,
@@ -216,6 +218,23 @@ class Runner(web.AppRunner):
         if self._sweeper is not None:
             self._sweeper.cancel()
         await super()._cleanup_server()
+
+
+def _begin_request(
+    app: web.Application,
+    message: RawRequestMessage,
+    content: StreamReader,
+    connection: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.Request:
+    """Make a request, and have its connection know that it is begun."""
+    request = app._make_request(
+        message, content, connection, writer, task, _cls=HttpRequest
+    )
+    assert isinstance(connection, HttpConnection)  # noqa: S101 - `Server` made it
+    connection.begin_request(request)
+    return request
 
 
 async def _sweep(server: Server) -> None:

@@ -34,6 +34,8 @@ REFUSED = (
     (431, "GET /push HTTP/1.1\r\nHost: x\r\n" + "X: secret\r\n" * 900 + "\r\n"),
     (400, f"{CHUNKED}secret\r\n"),
     (400, f"{CHUNKED}3\r\nabc\r\nsecret\r\n"),
+    (400, CHUNKED + f"6;{'secret' * 40}\r\nsecret\r\n" * 3 + "secret\r\n"),
+    (400, CHUNKED + "1\r\ns\r\n0\r\n" + "X: secret\r\n" * 129 + "\r\n"),
     (400, CHUNKED + "1\r\ns\r\n" * 2_000),
     (400, CHUNKED + f"6;{'secret' * 50}\r\nsecret\r\n" * 100),
     (400, CHUNKED.replace("chunked", "secret") + "0\r\n\r\n"),
