@@ -29,6 +29,7 @@ from bench.wire import LoadConnection
 from pushserver.app import listening, running_services
 from pushserver.clock import SystemClock
 from pushserver.settings import Settings
+from pushserver.stores import open_store
 
 _PACKAGE = f"{Path(pushserver.__file__).parent}/"
 _WARM_UP_RUNS, _COUNTED_RUNS = 20, 5
@@ -163,8 +164,10 @@ async def main() -> None:
         settings = Settings(
             admin_token=wire.TOKEN, database=f"sqlite:///{folder}/db", port=0
         )
+        clock = SystemClock()
+        store = await open_store(settings, clock)
         async with (
-            running_services(settings, SystemClock()) as services,
+            running_services(settings, store, clock) as services,
             listening(settings, services) as url,
         ):
             calls_by_request = await count(tracer, int(url.rsplit(":", 1)[1]))

@@ -1,36 +1,29 @@
-"""Starts one server, serves, and stops it."""
+"""What one server does with its store: it starts all services, serves, and stops."""
 
 import asyncio
 import gc
-import os
-import signal
+import resource
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from pushserver import __version__, logs
+from pushserver import __version__
 from pushserver.background import build_webhook_supervisor, build_workers
-from pushserver.clock import Clock, SystemClock
+from pushserver.clock import Clock
 from pushserver.composition import build_services
-from pushserver.errors import Misconfigured, Outdated, Unavailable
+from pushserver.errors import Misconfigured, Outdated, Unavailable, Unwritten
 from pushserver.first_token import show_first_token
-from pushserver.interrupts import EXIT_INTERRUPTED
-from pushserver.listening import (
-    connection_limits,
-    listen,
-    metrics_socket,
-    raise_open_file_limit,
-    stop_with_supervisor,
-)
+from pushserver.listening import listen, metrics_socket
 from pushserver.metrics.recorder import LogLines
 from pushserver.metrics.spans import Span
-from pushserver.otel import exporting_spans
 from pushserver.sd_notify import feeding_watchdog
 from pushserver.settings import Settings
-from pushserver.stores import open_store
+from pushserver.storage.base import Store
 from pushserver.web.app_factory import build_app
+from pushserver.web.connection_limits import ConnectionLimits
 from pushserver.web.server import Runner
 from pushserver.web.services import Services
 from pushserver.workers.webhooks.sender import WebhookSender
@@ -39,14 +32,16 @@ from pushserver.workers.worker import run_workers
 log = structlog.get_logger(__name__)
 
 
-class _Unwritten(Unavailable):
-    """The server stopped, and could not write everything."""
+#: Files that are no connections: the database's, webhooks', the log, and what
+#: `BODIES` keeps, of which each has more than a mebibyte.
+_OTHER_FILES = 100
 
 
 @asynccontextmanager
-async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
-    """Open the store and run all services and workers for the length of the block."""
-    store = await open_store(settings, clock)
+async def running_services(
+    settings: Settings, store: Store, clock: Clock
+) -> AsyncIterator[Services]:
+    """Run all services and workers over *store*; it is closed with them."""
     try:
         services = build_services(settings, store, clock)
         await _load(settings, services)
@@ -129,7 +124,7 @@ async def _flush(services: Services) -> None:
     Write what is not on disk yet.
 
     Raises:
-        _Unwritten: the store refused it, or is away; the log says so.
+        Unwritten: the store refused it, or is away; the log says so.
     """
     try:
         await _flush_all(services)
@@ -137,7 +132,7 @@ async def _flush(services: Services) -> None:
         # Whatever was answered is written; of the rest it is not known how much.
         what = "last polls of devices, last uses of tokens, commands that were sent"
         log.error("server.unwritten", what=what, reason=error.detail)
-        raise _Unwritten(error.detail) from error
+        raise Unwritten(error.detail) from error
 
 
 async def _flush_all(services: Services) -> None:
@@ -147,6 +142,17 @@ async def _flush_all(services: Services) -> None:
     await services.latency_history.save()
     while not services.write_behind.is_flushed:
         await services.write_behind.flush()
+
+
+def connection_limits(settings: Settings, counts: Counter[str]) -> ConnectionLimits:
+    """Return how many connections the settings, and the open files, allow."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    fitting = max(files - min(_OTHER_FILES + settings.bodies, files // 2), 1)
+    return ConnectionLimits(
+        counts=counts,
+        total=min(settings.connections or fitting, fitting),
+        per_address=settings.connections_per_address,
+    )
 
 
 @asynccontextmanager
@@ -170,26 +176,22 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
 
 async def run(
     settings: Settings,
+    store: Store,
+    clock: Clock,
     stop: asyncio.Event,
     log_lines: LogLines,
     collect_span: Callable[[Span], None] | None = None,
 ) -> None:
     """
-    Serve until *stop* is set; then answer held polls, flush and close.
+    Serve over *store* until *stop* is set; then answer held polls, flush and close it.
 
     Raises:
         Outdated: it stopped because the schema has become too new for this release.
-        _Unwritten: it stopped, and could not write everything.
+        Unwritten: it stopped, and could not write everything.
     """
-    clock = SystemClock()
-    # What is loaded at the start lives long: collecting garbage would find none, and
-    # takes its time for each object.
-    gc.collect()
-    gc.disable()
-    raise_open_file_limit()
     async with (
         feeding_watchdog() as manager,
-        running_services(settings, clock) as services,
+        running_services(settings, store, clock) as services,
     ):
         services.metrics.log_lines = log_lines
         services.metrics.spans.collect = collect_span
@@ -235,65 +237,3 @@ def _tune_gc() -> None:
     gc.freeze()
     gc.set_threshold(5_000, 2, 600_000)
     gc.enable()
-
-
-def serve(settings: Settings) -> int:
-    """
-    Run the server in this process until SIGTERM or SIGINT; return the exit code.
-
-    It stops alike in both cases; after Ctrl-C the code is that of every command.
-    """
-    logger, code = logs.configure(settings.log_level), 0
-    logs.report_crashes(sys.stderr)
-    try:
-        with (
-            exporting_spans(os.environ) as collect_span,
-            asyncio.Runner(loop_factory=_new_loop) as runner,
-        ):
-            serving = _run_until_signaled(settings, logger.lines, collect_span)
-            code = runner.run(serving)
-    except* _Unwritten:
-        code = 1
-    except* Misconfigured as errors:
-        error = _first_leaf_error(errors)
-        logger.error(str(error))
-        code = error.exit_code if isinstance(error, Outdated) else 1
-    finally:
-        logger.flush()
-    return code
-
-
-def _first_leaf_error(error: BaseException) -> BaseException:
-    """Return the first error that is no group."""
-    if isinstance(error, BaseExceptionGroup):
-        return _first_leaf_error(error.exceptions[0])
-    return error
-
-
-async def _run_until_signaled(
-    settings: Settings,
-    log_lines: LogLines,
-    collect_span: Callable[[Span], None] | None,
-) -> int:
-    stop, code = asyncio.Event(), 0
-
-    def interrupt() -> None:
-        nonlocal code
-        code = EXIT_INTERRUPTED
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    stop_with_supervisor(stop)
-    await run(settings, stop, log_lines, collect_span)
-    return code
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """Return uvloop's event loop if it is installed, else asyncio's."""
-    try:
-        import uvloop  # noqa: PLC0415 - there is no wheel for every platform
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()

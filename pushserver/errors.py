@@ -216,6 +216,10 @@ class Unavailable(PushServerError):
     title = "The server cannot do this right now"
 
 
+class Unwritten(Unavailable):
+    """The server stopped, and could not write everything."""
+
+
 class Misconfigured(PushServerError):
     """A setting is invalid or unsafe; the server refuses to start."""
 

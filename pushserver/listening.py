@@ -3,15 +3,16 @@
 import asyncio
 import os
 import resource
-from collections import Counter
 from pathlib import Path
-
-from aiohttp import web
+from typing import TYPE_CHECKING
 
 from pushserver.errors import Misconfigured
 from pushserver.inherited_socket import inherited_socket
 from pushserver.settings import Settings
-from pushserver.web.connection_limits import ConnectionLimits
+
+# It is loaded by what serves: a start that cannot work ends sooner without.
+if TYPE_CHECKING:
+    from aiohttp import web
 
 #: A supervisor passes its workers one end of a socket pair: a worker writes a byte once
 #: it listens, and reads end of file when the supervisor is gone. This has its number.
@@ -21,22 +22,8 @@ METRICS_SOCKET_VARIABLE = "PUSHSERVER_METRICS_SOCKET"
 BACKLOG = 1024
 
 
-#: Files that are no connections: the database's, webhooks', the log, and what
-#: `BODIES` keeps, of which each has more than a mebibyte.
-_OTHER_FILES = 100
 #: The least for a server: some 25 of its own, and a few connections.
 MIN_OPEN_FILES = 64
-
-
-def connection_limits(settings: Settings, counts: Counter[str]) -> ConnectionLimits:
-    """Return how many connections the settings, and the open files, allow."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    fitting = max(files - min(_OTHER_FILES + settings.bodies, files // 2), 1)
-    return ConnectionLimits(
-        counts=counts,
-        total=min(settings.connections or fitting, fitting),
-        per_address=settings.connections_per_address,
-    )
 
 
 def raise_open_file_limit() -> None:
@@ -56,13 +43,15 @@ def raise_open_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def listen(runner: web.AppRunner, settings: Settings) -> str:
+async def listen(runner: "web.AppRunner", settings: Settings) -> str:
     """
     Start listening, at the inherited socket if there is one, and return the URL.
 
     Raises:
         Misconfigured: the address is not available.
     """
+    from aiohttp import web  # noqa: PLC0415
+
     inherited = inherited_socket(os.environ)
     site: web.BaseSite = web.TCPSite(
         runner, settings.host, settings.port, backlog=BACKLOG

@@ -41,9 +41,9 @@ def serve(settings: Settings) -> int:
     """Run the servers until a signal; return the exit code."""
     if settings.workers == 1:
         # A process that only supervises servers does not load what they are made of.
-        from pushserver import app  # noqa: PLC0415
+        from pushserver import server_process  # noqa: PLC0415
 
-        return app.serve(settings)
+        return server_process.serve(settings)
     logger = logs.configure(settings.log_level)
     try:
         with (

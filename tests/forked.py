@@ -21,6 +21,7 @@ import attrs
 IMPORTS = [
     "pushserver.app",
     "pushserver.cli.serve",
+    "pushserver.server_process",
     "pushserver.client",
     "pushserver.settings_loading",
     "pushserver.storage.postgres.store",

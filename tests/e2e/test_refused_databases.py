@@ -4,6 +4,8 @@ import hashlib
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -50,6 +52,21 @@ def test_no_file(program: Program, kind: str) -> None:
         path = path / "x.db"
 
     assert str(path) in refused(program, database=f"sqlite:///{path}")
+
+
+def test_before_all_else(tmp_path: Path) -> None:
+    """
+    A file that is no database is refused before what serves is loaded.
+    """
+    path = tmp_path / "x.db"
+    path.write_bytes(bytes(PAGE))
+    code = (
+        "import sys; from pushserver.cli import main\n"
+        f"assert 1 == main(['serve', '--database', 'sqlite:///{path}'], {{}})\n"
+        "assert not {'aiohttp', 'jinja2', 'pushserver.services'} & {*sys.modules}\n"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
 
 
 def test_locked(program: Program) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from structlog.testing import capture_logs
 
-from pushserver import listening
+from pushserver import app
 from pushserver.web import connection_limits
 from pushserver.web import server as web_server
 from tests.clock import ManualClock
@@ -196,7 +196,7 @@ async def test_log_after_a_minute(
     """
     ahead, limits = 0.0, connection_limits.ConnectionLimits
     ticking = partial(limits, now=lambda: time.monotonic() + ahead)
-    monkeypatch.setattr(listening, "ConnectionLimits", ticking)
+    monkeypatch.setattr(app, "ConnectionLimits", ticking)
     async with running_server(database, clock, connections=LIMIT, hold=60) as server:
         await hold_polls(server, stack, LIMIT)
         with capture_logs() as lines:
