@@ -58,7 +58,7 @@ class AuditFilters:
         }
 
 
-def audit(
+async def audit(
     *,
     follow: Annotated[bool, Parameter(negative=())] = False,
     filters: Annotated[AuditFilters, Parameter(name="*")] = AuditFilters(),
@@ -77,7 +77,7 @@ def audit(
     page
         How many. With --follow, how many of before.
     """
-    asyncio.run(_print_entries(context, filters, page, follow=follow))
+    await _print_entries(context, filters, page, follow=follow)
     return 0
 
 

@@ -10,7 +10,10 @@ class CliError(Exception):
 
 
 #: What the code ends with that takes an answer apart which lacks what the API promises.
-MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError)
+MISSHAPEN = (
+    *(LookupError, TypeError, ValueError, AttributeError),
+    *(ArithmeticError, RecursionError),
+)
 
 
 def describe_misshapen(error: Exception) -> str:

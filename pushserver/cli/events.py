@@ -102,7 +102,7 @@ class EventReader:
             self.last_event_id = stream.last_event_id
 
 
-def events(
+async def events(
     *,
     follow: Annotated[bool, Parameter(negative=())] = False,
     filters: Annotated[EventFilters, Parameter(name="*")] = EventFilters(),
@@ -125,7 +125,7 @@ def events(
         filters=filters.query_params(),
     )
     try:
-        asyncio.run(_print_events(reader, follow))
+        await _print_events(reader, follow)
     finally:
         if reader.last_event_id not in (None, START_EVENT_ID):
             context.print_note(f"last event: {reader.last_event_id}")

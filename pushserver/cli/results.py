@@ -1,6 +1,5 @@
 """`pushserver results`: read outcomes in the order they came, or follow them."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from pushserver.cli.paging import ONE_PAGE, PageOptionsArg
 from pushserver.cli.printing import format_exact
 from pushserver.client import MAX_PAGE_SIZE, Client, Json
 from pushserver.client.backoff import retry_while_unreachable
+from pushserver.client.pages import endless_list, parse_page
 
 #: Seconds that the server may hold a call until there are results.
 LONG_POLL_SECONDS = 20
@@ -46,8 +46,11 @@ class ResultReader:
         answer = await self.client.results.list(
             cursor=self.cursor, limit=limit, wait=wait, **self.filters
         )
-        self.cursor = answer.get("nextCursor", self.cursor)
-        return list(answer["items"])
+        items, cursor = parse_page(answer)
+        if items and cursor in (None, self.cursor):
+            raise endless_list()
+        self.cursor = cursor or self.cursor
+        return list(items)
 
     async def read_available(self, limit: int) -> AsyncIterator[Json]:
         """Yield the results so far, up to *limit* (0: all)."""
@@ -83,7 +86,7 @@ class ResultReader:
                 yield item
 
 
-def results(
+async def results(
     *,
     follow: Annotated[bool, Parameter(negative=())] = False,
     filters: Annotated[ResultFilters, Parameter(name="*")] = ResultFilters(),
@@ -106,9 +109,7 @@ def results(
     reader = ResultReader(client=context.client(), cursor=filters.cursor, filters=query)
     limit = page.count(all_by_default=context.json)
     try:
-        asyncio.run(
-            _follow(context, reader) if follow else _print(context, reader, limit)
-        )
+        await (_follow(context, reader) if follow else _print(context, reader, limit))
     finally:
         if reader.cursor:
             context.print_note(f"cursor: {reader.cursor}")

@@ -31,24 +31,34 @@ async def iter_pages(
         answer = await fetch_page(
             limit=min(MAX_PAGE_SIZE, remaining), cursor=cursor, **filters
         )
-        items, next_cursor = _parse(answer)
+        items, next_cursor = parse_page(answer)
         yield answer
         if next_cursor is None:
             return
         if not items or next_cursor in seen:
-            raise _wrong("The list does not end: a page leads to nothing new.")
+            raise endless_list()
         remaining -= len(items)
         cursor = next_cursor
         seen.add(cursor)
 
 
-def _parse(answer: Mapping[str, Any]) -> tuple[Sequence[Any], str | None]:
-    """Return the items of a page, and the cursor of the next one."""
+def parse_page(answer: Mapping[str, Any]) -> tuple[Sequence[Any], str | None]:
+    """
+    Return the items of a page, and the cursor of the next one.
+
+    Raises:
+        ApiError: it is no page.
+    """
     items, cursor = answer.get("items"), answer.get("nextCursor")
     is_list = isinstance(items, list) and all(isinstance(each, dict) for each in items)
     if not is_list or not isinstance(cursor, str | None):
         raise _wrong("The answer is no list. Is a pushserver there?")
     return cast("list[Any]", items), cursor
+
+
+def endless_list() -> ApiError:
+    """Return the error for a page that leads to no other."""
+    return _wrong("The list does not end: a page leads to nothing new.")
 
 
 def _wrong(detail: str) -> ApiError:
