@@ -170,16 +170,27 @@ class TaskScheduler:
             self._checked_at[task.id] = now
         return await self._end_operations(unreachable, _LATE_REASON, late=True)
 
-    async def cancel(self, task: Task) -> int:
-        """Cancel every operation of *task* that has not ended; return how many."""
+    async def cancel(self, task: Task, *, up_to: int | None = None) -> int:
+        """
+        Cancel every operation of *task* that has not ended; return how many.
+
+        With *up_to*, no more than about so many; the others when tasks are advanced.
+        """
         done = 0
-        while unended := await self.store.tasks.unfinished_operations(
-            task.id, limit=BATCH_SIZE
-        ):
-            done += await self._end_operations(
-                unended, "The task was canceled.", by=task.canceled_by
-            )
+        while up_to is None or done < up_to:
+            # Of those who cancel it at the same time, one has a batch.
+            async with self.store.tasks.lock():
+                ended = await self._cancel_batch(task)
+            if not ended:
+                break
+            done += ended
         return done
+
+    async def _cancel_batch(self, task: Task) -> int:
+        find = self.store.tasks.unfinished_operations
+        unended = await find(task.id, limit=BATCH_SIZE)
+        reason = "The task was canceled."
+        return await self._end_operations(unended, reason, by=task.canceled_by)
 
     async def _end_operations(
         self,

@@ -1,12 +1,12 @@
 """Tasks as programs see them: show, pause, resume, cancel, retry."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.errors import BodyDeleted, Conflict, NotFound
+from pushserver.errors import BodyDeleted, Conflict, NotFound, Unavailable
 from pushserver.model.actor import NOBODY, SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry
 from pushserver.model.ids import IdGenerator
@@ -18,6 +18,8 @@ from pushserver.services.task_audit import task_entry
 from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.storage.base import Store
 
+#: Operations that a call ends which cancels their task; the scheduler ends the others.
+MAX_CANCELED_AT_ONCE = 10_000
 _ACTIVE_STATES = (TaskState.RUNNING, TaskState.PAUSED)
 
 
@@ -91,15 +93,22 @@ class Tasks:
         """
         Cancel all waiting operations; steps in flight run to their end.
 
+        Of very many, those that are left are canceled soon after. A task that is
+        canceled already stays as it is.
+
         Raises:
             NotFound: there is none.
             Conflict: it has ended.
         """
-        task, _ = await self.get(scope_id, task_id)
+        task, counts = await self.get(scope_id, task_id)
+        if task.state is TaskState.CANCELED:
+            return task, counts
         canceled = attrs.evolve(task, state=TaskState.CANCELED, canceled_by=actor)
         entry = task_entry(task, actor, AuditAction.TASK_CANCEL)
         await self._change_state(task, canceled, entry, *_ACTIVE_STATES)
-        await self.scheduler.cancel(canceled)
+        # It is canceled now: if the store goes away, the scheduler does the rest.
+        with suppress(Unavailable):
+            await self.scheduler.cancel(canceled, up_to=MAX_CANCELED_AT_ONCE)
         return await self.get(scope_id, task_id)
 
     async def _change_state(

@@ -7,13 +7,20 @@ import pytest
 from pushserver.errors import (
     Conflict,
     NotFound,
+    Unavailable,
 )
+from pushserver.model.audit import AuditAction
 from pushserver.model.operation import OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.task import TaskState
+from pushserver.services import tasks as tasks_service
+from pushserver.services.next_steps import BATCH_SIZE
 from pushserver.services.task_creation import RolloutPolicy
+from pushserver.storage.audit import AuditFilter
 from pushserver.storage.operations import OperationFilter
+from tests.model.operation_scenario import ACTOR
 from tests.services.operation_driver import ERROR, OperationDriver, task_pace
+from tests.storage.read_counts import count_reads
 
 ONE, TWO = "load_objects", "user_set_image"
 OTHER = 8
@@ -82,9 +89,96 @@ async def test_what_cannot_be_done(operation_driver: OperationDriver) -> None:
     with pytest.raises(Conflict):
         await tasks.pause(*place)
     await tasks.cancel(*place)
-    for refused in (tasks.pause, tasks.resume, tasks.cancel):
+    for refused in (tasks.pause, tasks.resume):
         with pytest.raises(Conflict):
             await refused(*place)
+    done = await operation_driver.adopt_and_create_task(ONE, devices=1, seen=1)
+    await operation_driver.advance_tasks()
+    await operation_driver.run_command(device=1)
+    await operation_driver.advance_tasks()
+    with pytest.raises(Conflict):
+        await tasks.cancel(DEFAULT_SCOPE_ID, done.id)
+
+
+async def test_canceled_again(operation_driver: OperationDriver) -> None:
+    """To cancel a task again changes nothing, whoever does it and however far it is."""
+    tasks, store = operation_driver.services.tasks, operation_driver.services.store
+    task = await operation_driver.adopt_and_create_task(ONE, devices=2, seen=1)
+    await operation_driver.advance_tasks()
+    await operation_driver.receive_command(device=1)
+    place = DEFAULT_SCOPE_ID, task.id
+
+    first = await tasks.cancel(*place, ACTOR)
+    assert first == await tasks.cancel(*place)
+    await operation_driver.post_result(device=1)
+    await operation_driver.advance_tasks()
+    again, _ = await tasks.cancel(*place)
+    assert (TaskState.CANCELED, ACTOR) == (again.state, again.canceled_by)
+    assert again.ended_at is not None
+    assert 1 == sum(
+        each.action is AuditAction.TASK_CANCEL
+        for each in await store.audit.entries_after(
+            DEFAULT_SCOPE_ID, AuditFilter(), after=0, limit=99
+        )
+    )
+
+
+async def test_canceled_while_the_store_goes_away(
+    operation_driver: OperationDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What was canceled is, also if the store goes away before all operations have ended.
+    """
+    task = await operation_driver.adopt_and_create_task(ONE, devices=2)
+    lanes = operation_driver.services.lanes
+
+    async def fail(*_: object) -> None:
+        raise Unavailable("The store is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lanes.store, "change_lane", fail)
+        canceled, _ = await operation_driver.services.tasks.cancel(
+            DEFAULT_SCOPE_ID, task.id
+        )
+    assert TaskState.CANCELED is canceled.state
+    await operation_driver.advance_tasks()
+    assert {"failed": 2} == await operation_driver.task_counts(task)
+
+
+async def test_canceled_in_few_statements(operation_driver: OperationDriver) -> None:
+    """The operations of a batch are read together, and not one after the other."""
+    task = await operation_driver.adopt_and_create_task(ONE, devices=BATCH_SIZE)
+
+    async with count_reads(operation_driver.services.store) as count:
+        await operation_driver.services.tasks.cancel(DEFAULT_SCOPE_ID, task.id)
+
+    assert {"failed": BATCH_SIZE} == await operation_driver.task_counts(task)
+    assert BATCH_SIZE // 2 > len(count.statements)
+
+
+async def test_very_many_canceled(
+    operation_driver: OperationDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nobody waits until very many have ended: the call cancels some, the scheduler all.
+    """
+    monkeypatch.setattr(tasks_service, "MAX_CANCELED_AT_ONCE", BATCH_SIZE)
+    task = await operation_driver.adopt_and_create_task(ONE, devices=2 * BATCH_SIZE)
+    operation_driver.services.task_scheduler.wakeup.clear()
+
+    canceled, counts = await operation_driver.services.tasks.cancel(
+        DEFAULT_SCOPE_ID, task.id
+    )
+
+    assert (TaskState.CANCELED, None) == (canceled.state, canceled.ended_at)
+    assert (BATCH_SIZE, BATCH_SIZE) == (counts.failed, counts.waiting)
+    assert operation_driver.services.task_scheduler.wakeup.is_set()
+    await operation_driver.advance_tasks()
+    ended, counts = await operation_driver.services.tasks.cancel(
+        DEFAULT_SCOPE_ID, task.id
+    )
+    assert ended.ended_at is not None
+    assert 2 * BATCH_SIZE == counts.failed
 
 
 async def test_not_there(operation_driver: OperationDriver) -> None:

@@ -22,7 +22,7 @@ from pushserver.storage.sql.conditions import (
     IS_WAITING,
 )
 from pushserver.storage.sql.connection import SqlConnection
-from pushserver.storage.sql.operations import find_device_upgrade
+from pushserver.storage.sql.operations import attach_device_upgrades
 from pushserver.storage.table import Join
 
 # A command in flight has one open delivery, a waiting one has none.
@@ -116,10 +116,11 @@ def _read_live(
         return
     sql = _SELECT_LIVE + condition[0].format("command")
     found = map(_LIVE_COLUMNS.read, connection.execute(sql, condition[1]))
-    for command, delivery, operation in sorted(found, key=lambda row: row[0].queue_key):
+    rows = sorted(found, key=lambda row: row[0].queue_key)
+    attach_device_upgrades(connection, filter(None, (row[2] for row in rows)))
+    for command, delivery, operation in rows:
         if operation is not None:
             command.operation = operation
-            operation.device_upgrade = find_device_upgrade(connection, operation)
         lane = _get_or_create(lanes, command.device_id)
         if command.state is CommandState.PENDING:
             lane.insert(command)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pushserver.model.lane import Lane
+from pushserver.model.operation import Operation
 from pushserver.storage.command_rows import COMMANDS_WITH_DELIVERIES
 from pushserver.storage.commands import Lookup, PriorDelivery, PriorState
 from pushserver.storage.sql.bulk import pad_ids
@@ -16,7 +17,11 @@ from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.device_end import find_device
 from pushserver.storage.sql.idempotency import find_idempotency_key
 from pushserver.storage.sql.index_range import IndexRange
-from pushserver.storage.sql.operations import find_operation, find_running_operations
+from pushserver.storage.sql.operations import (
+    find_operation,
+    find_operations,
+    find_running_operations,
+)
 from pushserver.storage.sql.shadows import RoundServices, TooManyServices
 
 #: A delivery that was answered is known by its uuid for so many results of the device:
@@ -59,8 +64,12 @@ def run_lookups(
     try:
         for lane in lanes.values():
             services.attach(lane)
+        ids = {lookup.operation_id for _, lookup in lookups.values()}
+        operations = find_operations(connection, sorted(filter(None, ids)))
         return {
-            place: run_lookup(services, device_id, lookup, lanes.get(device_id))
+            place: _run_lookup(
+                services, device_id, lookup, lanes.get(device_id), operations
+            )
             for place, (device_id, lookup) in lookups.items()
         }
     except TooManyServices:
@@ -69,27 +78,34 @@ def run_lookups(
 
 
 def run_lookup(
+    services: RoundServices, device_id: int, lookup: Lookup, lane: Lane | None
+) -> PriorState:
+    """Run the lookup of one device, whose *lane* has what is in flight."""
+    ids = () if lookup.operation_id is None else (lookup.operation_id,)
+    operations = find_operations(services.connection, ids)
+    return _run_lookup(services, device_id, lookup, lane, operations)
+
+
+def _run_lookup(
     services: RoundServices,
     device_id: int,
     lookup: Lookup,
-    lane: Lane | None = None,
+    lane: Lane | None,
+    operations: Mapping[int, Operation],
 ) -> PriorState:
-    """Run the lookup of one device, whose *lane* has what is in flight."""
     connection = services.connection
-    by_uuid = last_given_up = key_use = operation = None
+    by_uuid = last_given_up = key_use = None
     if lookup.delivery_uuid is not None:
         by_uuid = _find_by_uuid(services, device_id, lookup.delivery_uuid, lane)
     if lookup.last_given_up and by_uuid is None:
         last_given_up = _find_last_given_up(services, device_id)
     if lookup.idempotency_key is not None:
         key_use = find_idempotency_key(connection, lookup.idempotency_key)
-    if lookup.operation_id is not None:
-        operation = find_operation(connection, lookup.operation_id)
     return PriorState(
         key_use=key_use,
         by_uuid=by_uuid,
         last_given_up=last_given_up,
-        operation=operation,
+        operation=operations.get(lookup.operation_id or 0),
         services=tuple(services.of_device(device_id).values())
         if lookup.services
         else (),

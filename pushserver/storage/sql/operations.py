@@ -1,6 +1,7 @@
 """Reads operations and their steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -9,7 +10,6 @@ from pushserver.model.command_request import Step
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.operation import Operation
 from pushserver.model.state import CommandState
-from pushserver.model.upgrade import DeviceUpgrade
 from pushserver.storage.operation_rows import OPERATIONS, STEPS
 from pushserver.storage.operations import (
     DueStep,
@@ -18,6 +18,7 @@ from pushserver.storage.operations import (
     SortField,
     StepRecord,
 )
+from pushserver.storage.sql.bulk import pad_ids
 from pushserver.storage.sql.conditions import is_of_device
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_all, fetch_value
@@ -49,10 +50,14 @@ _COUNT_WITHOUT_STEPS = (
     " WHERE scope_id = ? AND status = 'RUNNING' AND step_count = 0 LIMIT ?) AS counted"
 )
 _DEVICE_UPGRADE_COLUMNS = Join.of(UPGRADES, DEVICE_UPGRADES.aliased("part"))
-_SELECT_DEVICE_UPGRADE = (
-    f"SELECT {_DEVICE_UPGRADE_COLUMNS.column_list} FROM upgrade LEFT JOIN"
-    f" {DEVICE_UPGRADES.name} AS part ON part.operation_id = ? WHERE task_id = ?"
+_SELECT_DEVICE_UPGRADES = (
+    f"SELECT operation.id, {_DEVICE_UPGRADE_COLUMNS.column_list} FROM operation"
+    " JOIN upgrade ON upgrade.task_id = operation.task_id"
+    f" LEFT JOIN {DEVICE_UPGRADES.name} AS part ON part.operation_id = operation.id"
+    " WHERE operation.id IN ({})"
 )
+#: The most operations in one statement.
+_MAX_LOOKUPS = 256
 #: Ids grow with creation time. A waiting operation counts as started when created.
 _SORT_EXPRESSIONS = {
     SortField.CREATED: "id",
@@ -155,13 +160,23 @@ def find_operation(
     connection: SqlConnection, operation_id: int, scope_id: int | None = None
 ) -> Operation | None:
     """Return one operation, of this scope or of any, with its device upgrade."""
-    sql, values = f"{_SELECT} id = ?", [operation_id]
-    if scope_id is not None:
-        sql, values = f"{sql} AND scope_id = ?", [operation_id, scope_id]
-    operation = OPERATIONS.find(connection.execute(sql, values).fetchone())
-    if operation is not None:
-        operation.device_upgrade = find_device_upgrade(connection, operation)
-    return operation
+    found = find_operations(connection, [operation_id]).get(operation_id)
+    is_meant = found is not None and scope_id in (None, found.scope_id)
+    return found if is_meant else None
+
+
+def find_operations(
+    connection: SqlConnection, ids: Collection[int]
+) -> dict[int, Operation]:
+    """Return operations by their ids, each with its device upgrade."""
+    operations: list[Operation] = []
+    left = iter(ids)
+    while some := tuple(islice(left, _MAX_LOOKUPS)):
+        values = pad_ids(some)
+        sql = f"{_SELECT} id IN ({', '.join('?' * len(values))})"
+        operations += map(OPERATIONS.read, connection.execute(sql, values))
+    attach_device_upgrades(connection, operations)
+    return {each.id: each for each in operations}
 
 
 def find_running_operations(
@@ -170,22 +185,22 @@ def find_running_operations(
     """Return the device's operations that run, each with its device upgrade."""
     sql = f"{_SELECT} device_id = ? AND status = 'RUNNING' ORDER BY id"
     operations = list(map(OPERATIONS.read, connection.execute(sql, (device_id,))))
-    for operation in operations:
-        operation.device_upgrade = find_device_upgrade(connection, operation)
+    attach_device_upgrades(connection, operations)
     return operations
 
 
-def find_device_upgrade(
-    connection: SqlConnection, operation: Operation
-) -> DeviceUpgrade | None:
-    """Return the operation's device upgrade, if its task is an upgrade."""
-    if operation.task_id is None:
-        return None
-    values = (operation.id, operation.task_id)
-    row = connection.execute(_SELECT_DEVICE_UPGRADE, values).fetchone()
-    if row is None:
-        return None
-    return read_device_upgrade(*_DEVICE_UPGRADE_COLUMNS.read(row))
+def attach_device_upgrades(
+    connection: SqlConnection, operations: Iterable[Operation]
+) -> None:
+    """Give operations their device upgrades, those whose tasks are upgrades."""
+    by_id = {each.id: each for each in operations if each.task_id is not None}
+    left = iter(by_id)
+    while some := tuple(islice(left, _MAX_LOOKUPS)):
+        values = pad_ids(some)
+        sql = _SELECT_DEVICE_UPGRADES.format(", ".join("?" * len(values)))
+        for operation_id, *row in connection.execute(sql, values):
+            found = read_device_upgrade(*_DEVICE_UPGRADE_COLUMNS.read(row))
+            by_id[operation_id].device_upgrade = found
 
 
 def read_due_step(row: Row) -> DueStep:

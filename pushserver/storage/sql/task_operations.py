@@ -12,7 +12,7 @@ from pushserver.storage.sql.bulk import pad_ids
 from pushserver.storage.sql.conditions import is_one_of
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.index_range import IndexRange
-from pushserver.storage.sql.operations import find_device_upgrade
+from pushserver.storage.sql.operations import attach_device_upgrades
 from pushserver.storage.sql.snapshot import read_snapshot
 from pushserver.storage.tasks import TaskOperation
 
@@ -84,9 +84,9 @@ def _explain(
 ) -> list[TaskOperation]:
     explained = []
     operations = list(operations)
+    attach_device_upgrades(connection, operations)
     commands = _decisive_commands(connection, operations)
     for operation in operations:
-        operation.device_upgrade = find_device_upgrade(connection, operation)
         command = commands.get(operation.id)
         explained.append(
             TaskOperation(
