@@ -13,9 +13,11 @@ from pushserver.model.lane import Lane
 from pushserver.model.withdrawal import withdraw
 from pushserver.storage.commands import PriorState
 from pushserver.storage.postgres.commit.command_deadlines import renew_lanes
-from pushserver.storage.postgres.commit.lane_rows import LaneRow, upsert_sql
+from pushserver.storage.postgres.commit.lane_rows import LaneRow, upsert
+from pushserver.storage.postgres.commit.transaction import write_and_commit
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.sql.changes import PreparedWrite
 from pushserver.storage.sql.server_clock import store_correction
 from tests.clock import START
 from tests.model.factories import DEVICE, command
@@ -95,13 +97,15 @@ async def test_elsewhere_amid_a_decision(
 async def test_amid_a_round(pair: ServerPair, database: str) -> None:
     """A server that writes while another one moves commands is not its enemy."""
     await enqueue_planned(pair.a, 3)
-    renew = upsert_sql([(DEVICE, LaneRow(1))], {})
+    renew = [upsert([(DEVICE, LaneRow(1))], {})]
     async with open_server(database) as other:
         (writer, *_) = other.group_commit.writers
         await writer.run(_begin_to_write)
         correcting = asyncio.create_task(correct(pair.a, 7))
         await wait_until(lambda: _waits_for_a_lock(pair.b))
-        await writer.run(lambda link: link.execute_all(f"{renew} COMMIT"))
+        await writer.run(
+            lambda link: write_and_commit(link, PreparedWrite(renew, None))
+        )
         await correcting
 
     assert await stored_lane(pair.a) == lane_content(await get_lane(pair.a))

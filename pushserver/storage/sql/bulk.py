@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -15,13 +16,15 @@ from pushserver.storage.table import Column, Row, RowWriter, Table
 #: Values with more bytes or characters than this are not put into arrays, which would
 #: copy them several times while a transaction is open.
 _MAX_ARRAY_VALUE = 16_384
+_ROW_CHANGED = "another process changed a row"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class BulkStatement:
     """
     One SQL statement over many rows: `{}` stands for them, `to_rows` makes them.
 
+    PostgreSQL is given an array for each column; a `?` behind the rows is one more.
     Python's SQLite module releases the GIL at each step, and getting it back from the
     event loop costs more than the step. So 64 rows share a step, the rest 32, 16, …,
     which keeps the number of prepared statements small.
@@ -33,24 +36,29 @@ class BulkStatement:
     must_match_all: bool = False  # a row that matches nothing raises Unavailable
     column_types: Sequence[str] | None = None  # of an INSERT
     array_sql: str = attrs.field(init=False)
+    unbounded_columns: Sequence[int] = attrs.field(init=False)
+
+    @unbounded_columns.default
+    def _unbounded_columns(self) -> Sequence[int]:
+        kinds = enumerate(self.column_types or ())
+        return [place for place, kind in kinds if kind in ("TEXT", "BYTEA")]
 
     @array_sql.default
     def _array_sql(self) -> str:
         """Return the same statement over arrays, one for each column."""
         names = [f"column{n + 1}" for n in range(self.column_count)]
-        source = (
-            f"unnest({', '.join(['CAST(? AS TEXT[])'] * self.column_count)})"
-            f" AS given({', '.join(names)})"
-        )
+        # Not in FROM, where PostgreSQL would put all rows aside before it takes one.
+        columns = ", ".join(f"unnest(CAST(? AS TEXT[])) AS {name}" for name in names)
         if self.column_types is None:
-            return self.sql.replace("(VALUES {})", f"(SELECT * FROM {source})")
+            return self.sql.replace("(VALUES {})", f"(SELECT {columns})")
         cast = zip(names, self.column_types, strict=True)
         expressions = ", ".join(f"CAST({name} AS {kind})" for name, kind in cast)
-        return self.sql.replace("VALUES {}", f"SELECT {expressions} FROM {source}")
+        source = f"SELECT {expressions} FROM (SELECT {columns}) AS given"
+        return self.sql.replace("VALUES {}", source)
 
     def write(self, connection: SqlConnection, values: Iterable[Any]) -> None:
         """Execute the statement over *values*, as `execute_batches` does."""
-        execute_batches(connection, [(self, self.to_rows(values))])
+        execute_batches(connection, [Batch(self, self.to_rows(values))])
 
     def execute(self, connection: SqlConnection, rows: Sequence[Row]) -> int:
         """Execute the statement over *rows*; return how many rows it changed."""
@@ -65,8 +73,22 @@ class BulkStatement:
         return changed
 
 
-#: A statement and its rows.
-Batch = tuple[BulkStatement, Sequence[Row]]
+@attrs.frozen
+class Batch:
+    """A statement and its rows; `more` are the further arrays of PostgreSQL."""
+
+    statement: BulkStatement
+    rows: Sequence[Row]
+    more: Sequence[Sequence[Any]] = ()
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether a value is too large for an array."""
+        return any(
+            isinstance(value, str | bytes) and len(value) > _MAX_ARRAY_VALUE
+            for place in self.statement.unbounded_columns
+            for value in map(itemgetter(place), self.rows)
+        )
 
 
 def execute_batches(connection: SqlConnection, batches: Sequence[Batch]) -> None:
@@ -76,40 +98,29 @@ def execute_batches(connection: SqlConnection, batches: Sequence[Batch]) -> None
     Raises:
         Unavailable: a row of a statement that `must_match_all` matched nothing.
     """
-    batches = [batch for batch in batches if batch[1]]
+    batches = [batch for batch in batches if batch.rows]
     if isinstance(connection, PostgresDialect):
-        _execute_combined(connection, [b for b in batches if not _has_large_value(b)])
-        batches = [batch for batch in batches if _has_large_value(batch)]
-        if batches:
+        if small := [batch for batch in batches if not batch.is_large]:
+            connection.execute_arrays(*combine(small))
+        if batches := [batch for batch in batches if batch.is_large]:
             connection.extend_timeout()
-    for statement, rows in batches:
-        changed = statement.execute(connection, rows)
-        if changed != len(rows) and statement.must_match_all:
-            raise _row_changed()
+    for batch in batches:
+        changed = batch.statement.execute(connection, batch.rows)
+        if changed != len(batch.rows) and batch.statement.must_match_all:
+            raise Unavailable(f"The database refused: {_ROW_CHANGED}")
 
 
-def _has_large_value(batch: Batch) -> bool:
-    statement, rows = batch
-    if statement.column_types is None:
-        return False
-    values = chain.from_iterable(rows)
-    return any(isinstance(v, str | bytes) and len(v) > _MAX_ARRAY_VALUE for v in values)
+def combine(batches: Sequence[Batch]) -> tuple[str, Sequence[Sequence[Any]]]:
+    """
+    Return one statement for all, and its arrays.
 
-
-def _execute_combined(connection: PostgresDialect, batches: Sequence[Batch]) -> None:
-    """Execute all in one statement."""
-    if not batches:
-        return
-    tables = [rows for _, rows in batches]
-    sql = _combine(tuple(statement.array_sql for statement, _ in batches))
-    counts: Sequence[int] = connection.execute_arrays(sql, *tables).fetchone()
-    for (statement, rows), changed in zip(batches, counts, strict=True):
-        if changed != len(rows) and statement.must_match_all:
-            raise _row_changed()
-
-
-def _row_changed() -> Unavailable:
-    return Unavailable("The database refused: another process changed a row")
+    It fails if a statement that `must_match_all` does not.
+    """
+    arrays: list[Sequence[Any]] = []
+    for batch in batches:
+        arrays += zip(*batch.rows, strict=True)
+        arrays += batch.more
+    return _combine(tuple(batch.statement for batch in batches)), arrays
 
 
 _CHUNK_SIZES = (64, 32, 16, 8, 4, 2, 1)
@@ -122,11 +133,21 @@ def _with_placeholders(sql: str, width: int, size: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def _combine(statements: Sequence[str]) -> str:
-    """Combine these into one statement that counts the rows of each."""
-    ctes = ", ".join(f"s{n} AS ({sql} RETURNING 1)" for n, sql in enumerate(statements))
-    counts = ", ".join(f"(SELECT count(*) FROM s{n})" for n in range(len(statements)))
-    return f"WITH {ctes} SELECT {counts}"
+def _combine(statements: Sequence[BulkStatement]) -> str:
+    ctes, has_matched, array = list[str](), list[str](), 1
+    for n, each in enumerate(statements):
+        returning = " RETURNING 1" if each.must_match_all else ""
+        ctes.append(f"s{n} AS ({each.array_sql}{returning})")
+        if each.must_match_all:
+            given = f"cardinality(CAST(?{array} AS TEXT[]))"
+            has_matched.append(f"(SELECT count(*) FROM s{n}) = {given}")
+        array += each.array_sql.count("?")
+    # What cannot be cast fails the transaction, without another trip.
+    checked = f"CASE WHEN {' AND '.join(has_matched) or 'TRUE'} THEN '1'"
+    return (
+        f"WITH {', '.join(ctes)}"
+        f" SELECT CAST({checked} ELSE '{_ROW_CHANGED}' END AS INTEGER)"
+    )
 
 
 def pad_ids(ids: Collection[int]) -> tuple[int, ...]:

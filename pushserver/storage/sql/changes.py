@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
+import attrs
+
 from pushserver.model.changes import Changes, TaskFinish
 from pushserver.model.state import CommandState
 from pushserver.storage.command_rows import (
@@ -25,7 +27,7 @@ from pushserver.storage.sql.bulk import (
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.device_end import delete_device, end_device
 from pushserver.storage.sql.idempotency import UPSERT_IDEMPOTENCY_KEY
-from pushserver.storage.sql.results import write_pieces
+from pushserver.storage.sql.results import has_pieces, write_pieces
 from pushserver.storage.subscription_rows import EVENTS
 from pushserver.storage.table import Column, enum_codec
 from pushserver.storage.upgrade_rows import DEVICE_UPGRADES
@@ -118,31 +120,52 @@ _OPERATION_TABLES = (
 )
 
 
+@attrs.frozen
+class PreparedWrite:
+    """Writes the `batches`, and then the `rest`, if there is any."""
+
+    batches: Sequence[Batch]
+    rest: Callable[[SqlConnection], None] | None
+
+    def __call__(self, connection: SqlConnection) -> None:
+        """Write all of it."""
+        execute_batches(connection, self.batches)
+        if self.rest is not None:
+            self.rest(connection)
+
+    @property
+    def is_one_statement(self) -> bool:
+        """Tell whether PostgreSQL can write all of it with one statement."""
+        return self.rest is None and not any(batch.is_large for batch in self.batches)
+
+
 def prepare_write(
-    changes: Changes, sql_jobs: Sequence[SqlWork]
-) -> Callable[[SqlConnection], None] | None:
+    changes: Changes, sql_jobs: Sequence[SqlWork], more: Sequence[Batch] = ()
+) -> PreparedWrite | None:
     """
-    Return the function that writes *changes* and runs *sql_jobs*; None for nothing.
+    Return what writes *changes* and *more*, and runs *sql_jobs*; None for nothing.
     """
-    batches = _batches(changes)
-    has_more = bool(
-        changes.deleted_operations
+    batches = [*_batches(changes), *more]
+    has_rest = bool(
+        sql_jobs
+        or changes.deleted_operations
         or changes.tasks_to_finish
         or changes.ended_devices
         or changes.audit_entries
+        or has_pieces(changes)
     )
 
-    def apply(connection: SqlConnection) -> None:
-        execute_batches(connection, batches)
+    def write_rest(connection: SqlConnection) -> None:
         write_repeated(connection, changes.audit_entries)
         write_pieces(connection, changes.results)
-        if has_more:
-            _delete_and_finish(connection, changes)
+        _delete_and_finish(connection, changes)
         for job in sql_jobs:
             assert job.work is not None  # noqa: S101 - decisions are not among these
             job.value = job.work(connection)
 
-    return apply if batches or sql_jobs or has_more else None
+    if not batches and not has_rest:
+        return None
+    return PreparedWrite(batches, write_rest if has_rest else None)
 
 
 def _batches(changes: Changes) -> list[Batch]:
@@ -176,7 +199,7 @@ def _batches(changes: Changes) -> list[Batch]:
             (_INSERT_SERVICE, [s for s in services if not s.stored]),
             (_UPDATE_SERVICE, [s for s in services if s.stored]),
         )
-    return [(each, each.to_rows(values)) for each, values in kinds if values]
+    return [Batch(each, each.to_rows(values)) for each, values in kinds if values]
 
 
 def _delete_and_finish(connection: SqlConnection, changes: Changes) -> None:

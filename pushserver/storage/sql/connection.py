@@ -3,7 +3,7 @@
 In SQL, `?` is the next value and `?3` the third one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pushserver.model.ids import MAX_INT64
@@ -40,11 +40,28 @@ class SqlConnection(Protocol):
         """Execute a statement."""
 
 
+class NotInMemory(Exception):
+    """The database would have to be asked."""
+
+
+class MemoryAlone:
+    """Stands for a connection where what is in memory may do."""
+
+    def execute(self, _sql: str, _values: Sequence[Any] = (), /) -> Cursor:
+        """
+        Execute nothing.
+
+        Raises:
+            NotInMemory: always.
+        """
+        raise NotInMemory
+
+
 class PostgresDialect:
     """What only a connection to PostgreSQL offers: whole columns as arrays."""
 
-    def execute_arrays(self, sql: str, *row_sets: Sequence[Sequence[Any]]) -> Cursor:
-        """Execute a statement over *row_sets*, with a text array for each column."""
+    def execute_arrays(self, sql: str, arrays: Iterable[Iterable[Any]]) -> Cursor:
+        """Execute a statement with text arrays, such as whole columns."""
         raise NotImplementedError
 
     def extend_timeout(self) -> None:

@@ -12,7 +12,7 @@ from pushserver.model.subscription import (
     WebhookDelivery,
     WebhookState,
 )
-from pushserver.storage.sql.bulk import execute_batches, upsert
+from pushserver.storage.sql.bulk import Batch, execute_batches, upsert
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_all, fetch_column, fetch_value
 from pushserver.storage.sql.write_jobs import SqlWriter
@@ -156,13 +156,13 @@ class SqlOutbox:
 
         def work(connection: SqlConnection) -> None:
             if connection.execute(_UPDATE_PROGRESS, progress).rowcount:
-                execute_batches(connection, [(_UPSERT, rows)])
+                execute_batches(connection, [Batch(_UPSERT, rows)])
 
         await self.write(work)
 
     async def requeue_delivery(self, delivery: WebhookDelivery) -> None:
         rows = _UPSERT.to_rows([delivery])
-        await self.write(lambda c: execute_batches(c, [(_UPSERT, rows)]))
+        await self.write(lambda c: execute_batches(c, [Batch(_UPSERT, rows)]))
 
     async def find_delivery(
         self, subscription_id: int, event_id: int

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import attrs
 
-from pushserver.storage.sql.bulk import execute_batches, insert
+from pushserver.storage.sql.bulk import Batch, execute_batches, insert
 from pushserver.storage.sql.connection import SqlReader
 from pushserver.storage.sql.fetch import fetch_all
 from pushserver.storage.sql.write_jobs import SqlWriter
@@ -40,7 +40,7 @@ class SqlStreamInterests:
         # Sorted, so that no two servers deadlock.
         ordered = sorted(interests, key=lambda each: (each.scope_id, each.type))
         rows = _UPSERT.to_rows(ordered)
-        await self.write(lambda c: execute_batches(c, [(_UPSERT, rows)]))
+        await self.write(lambda c: execute_batches(c, [Batch(_UPSERT, rows)]))
 
     async def delete_expired(self, *, now: int) -> None:
         await self.write(lambda c: c.execute(_DROP, (now,)))

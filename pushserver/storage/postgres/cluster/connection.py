@@ -115,7 +115,7 @@ class ClusterConnection:
 def notify(connection: Connection, payloads: Sequence[str]) -> None:
     """Send *payloads* to the other servers."""
     if payloads:
-        connection.execute_arrays(_NOTIFY, [(payload,) for payload in payloads])
+        connection.execute_arrays(_NOTIFY, [payloads])
 
 
 def take_leave(connection: Connection, payloads: Sequence[str]) -> None:

@@ -1,15 +1,16 @@
 """Runs decisions on the lanes of their devices, in one transaction.
 
 A round locks its devices, reads those of their lanes that others have changed, lets the
-decisions change them, and writes the recorded changes: two trips to its connection's
-thread. Only the database is authoritative, so any number of servers may decide on a
-device.
+decisions change them, and writes the recorded changes: mostly two questions that the
+event loop asks; what takes more goes to the connection's thread. Only the database is
+authoritative, so any number of servers may decide on a device.
 """
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import attrs
@@ -23,15 +24,19 @@ from pushserver.model.lane import NOBODY, Lane
 from pushserver.storage.commands import NO_DEVICE, NO_PRIOR_STATE, Lookup, PriorState
 from pushserver.storage.postgres.commit.lane_cache import CachedLane, LaneCache
 from pushserver.storage.postgres.commit.lane_loading import load_lanes
-from pushserver.storage.postgres.commit.lane_locking import RoundStart, start_round
-from pushserver.storage.postgres.commit.lane_rows import updated_lane_rows, upsert_sql
-from pushserver.storage.postgres.commit.transaction import (
-    write_and_commit,
+from pushserver.storage.postgres.commit.lane_locking import start_round
+from pushserver.storage.postgres.commit.lane_rows import (
+    LaneRow,
+    updated_lane_rows,
+    upsert,
 )
+from pushserver.storage.postgres.commit.transaction import finish_round
 from pushserver.storage.postgres.connection.clock import DatabaseClock
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.sql.changes import prepare_write
+from pushserver.storage.sql.connection import MemoryAlone, NotInMemory, SqlConnection
+from pushserver.storage.sql.lanes import LanesByDevice
 from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.repeated_acts import RepeatedActs
 from pushserver.storage.sql.write_jobs import (
@@ -40,6 +45,7 @@ from pushserver.storage.sql.write_jobs import (
 )
 
 PriorStates = dict[int, PriorState]
+Read = tuple[LanesByDevice, PriorStates | None]
 
 
 @attrs.define(eq=False)
@@ -93,20 +99,24 @@ class DecisionRunner:
         cached: Mapping[int, CachedLane],
     ) -> bool:
         clock_jumps = self.lane_cache.clock_jumps
-        lookups = {
-            i: (job.device_id, job.lookup)
-            for i, job in enumerate(jobs)
-            if job.lookup is not None
-        }
-        lock_and_read = partial(
-            self._lock_and_read,
-            device_ids=device_ids,
-            cached=cached,
-            now=self.now(),
-            lookups=lookups,
-            interest=dict(self.interest),
+        start = await start_round(
+            writer, self.database_clock, dict(self.interest), device_ids
         )
-        lanes, prior_states, start = await writer.run(lock_and_read)
+        lanes, prior_states = await _read(
+            writer,
+            partial(
+                _read_lanes,
+                device_ids=device_ids,
+                cached=cached,
+                lane_rows=start.lane_rows,
+                now=self.now(),
+                lookups={
+                    i: (job.device_id, job.lookup)
+                    for i, job in enumerate(jobs)
+                    if job.lookup is not None
+                },
+            ),
+        )
         if prior_states is None:
             await writer.run(Connection.rollback_or_close)
             return False
@@ -121,16 +131,10 @@ class DecisionRunner:
         failed = _run_decisions(jobs, lanes, prior_states, changes)
         previous_rows, version = start.lane_rows, self.new_id()
         updated_rows = updated_lane_rows(changes, lanes, previous_rows, version, failed)
-        lane_rows_sql = upsert_sql(updated_rows, previous_rows)
         self.repeated_acts.mark(changes.audit_entries)
+        lane_batch = [upsert(updated_rows, previous_rows)] if updated_rows else []
         started = time.perf_counter()
-        await writer.run(
-            partial(
-                write_and_commit,
-                write_changes=prepare_write(changes, ()),
-                lane_rows_sql=lane_rows_sql,
-            )
-        )
+        await finish_round(writer, prepare_write(changes, (), lane_batch))
         rows = changes.row_count + len(updated_rows)
         self.metrics.record_write(time.perf_counter() - started, rows)
         versions: dict[int, int | None] = {
@@ -142,21 +146,6 @@ class DecisionRunner:
             versions.clear()  # deadlines were moved meanwhile, here or in the database
         self._after_commit(jobs, changes, lanes, versions)
         return True
-
-    def _lock_and_read(
-        self,
-        connection: Connection,
-        device_ids: Sequence[int],
-        cached: Mapping[int, CachedLane],
-        now: int,
-        lookups: Mapping[int, tuple[int, Lookup]],
-        interest: EventTypesByScope,
-    ) -> tuple[dict[int, Lane], PriorStates | None, RoundStart]:
-        """Lock the devices, and read their lanes."""
-        # After the lock, so a device's ids grow whichever server makes them.
-        start = start_round(connection, self.database_clock, interest, device_ids)
-        lanes = load_lanes(connection, device_ids, cached, start.lane_rows, now)
-        return lanes, run_lookups(connection, lookups, lanes), start
 
     def _after_commit(
         self,
@@ -177,6 +166,27 @@ class DecisionRunner:
         self.publish(commit_notice(changes, lanes))
         for job in jobs:
             job.settle(job.value)
+
+
+async def _read(
+    writer: ConnectionThread, read: Callable[[SqlConnection], Read]
+) -> Read:
+    """Read what decisions need: mostly it is in memory, and nobody has to be asked."""
+    with suppress(NotInMemory):
+        return read(MemoryAlone())
+    return await writer.run(read)
+
+
+def _read_lanes(
+    connection: SqlConnection,
+    device_ids: Sequence[int],
+    cached: Mapping[int, CachedLane],
+    lane_rows: Mapping[int, LaneRow],
+    now: int,
+    lookups: Mapping[int, tuple[int, Lookup]],
+) -> Read:
+    lanes = load_lanes(connection, device_ids, cached, lane_rows, now)
+    return lanes, run_lookups(connection, lookups, lanes)
 
 
 def _run_decisions(

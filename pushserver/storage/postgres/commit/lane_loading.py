@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pushserver.model.lane import Lane
 from pushserver.storage.postgres.commit.lane_cache import CachedLane
 from pushserver.storage.postgres.commit.lane_rows import LONG_LANE, LaneRow
-from pushserver.storage.postgres.connection.connection import Connection, array_literal
+from pushserver.storage.postgres.connection.arrays import array_literal
 from pushserver.storage.sql import lanes as whole
 from pushserver.storage.sql.conditions import IS_LIVE
+from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.lanes import LanesByDevice
 
 _SELECT_LIVE = (
@@ -20,7 +21,7 @@ _MAX_PARTIAL_RELOAD = 4096
 
 
 def load_lanes(
-    connection: Connection,
+    connection: SqlConnection,
     device_ids: Sequence[int],
     cached: Mapping[int, CachedLane],
     lane_rows: Mapping[int, LaneRow],
@@ -60,7 +61,7 @@ def load_lanes(
 
 
 def _load_changes(
-    connection: Connection, stale: Sequence[tuple[Lane, set[int] | None]], now: int
+    connection: SqlConnection, stale: Sequence[tuple[Lane, set[int] | None]], now: int
 ) -> LanesByDevice:
     """
     Read the changed commands of *stale* lanes; None: compare to find them.
@@ -83,7 +84,7 @@ def _load_changes(
 
 
 def _find_differences(
-    connection: Connection, lanes: Sequence[Lane]
+    connection: SqlConnection, lanes: Sequence[Lane]
 ) -> dict[int, set[int]]:
     """Return the commands that differ between memory and database, by device."""
     live_by_device: dict[int, set[tuple[int, ...]]] = {

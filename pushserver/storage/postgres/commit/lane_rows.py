@@ -5,28 +5,33 @@ only the commands in the changelog.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
+from pushserver.storage.schema_file import column_types
+from pushserver.storage.sql.bulk import Batch, BulkStatement
 
 #: A shorter lane has no changelog, and is read whole.
 LONG_LANE = 16
 #: The most characters of a changelog: several fit into a page of the database.
 _MAX_CHANGELOG_LENGTH = 2000
+_COLUMNS = "device_id, version, live_count, blocked_until, changelog"
 # A jump of the wall clock moves what is scheduled without locking devices, and gives
 # every lane a new version. If that happened since the versions were read, the version
 # written is negative, which no cached lane has.
-_UPSERT_LANES = (
-    "INSERT INTO lane (device_id, version, live_count, blocked_until, changelog)"
-    " VALUES {} ON CONFLICT (device_id) DO UPDATE"
+_UPSERT_LANES = BulkStatement(
+    sql=f"INSERT INTO lane ({_COLUMNS}) VALUES {{}} ON CONFLICT (device_id) DO UPDATE"
     " SET (version, live_count, blocked_until, changelog) = (SELECT"
     " CASE WHEN same THEN excluded.version ELSE -excluded.version END,"
     " excluded.live_count, CASE WHEN same THEN excluded.blocked_until END,"
     " CASE WHEN same THEN excluded.changelog ELSE '' END"
-    " FROM (SELECT lane.version = ANY(CAST('{{{}}}' AS BIGINT[])) AS same) AS had);"
+    " FROM (SELECT lane.version = ANY(CAST(CAST(? AS TEXT[]) AS BIGINT[])) AS same)"
+    " AS had)",
+    column_count=5,
+    to_rows=list,
+    column_types=column_types("lane", _COLUMNS),
 )
 
 
@@ -127,18 +132,12 @@ def _changed_command_ids(changes: Changes) -> dict[int, set[int]]:
     return ids_by_device
 
 
-def upsert_sql(
+def upsert(
     updated_rows: Sequence[tuple[int, LaneRow]], previous_rows: Mapping[int, LaneRow]
-) -> str:
-    """Return the SQL that writes *updated_rows* over *previous_rows*."""
-    values_sql = ", ".join(
-        f"({device_id}, {each.version}, {_or_null(each.live_count)},"
-        f" {_or_null(each.blocked_until)}, '{each.changelog}')"
+) -> Batch:
+    """Return what writes *updated_rows* over *previous_rows*."""
+    rows = [
+        (device_id, each.version, each.live_count, each.blocked_until, each.changelog)
         for device_id, each in updated_rows
-    )
-    versions = ",".join(str(each.version) for each in previous_rows.values())
-    return _UPSERT_LANES.format(values_sql, versions) if values_sql else ""
-
-
-def _or_null(value: Any) -> str:
-    return "NULL" if value is None else str(value)
+    ]
+    return Batch(_UPSERT_LANES, rows, [[row.version for row in previous_rows.values()]])

@@ -6,7 +6,7 @@ from itertools import islice
 import attrs
 
 from pushserver.model.queue_status import EMPTY_QUEUE, InFlightView, QueueStatus
-from pushserver.storage.postgres.connection.connection import array_literal
+from pushserver.storage.postgres.connection.arrays import array_literal
 from pushserver.storage.sql.conditions import IS_IN_FLIGHT, IS_LIVE, IS_WAITING
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.table import Column, Table

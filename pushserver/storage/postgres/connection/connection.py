@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any, ParamSpec, TypeVar
@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.string import BytesBinaryDumper, StrDumperUnknown
 
 from pushserver.errors import Misconfigured
+from pushserver.storage.postgres.connection.arrays import text_array_literal
 from pushserver.storage.sql.connection import PostgresDialect
 
 P = ParamSpec("P")
@@ -60,11 +61,18 @@ _TERMINATE_BACKEND = (
     " AND backend_start < clock_timestamp() - INTERVAL '{silence} seconds'"
 )
 _FORCE_CUSTOM_PLANS = "; SET plan_cache_mode = force_custom_plan"
+# Writers find rows by their keys, and keep plans: one that was made while a table was
+# small would read all of it each time, until the table is analyzed.
+_PLANS_BY_KEY = (
+    "; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+)
 #: The `application_name` of connections, by their use; the last is not a server's.
 READER_APPLICATION, WRITER_APPLICATION = "pushserver", "pushserver writer"
 MIGRATOR = "migration of pushserver"
 #: Seconds that they wait for a lock; only writers lock devices.
 _LOCK_TIMEOUTS = {READER_APPLICATION: 5, WRITER_APPLICATION: 2, MIGRATOR: 5}
+#: The first release of PostgreSQL with `transaction_timeout`.
+_LIMITS_TRANSACTIONS = 170000
 _PLACEHOLDER = re.compile(r"\?(\d*)")
 
 
@@ -74,7 +82,8 @@ class Connection(PostgresDialect):
 
     So a statement is planned once, whichever of its values are NULL. Nothing is
     pipelined (as by psycopg's `executemany`): if the server vanished in the middle of a
-    pipeline, the database would not notice, and would keep its locks.
+    pipeline, the database would not notice, and would keep its locks. `may_pipeline`
+    tells whether it can set a limit to that, as PostgreSQL does since 17.
 
     `pid` is the backend's process id. `query_sent_at` is when the unanswered query was
     sent, `last_answer_at` when the last answer came, by the monotonic clock.
@@ -99,10 +108,12 @@ class Connection(PostgresDialect):
         self.raw.adapters.register_dumper(str, _TextDumper)
         self.raw.adapters.register_dumper(bytes, BytesBinaryDumper)
         self.pid = self.raw.info.backend_pid
+        is_new = self.raw.info.server_version >= _LIMITS_TRANSACTIONS
+        self.may_pipeline = is_new and psycopg.Pipeline.is_supported()
         self.last_answer_at = time.monotonic()
         self.is_configured = self._is_aborted = False
         self._extra_time = 0.0
-        self._prepared: dict[str, str] = {}
+        self.prepared: dict[str, str] = {}
         self._statement_numbers = count(1)
 
     def configure(
@@ -117,6 +128,8 @@ class Connection(PostgresDialect):
             patience=timeout, lock=_LOCK_TIMEOUTS[self._application_name]
         )
         settings_sql += _FORCE_CUSTOM_PLANS if custom_plans else ""
+        if self._application_name == WRITER_APPLICATION:
+            settings_sql += _PLANS_BY_KEY
         if replaced is not None:
             silent_for = time.monotonic() - replaced.last_answer_at
             settings_sql += _TERMINATE_BACKEND.format(
@@ -135,13 +148,10 @@ class Connection(PostgresDialect):
         )
 
     def execute_arrays(
-        self, sql: str, *tables: Sequence[Sequence[Any]]
+        self, sql: str, arrays: Iterable[Iterable[Any]]
     ) -> psycopg.Cursor[Any]:
-        """Execute a statement over *tables*; one plan serves any number of rows."""
-        columns = (
-            column for table_rows in tables for column in zip(*table_rows, strict=True)
-        )
-        return self.execute(sql, [_text_array_literal(column) for column in columns])
+        """Execute a statement with arrays; one plan serves any number of rows."""
+        return self.execute(sql, [text_array_literal(each) for each in arrays])
 
     def execute_all(self, sql: str, /) -> psycopg.Cursor[Any]:
         """Execute statements, separated by semicolons, in one round trip."""
@@ -151,13 +161,13 @@ class Connection(PostgresDialect):
             pass
         return cursor
 
-    def prepare(self, parameter_types: str, sql: str, /) -> str:
-        """Prepare *sql* on this connection, once; return its name for EXECUTE."""
-        if sql not in self._prepared:
+    def prepare(self, sql: str) -> str:
+        """Prepare *sql* on this connection, once; return the statement's name."""
+        if sql not in self.prepared:
             name = f"own_{next(self._statement_numbers)}"
-            self.execute_all(f"PREPARE {name} ({parameter_types}) AS {sql}")
-            self._prepared[sql] = name
-        return self._prepared[sql]
+            self.execute_all(f"PREPARE {name} AS {number_placeholders(sql)}")
+            self.prepared[sql] = name
+        return self.prepared[sql]
 
     def extend_timeout(self) -> None:
         """
@@ -193,7 +203,7 @@ class Connection(PostgresDialect):
         try:
             if self.raw.info.transaction_status != TransactionStatus.IDLE:
                 # psycopg may drop prepared statements on ROLLBACK.
-                self._prepared.clear()
+                self.prepared.clear()
                 self.raw.execute("ROLLBACK", prepare=False)
         except psycopg.Error:
             self.close()
@@ -256,24 +266,3 @@ class _TextDumper(StrDumperUnknown):
 
     def dump(self, obj: str) -> Buffer | None:
         return super().dump(obj.replace("\x00", "\ufffd") if "\x00" in obj else obj)
-
-
-def array_literal(numbers: Collection[int]) -> str:
-    """Return numbers as an array literal."""
-    return f"{{{','.join(map(str, numbers))}}}"
-
-
-def _text_array_literal(values: Iterable[Any]) -> str:
-    """Return texts as an array literal."""
-    return "{" + ",".join(map(_array_element, values)) + "}"
-
-
-def _array_element(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, bytes):
-        return f'"\\\\x{value.hex()}"'
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return str(value)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 import attrs
 import psycopg
 import structlog
+from psycopg.pq.abc import PGresult
 
 from pushserver.errors import Unavailable
 from pushserver.storage.postgres.connection.connection import (
     READER_APPLICATION,
     Connection,
 )
+from pushserver.storage.postgres.connection.question import Question, Send
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +85,8 @@ class ConnectionThread:
     """
     One connection on a thread of its own; it reconnects when the connection is lost.
 
+    The event loop can `ask` it, too, while the thread has nothing to do.
+
     A query that is not answered within `timeout` seconds aborts the connection. With
     `detects_outage`, such a timeout marks the database as down; that is for connections
     with short, frequent queries. With `custom_plans`, each query is planned for its own
@@ -98,6 +102,7 @@ class ConnectionThread:
     _lost_connection: Connection | None = attrs.field(default=None, init=False)
     _pending_calls: int = attrs.field(default=0, init=False)
     _executor: ThreadPoolExecutor = attrs.field(init=False)
+    _question: Question | None = attrs.field(default=None, init=False)
     _is_closed: bool = attrs.field(default=False, init=False)
 
     @_executor.default
@@ -128,6 +133,36 @@ class ConnectionThread:
         future.add_done_callback(self._on_call_done)
         self._start_timeout(future, time.monotonic())
         return await asyncio.shield(future)
+
+    def connected(self) -> Connection | None:
+        """Return the connection for `ask`; None: `run` has to see to it first."""
+        connection = self._connection
+        is_free = self.is_idle and not self._is_closed
+        if connection is None or not is_free or not connection.is_open:
+            return None
+        return connection if connection.is_configured else None
+
+    async def ask(
+        self, connection: Connection, send: Send, *, is_pipeline: bool = False
+    ) -> Sequence[PGresult]:
+        """
+        Ask *connection* from the event loop; return the answers.
+
+        Raises:
+            Unavailable: the database refused, is down, or did not answer in time.
+        """
+        future = asyncio.get_running_loop().create_future()
+        self._pending_calls += 1
+        future.add_done_callback(self._on_call_done)
+        self._start_timeout(future, time.monotonic())
+        self._question = Question(connection, future, is_pipeline)
+        self._question.ask(send)
+        try:
+            return await asyncio.shield(future)
+        except psycopg.Error as error:
+            if connection.is_open:
+                await self.run(Connection.rollback_or_close)
+            raise _refused(error) from error
 
     def _on_call_done(self, _future: "asyncio.Future[Any]") -> None:
         self._pending_calls -= 1
@@ -194,7 +229,7 @@ class ConnectionThread:
             return work(connection)
         except (psycopg.Error, ValueError) as error:
             connection.rollback_or_close()
-            raise Unavailable(f"The database refused: {_first_line(error)}") from error
+            raise _refused(error) from error
         except BaseException:
             connection.rollback_or_close()
             raise
@@ -214,6 +249,8 @@ class ConnectionThread:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._question is not None:
+            self._question.give_up()
         if self._connection is not None or self._pending_calls:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._executor, self._close_connection)
@@ -229,6 +266,10 @@ def _stop_timer(future: "asyncio.Future[Any]", timer: asyncio.TimerHandle) -> No
     timer.cancel()
     if not future.cancelled():
         future.exception()
+
+
+def _refused(error: Exception) -> Unavailable:
+    return Unavailable(f"The database refused: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

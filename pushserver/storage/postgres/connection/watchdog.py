@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 import structlog
 
-from pushserver.storage.postgres.connection.connection import Connection, array_literal
+from pushserver.storage.postgres.connection.arrays import array_literal
+from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 
 log = structlog.get_logger(__name__)
