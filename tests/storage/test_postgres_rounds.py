@@ -1,4 +1,4 @@
-"""Rounds over PostgreSQL: what is asked from the event loop."""
+"""Rounds over PostgreSQL: what is asked from the event loop, and what shares one."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
@@ -14,6 +14,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.state import CommandState
 from pushserver.model.transitions import enqueue
 from pushserver.storage.commands import PriorState
+from pushserver.storage.postgres.commit.group_commit import is_worth_a_round
 from pushserver.storage.postgres.commit.transaction import send_pipeline
 from pushserver.storage.postgres.connection.arrays import text_array_literal
 from pushserver.storage.postgres.connection.connection import Connection
@@ -106,6 +107,24 @@ async def test_nothing_of_a_refused_write(
     await enqueue_commands(server, last := command())
 
     assert [last.id] == await waiting_ids(server)
+
+
+@each_case(
+    ("expected", "waiting", "running"),
+    [
+        (True, 1, []),
+        (True, 1, [1]),
+        (False, 4, [5]),
+        (True, 5, [5]),
+        (True, 1, [200]),
+        (False, 200, [1, 1]),
+    ],
+)
+def test_second_round_waits_for_company(
+    waiting: int, running: list[int], *, expected: bool
+) -> None:
+    """Few decisions wait for the end of a round with more, unless that takes long."""
+    assert expected == is_worth_a_round(waiting, running)
 
 
 class _VanishedError(Exception):

@@ -6,7 +6,7 @@ at a time.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,9 +34,10 @@ from pushserver.storage.sql.write_jobs import (
 #: The most devices in one round.
 _MAX_DEVICES_PER_ROUND = 200
 #: The most rounds at a time: the longer jobs wait, the more of them share a round, and
-#: the fewer statements there are. A round that takes longer than so many seconds waits
-#: for a lock, and is not counted.
-_MAX_CONCURRENT_ROUNDS, _SLOW_ROUND_AFTER = 2, 0.05
+#: the fewer statements there are. So a second one begins when as many jobs wait for it
+#: as the first has, unless these are so many that it takes long. A round that takes
+#: longer than so many seconds waits for a lock, and is not counted.
+_MAX_CONCURRENT_ROUNDS, _SOON_OVER, _SLOW_ROUND_AFTER = 2, 64, 0.05
 
 
 @attrs.define(eq=False)
@@ -54,7 +55,9 @@ class GroupCommit:
     _pending_jobs: list[WriteJob] = attrs.field(factory=list, init=False)
     _busy_devices: set[int] = attrs.field(factory=set, init=False)
     _first_ids: dict[ConnectionThread, int] = attrs.field(factory=dict, init=False)
-    _counted_writers: set[ConnectionThread] = attrs.field(factory=set, init=False)
+    _counted_writers: dict[ConnectionThread, int] = attrs.field(
+        factory=dict, init=False
+    )
     _round_tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _is_scheduled: bool = attrs.field(default=False, init=False)
     _is_stopping: bool = attrs.field(default=False, init=False)
@@ -99,12 +102,14 @@ class GroupCommit:
         self._is_scheduled = False
         while (
             self._idle_writers
-            and len(self._counted_writers) < _MAX_CONCURRENT_ROUNDS
+            and is_worth_a_round(
+                len(self._pending_jobs), self._counted_writers.values()
+            )
             and (jobs := self._take_jobs())
         ):
             writer = self._idle_writers.pop()
             self._first_ids[writer] = self.new_id()
-            self._counted_writers.add(writer)
+            self._counted_writers[writer] = len(jobs)
             task = asyncio.create_task(self._run_round(writer, jobs), name="round")
             self._round_tasks.add(task)
             task.add_done_callback(self._round_tasks.discard)
@@ -150,14 +155,14 @@ class GroupCommit:
                 job.settle(error=error)
         finally:
             slow_timer.cancel()
-            self._counted_writers.discard(writer)
+            self._counted_writers.pop(writer, None)
             del self._first_ids[writer]
             self._busy_devices -= devices
             self._idle_writers.append(writer)
             self._schedule()
 
     def _stop_counting(self, writer: ConnectionThread) -> None:
-        self._counted_writers.discard(writer)
+        self._counted_writers.pop(writer, None)
         self._schedule()
 
     async def _run_work_jobs(
@@ -186,3 +191,10 @@ class GroupCommit:
                 break
         for job in jobs:
             job.settle(job.value)
+
+
+def is_worth_a_round(waiting: int, running: Collection[int]) -> bool:
+    """Tell whether so many jobs are worth a round, beside those with so many each."""
+    if len(running) >= _MAX_CONCURRENT_ROUNDS:
+        return False
+    return waiting >= sum(running) or sum(running) > _SOON_OVER
