@@ -3,7 +3,7 @@
 import re
 from asyncio import Future, ensure_future
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote, urlencode
 
@@ -16,7 +16,7 @@ from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.ids import parse_int64
 from pushserver.model.session import Session
 from pushserver.model.token import Permission, Token
-from pushserver.services.off_loop import give_way
+from pushserver.services.off_loop import give_way, run_in_thread
 from pushserver.web.api.path_names import camel
 from pushserver.web.authentication import request_actor
 from pushserver.web.console.formats import Formats
@@ -150,15 +150,16 @@ class PageCall:
         """
         Return a page made of a template, which gets summaries in place of results.
 
-        A long page takes some ten milliseconds: of all pages that are asked for at a
-        time, one is worked at in each turn of the loop.
+        A long page takes some ten milliseconds: it is made apart from the loop. Of all
+        pages that are asked for at a time, one is begun in each turn of the loop.
         """
         made_of = await compiled_template(template)
         await give_way()
         shown = {name: without_results(value) for name, value in values.items()}
         formats = Formats(self.text, self.services.clock.now())
-        body = made_of.render(call=self, t=self.text, f=formats, **shown)
-        return web.Response(body=body.encode(), status=status, headers=HEADERS)
+        make = partial(made_of.render, call=self, t=self.text, f=formats, **shown)
+        body = await run_in_thread(lambda: make().encode())
+        return web.Response(body=body, status=status, headers=HEADERS)
 
     def see_other(self, path: str, said: str | None = None) -> web.Response:
         """Lead to a page, after a form; it shows the text `said.…`."""

@@ -2,11 +2,12 @@
 
 import asyncio
 import re
-from collections import Counter
+import threading
 
 import pytest
 
 from pushserver.web.console import ROUTES
+from pushserver.web.console.formats import Formats
 from pushserver.web.console.page import POLICY
 from pushserver.web.console.templating import environment
 from pushserver.web.console.translations import catalogues
@@ -91,23 +92,23 @@ async def test_every_page(visitor: Visitor, language: str) -> None:
         assert "s3cret" not in text
 
 
-async def test_many_at_once(visitor: Visitor) -> None:
-    """
-    Of many pages that are asked for at once, one is made in each turn of the loop.
-    """
-    turn, ended_in = 0, Counter[int]()
+async def test_apart_from_the_loop(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many pages are asked for at once, each is made apart from the loop."""
+    threads: list[threading.Thread] = []
+    number = Formats.number
 
-    async def look() -> None:
-        assert 200 == (await visitor.get("/audit")).status
-        ended_in[turn] += 1
+    def record(formats: Formats, value: float, digits: int = 0) -> str:
+        threads.append(threading.current_thread())
+        return number(formats, value, digits)
 
-    looking = asyncio.gather(*[look() for _ in range(20)])
-    while not looking.done():
-        await asyncio.sleep(0)
-        turn += 1
-    await looking
+    monkeypatch.setattr(Formats, "number", record)
+    answers = await asyncio.gather(*[visitor.get("/devices") for _ in range(20)])
 
-    assert 2 >= max(ended_in.values())
+    assert {200} == {each.status for each in answers}
+    assert len(threads) >= len(answers)
+    assert threading.main_thread() not in threads
 
 
 def shown(text: str) -> str:
