@@ -1,6 +1,6 @@
 """Everything that a commit has to write."""
 
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Awaitable, Callable, Iterable, Sized
 
 import attrs
 
@@ -51,6 +51,7 @@ class Changes:
     they are deleted with their notifications; their commands and results stay.
     `ended_devices` are no more who they were: their shadows are deleted, and no answer
     to an earlier delivery is expected; `deleted_devices` are deleted themselves.
+    `late_work` is done once all decisions are made, and takes long; it changes no lane.
     """
 
     new_id: Callable[[], int] = attrs.field(eq=False)
@@ -74,6 +75,12 @@ class Changes:
     ended_devices: set[int] = attrs.Factory(set)
     deleted_devices: set[int] = attrs.Factory(set)
     audit_entries: list[AuditEntry] = attrs.Factory(list)
+    late_work: list[Callable[[], Awaitable[None]]] = attrs.field(factory=list, eq=False)
+
+    async def do_late_work(self) -> None:
+        """Do what decisions left for later, in pieces: it is written with them."""
+        for work in self.late_work:
+            await work()
 
     @property
     def row_count(self) -> int:

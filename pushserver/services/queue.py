@@ -1,7 +1,7 @@
 """Commands as programs see them: enqueue, retry, wait for the outcome."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import attrs
@@ -36,9 +36,11 @@ from pushserver.storage.history import CommandRecord
 
 #: Renders commands into the answer that is stored for an idempotency key.
 RenderCommands = Callable[[Sequence[Command]], bytes]
+#: The same in pieces, of very many commands.
+RenderInPieces = Callable[[Sequence[Command]], Awaitable[bytes]]
 
 
-@attrs.frozen
+@attrs.define
 class Enqueued:
     """The outcome of an enqueue; `replayed` if a stored answer is repeated."""
 
@@ -67,12 +69,14 @@ class Queue:
         render: RenderCommands | None,
         idempotency: IdempotentRequest | None = None,
         created_by: Actor = SERVER,
+        *,
+        render_in_pieces: RenderInPieces | None = None,
     ) -> asyncio.Future[Enqueued]:
         """
         Enqueue commands for a device, all or none; they are on disk when it is done.
 
-        The device must have been adopted in the scope. Everybody waits while the answer
-        is rendered: without *render*, which a key needs, there is none.
+        The device must have been adopted in the scope. A key needs an answer. Everybody
+        waits for *render*; what *render_in_pieces* renders may be long.
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
@@ -85,8 +89,21 @@ class Queue:
         decide = partial(
             self._enqueue, scope_id, requests, render, idempotency, created_by
         )
+
+        def decide_and_render(
+            lane: Lane, changes: Changes, prior: PriorState
+        ) -> Enqueued:
+            enqueued = decide(lane, changes, prior)
+            if render_in_pieces is not None and not enqueued.replayed:
+                changes.late_work.append(
+                    partial(
+                        _render_late, enqueued, render_in_pieces, idempotency, changes
+                    )
+                )
+            return enqueued
+
         lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None
-        return self.lanes.change(device_id, decide, lookup)
+        return self.lanes.change(device_id, decide_and_render, lookup)
 
     def _enqueue(
         self,
@@ -223,3 +240,13 @@ class Queue:
         return await self.enqueue(
             scope_id, command.device_id, [request], render, idempotency, created_by
         )
+
+
+async def _render_late(
+    enqueued: Enqueued,
+    render: RenderInPieces,
+    idempotency: IdempotentRequest | None,
+    changes: Changes,
+) -> None:
+    enqueued.answer = await render(enqueued.commands)
+    remember_answer(idempotency, enqueued.answer, changes)

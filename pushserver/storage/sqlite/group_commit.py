@@ -161,6 +161,7 @@ class GroupCommit:
             now = self.now()
             changes = Changes(partial(self.new_id, now), now, self.interest)
             decided = self._decide(jobs, prior_states, lanes, changes)
+            await changes.do_late_work()
             # One transaction for all jobs, if there is anything to write.
             sql_jobs = [job for job in decided if job.work]
             if sql_jobs:

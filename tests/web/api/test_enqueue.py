@@ -1,10 +1,14 @@
 """Enqueuing: what a program sends, and what it gets."""
 
+import asyncio
 import base64
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from pushserver.services import off_loop
+from pushserver.web.api.created_commands import created_out
 from tests.web.local_server import ADMIN, DEVICE, LOAD_USERS, OPEN_DOOR, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
@@ -228,6 +232,39 @@ async def test_many_with_a_key(server: LocalServer) -> None:
     ]
     assert kept[0] == kept[1]
     assert ("CANCELED", "x" * 70_000, True) == kept[1][0]
+
+
+async def test_many_with_a_key_in_pieces(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    While the answer to very many commands is made that is stored with them, others have
+    their turns; repeated, it is the same.
+    """
+    monkeypatch.setattr(off_loop, "_PIECE", 0)
+    turn, shown_in = 0, Counter[int]()
+
+    def record(*args: Any) -> Any:
+        shown_in[turn] += 1
+        return created_out(*args)
+
+    async def take_turns() -> None:
+        nonlocal turn
+        while True:
+            await asyncio.sleep(0)
+            turn += 1
+
+    monkeypatch.setattr("pushserver.web.api.enqueue.created_out", record)
+    other = asyncio.create_task(take_turns())
+    body, key = [LOAD_USERS] * 50, {"Idempotency-Key": "k"}
+    answer = await server.api("POST", PATH, body, headers=key)
+    again = await server.api("POST", PATH, body, headers=key)
+    other.cancel()
+
+    assert (201, answer.body) == (again.status, again.body)
+    assert 50 == len({each["id"] for each in again.json()["items"]})
+    assert 50 == shown_in.total()
+    assert 2 >= max(shown_in.values())
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ class DecisionRunner:
             self.lane_cache.restore_transient_state(lane)
         changes = Changes(self.new_id, self.now(), start.interest)
         failed = _run_decisions(jobs, lanes, prior_states, changes)
+        await changes.do_late_work()
         previous_rows, version = start.lane_rows, self.new_id()
         updated_rows = updated_lane_rows(changes, lanes, previous_rows, version, failed)
         self.repeated_acts.mark(changes.audit_entries)
