@@ -93,7 +93,7 @@ class Backups:
         takes the place of the newest.
         """
         now = self._wall_now()
-        found = _files_in(folder, _PATTERN)
+        found = filter(_is_named_by_instant, _files_in(folder, _PATTERN))
         return sorted(found, key=lambda each: (_made_at(each) <= now, each.name))
 
     def _wall_now(self) -> datetime:
@@ -102,7 +102,17 @@ class Backups:
 
 
 def _files_in(folder: Path, pattern: re.Pattern[str]) -> Sequence[Path]:
-    return [each for each in folder.iterdir() if pattern.fullmatch(each.name)]
+    """Return the files of *folder* that are named so; a folder in it is none."""
+    named = (each for each in folder.iterdir() if pattern.fullmatch(each.name))
+    return [each for each in named if each.is_file()]
+
+
+def _is_named_by_instant(file: Path) -> bool:
+    try:
+        _made_at(file)
+    except ValueError:
+        return False
+    return True
 
 
 def _made_at(backup: Path) -> datetime:

@@ -73,6 +73,26 @@ async def test_after_a_wrong_clock(
     assert [*past, *new] == kept(folder)
 
 
+async def test_odd_names(
+    services: Services, clock: ManualClock, tmp_path: Path
+) -> None:
+    """
+    What has a backup's name, and is a folder or of no instant, is left where it is.
+    """
+    folder = tmp_path / "backups"
+    odd = ["pushserver-20251231T235959Z.db", "pushserver-20251231T000000Z.db.part"]
+    for name in odd:
+        (folder / name).mkdir(parents=True)
+    no_instant = "pushserver-99999999T999999Z.db"
+    (folder / no_instant).touch()
+    backups = Backups(services.store.backups, clock, folder, EVERY, 1)
+
+    assert backups.last_made_at() is None
+    assert 1 == await backups.run_if_due()
+    made = "pushserver-20260101T000000Z.db"
+    assert sorted([*odd, made, no_instant]) == kept(folder)
+
+
 async def test_stop(services: Services, clock: ManualClock, tmp_path: Path) -> None:
     """
     A server that stops ends the backup, of which nothing is left.
