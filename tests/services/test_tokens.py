@@ -23,6 +23,7 @@ from pushserver.services.token_limits import TokenLimits
 from pushserver.services.tokens import Tokens
 from pushserver.storage.base import Store
 from pushserver.web.services import Services
+from tests.database_rows import open_reader
 from tests.services.driver import ServiceDriver
 
 READ, WRITE = Permission.COMMANDS_READ, Permission.COMMANDS_WRITE
@@ -149,6 +150,18 @@ async def test_revoke(tokens: Tokens) -> None:
     await restarted(tokens, "secret")
     with pytest.raises(Unauthorized):
         authenticate(tokens, secret)
+
+
+async def test_what_stays_of_a_revoked_one(tokens: Tokens, database: str) -> None:
+    """Of a token that was revoked nothing stays that may be long."""
+    limits = TokenLimits(device_ids=frozenset(range(1000)), tags={"a": "b" * 1000})
+    token, _ = await tokens.create(DEFAULT_SCOPE_ID, "x", [READ], limits=limits)
+
+    await tokens.revoke(DEFAULT_SCOPE_ID, token.id)
+
+    with open_reader(database) as read:
+        stored = read("SELECT name, hash, permissions, device_ids, tags FROM token")
+    assert [("x", token.hash, "", None, None)] == stored
 
 
 async def test_revoke_that_of_the_settings(tokens: Tokens) -> None:

@@ -36,8 +36,9 @@ _SELECT_TOKENS_OF_SCOPE = (
 )
 _INSERT_TOKEN = insert(TOKENS)
 _SELECT_VALID = "SELECT 1 FROM token WHERE scope_id = ? AND revoked_at IS NULL LIMIT 1"
+#: What it was good for goes: whoever makes tokens and revokes them fills the disk else.
 _REVOKE = (
-    "UPDATE token SET revoked_at = ?"
+    "UPDATE token SET revoked_at = ?, permissions = '', device_ids = NULL, tags = NULL"
     " WHERE id = ? AND scope_id = ? AND revoked_at IS NULL"
 )
 _RECORD_USE = (
