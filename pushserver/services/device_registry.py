@@ -129,9 +129,10 @@ class DeviceRegistry:
 
         Each is looked up when it is its turn: one that is deleted before is left out.
         """
-        ids = chain.from_iterable(self.walk_ids(criteria))
-        async for device in in_pieces(self.find_all(scope_id, ids)):
-            if criteria.matches(device):
+        # Each id takes its time, also where for long no device is meant.
+        async for device_id in in_pieces(chain.from_iterable(self.walk_ids(criteria))):
+            device = self.find(scope_id, device_id)
+            if device is not None and criteria.matches(device):
                 yield device
 
     async def iter_all(self) -> AsyncIterator[Device]:
@@ -156,6 +157,8 @@ class DeviceRegistry:
         found: list[Device] = []
         async with AsyncExitStack() as stack:
             async for device in in_pieces(self._iter_targets(scope_id, targets)):
+                if device is None:
+                    continue
                 found.append(device)
                 if len(found) == MANY_TARGETS:
                     await stack.enter_async_context(self._room_for_many)
@@ -165,14 +168,17 @@ class DeviceRegistry:
                 )
             yield found
 
-    def _iter_targets(self, scope_id: int, targets: TargetSelector) -> Iterator[Device]:
+    def _iter_targets(
+        self, scope_id: int, targets: TargetSelector
+    ) -> Iterator[Device | None]:
+        """Yield the targets, and None for each device that is none of them."""
         if targets.device_ids is not None:
             ids: Iterable[int] = dict.fromkeys(targets.device_ids)
             yield from (self._get_target(scope_id, each) for each in ids)
             return
-        for device in self.find_all(scope_id, chain.from_iterable(self._ids.walk())):
-            if device.is_adopted and targets.has_tags(device):
-                yield device
+        for device_id in chain.from_iterable(self._ids.walk()):
+            device = self.find_adopted(scope_id, device_id)
+            yield device if device is not None and targets.has_tags(device) else None
 
     def _get_target(self, scope_id: int, device_id: int) -> Device:
         device = self.find_adopted(scope_id, device_id)

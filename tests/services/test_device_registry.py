@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
-from pushserver.errors import NotFound, Unavailable
+from pushserver.errors import Invalid, NotFound, Unavailable
 from pushserver.model.device import (
     QUARANTINE_IDLE_SECONDS,
     QUARANTINE_LIMIT,
     DeviceKeys,
     DeviceState,
 )
+from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.import_summary import ImportSummary
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
@@ -19,7 +20,7 @@ from pushserver.model.unknown_request import (
     MAX_UNKNOWN_REQUEST_BYTES,
     MAX_UNKNOWN_REQUESTS,
 )
-from pushserver.services import device_registry
+from pushserver.services import device_registry, off_loop
 from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.web.services import Services
@@ -410,3 +411,29 @@ async def test_many_targets(
         await few
 
     assert 10 == sum(each > 2 for each in counts)
+
+
+async def test_others_have_their_turns(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While devices are looked for, others have their turns, though none is meant."""
+    monkeypatch.setattr(off_loop, "_PIECE", 0)
+    for number in range(20):
+        await services.fleet.put(DEFAULT_SCOPE_ID, terminal(number), {})
+    devices, nothing = services.devices, {"site": "none"}
+
+    async def find(scope_id: int) -> None:
+        criteria = DeviceFilter(tags={"site": ["none"]})
+        assert [] == [d async for d in devices.iter_matching(scope_id, criteria)]
+
+    async def resolve() -> None:
+        with pytest.raises(Invalid):
+            async with devices.resolve_targets(1, TargetSelector(tags=nothing)):
+                pass
+
+    for looking in (find(DEFAULT_SCOPE_ID), find(DEFAULT_SCOPE_ID + 1), resolve()):
+        task = asyncio.create_task(looking)
+        for _ in range(20):
+            await asyncio.sleep(0)
+            assert not task.done()
+        await task
