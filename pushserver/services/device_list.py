@@ -92,6 +92,23 @@ class DeviceList:
                     break
         return page.rows
 
+    async def ids(
+        self, scope_id: int, criteria: DeviceFilter, *, online: bool | None = None
+    ) -> list[int]:
+        """
+        Return the ids of all that are meant, in their order.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        found: list[int] = []
+        async with self._queues(scope_id, DeviceOrder(), online) as (_, busy_ids):
+            is_meant = self._condition(criteria, online, busy_ids)
+            async for some in in_pieces(self.devices.walk_ids(criteria)):
+                devices = filter(is_meant, self.devices.find_all(scope_id, some))
+                found += (device.device_id for device in devices)
+        return found
+
     @asynccontextmanager
     async def _queues(
         self, scope_id: int, order: DeviceOrder, online: bool | None

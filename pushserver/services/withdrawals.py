@@ -23,6 +23,9 @@ from pushserver.storage.commands import PriorState
 from pushserver.storage.history import CommandFilter, CommandRecord
 
 Matches = Callable[[Command], bool]
+#: From so many devices on, no more than so many calls take back at once.
+MANY_DEVICES = 10_000
+_MAX_CALLS_WITH_MANY = 4
 
 
 @attrs.frozen
@@ -57,6 +60,9 @@ class Withdrawals:
 
     store: Store
     lanes: Lanes
+    _room_for_many: asyncio.Semaphore = attrs.field(
+        factory=partial(asyncio.Semaphore, _MAX_CALLS_WITH_MANY), init=False
+    )
 
     async def withdraw(
         self, scope_id: int, command_id: int, actor: Actor = SERVER
@@ -123,13 +129,19 @@ class Withdrawals:
         is_dry_run: bool,
         actor: Actor = SERVER,
     ) -> WithdrawnCounts:
-        """Take back all that *criteria* match."""
-        return await self._withdraw_in_all(
-            await self.store.live_devices(scope_id, criteria),
-            lambda c: c.scope_id == scope_id and criteria.matches(c),
-            is_dry_run,
-            actor,
-        )
+        """Take back all that *criteria* match; few calls have very many devices."""
+        find = partial(self.store.live_devices, scope_id, criteria)
+
+        def matches(command: Command) -> bool:
+            return command.scope_id == scope_id and criteria.matches(command)
+
+        device_ids = await find()
+        if len(device_ids) < MANY_DEVICES:
+            return await self._withdraw_in_all(device_ids, matches, is_dry_run, actor)
+        del device_ids
+        async with self._room_for_many:
+            device_ids = await find()
+            return await self._withdraw_in_all(device_ids, matches, is_dry_run, actor)
 
     async def _withdraw_in_all(
         self,

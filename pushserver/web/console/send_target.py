@@ -1,22 +1,44 @@
 """Which devices a command is for: one, those that a filter matches, or all."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Self
 
 import attrs
 
 from pushserver.errors import Invalid
 from pushserver.model.device import DeviceIdentity, DeviceState
-from pushserver.model.device_filter import DeviceOrder
 from pushserver.model.target import TargetDevice, TargetSelector
 from pushserver.web.console.device_search import DeviceSearch, parse_device_search
 from pushserver.web.console.page import SignedInCall
 
 ONE, MATCHING, ALL = "one", "matching", "all"
-#: The most devices of a filter that is more than one tag.
-MAX_MATCHING = 1_000_000
 #: How many ids are shown where they are all meant.
 SHOWN_IDS = 20
+
+
+@attrs.define
+class ExpectedDevices:
+    """
+    How many devices are meant, and how many of them poll.
+
+    `next_poll_at`: when the first and the last of those is expected.
+    """
+
+    count: int = 0
+    online: int = 0
+    next_poll_at: tuple[int, int] | None = None
+
+    @classmethod
+    async def among(cls, devices: AsyncIterator[TargetDevice]) -> Self:
+        """Count *devices*, of which there may be very many."""
+        expected = cls()
+        async for each in devices:
+            expected.count += 1
+            expected.online += each.online
+            if each.online and each.next_poll_at is not None:
+                times = (*(expected.next_poll_at or ()), each.next_poll_at)
+                expected.next_poll_at = min(times), max(times)
+        return expected
 
 
 @attrs.frozen(kw_only=True)
@@ -24,32 +46,20 @@ class Target:
     """
     One device, by `identity`, or those that `selector` selects.
 
-    `devices` are those that are known and adopted. `json` is how the API names them, as
-    far as it is shown; `words` how the command line does.
+    `expected` tells of those that are known and adopted. `json` is how the API names
+    them, as far as it is shown; `words` how the command line does.
     """
 
     identity: DeviceIdentity | None = None
     selector: TargetSelector | None = None
-    devices: Sequence[TargetDevice]
+    expected: ExpectedDevices
     json: dict[str, Any]
     words: str
 
     @property
-    def online(self) -> int:
-        """How many of the devices poll."""
-        return sum(each.online for each in self.devices)
-
-    @property
-    def next_poll_at(self) -> tuple[int, int] | None:
-        """When the first and the last of those is expected that poll."""
-        times = [each.next_poll_at for each in self.devices if each.online]
-        known = [each for each in times if each is not None]
-        return (min(known), max(known)) if known else None
-
-    @property
     def confirmation(self) -> str:
         """What is typed before what destroys: the id, or how many devices."""
-        return self.words if self.identity is not None else str(len(self.devices))
+        return self.words if self.identity is not None else str(self.expected.count)
 
 
 async def find_target(call: SignedInCall, kind: str, typed: str) -> Target:
@@ -69,8 +79,8 @@ async def find_target(call: SignedInCall, kind: str, typed: str) -> Target:
     services = call.services
     selector = await services.token_reach.narrow_targets(call.token, selector)
     preview = services.task_creator.preview_targets(call.scope_id, selector)
-    found = [each async for each in preview]
-    return Target(selector=selector, devices=found, json=as_json, words=words)
+    expected = await ExpectedDevices.among(preview)
+    return Target(selector=selector, expected=expected, json=as_json, words=words)
 
 
 async def _one(call: SignedInCall, typed: str) -> Target:
@@ -81,9 +91,11 @@ async def _one(call: SignedInCall, typed: str) -> Target:
     await services.token_reach.narrow_targets(call.token, selector)
     is_known = services.devices.find_adopted(call.scope_id, device_id) is not None
     preview = services.task_creator.preview_targets(call.scope_id, selector)
-    found = [each async for each in preview] if is_known else []
+    expected = ExpectedDevices()
+    if is_known:
+        expected = await ExpectedDevices.among(preview)
     shown = services.protocols.display_id(device_id)
-    return Target(identity=identity, devices=found, json={}, words=shown)
+    return Target(identity=identity, expected=expected, json={}, words=shown)
 
 
 async def _selector(
@@ -105,13 +117,9 @@ async def _selector(
 
 async def _matching_ids(call: SignedInCall, search: DeviceSearch) -> list[int]:
     criteria = attrs.evolve(call.narrow(search.criteria()), state=DeviceState.ADOPTED)
-    found = await call.services.device_list.page(
-        call.scope_id,
-        criteria,
-        DeviceOrder(),
-        online=search.online,
-        limit=MAX_MATCHING,
+    found = await call.services.device_list.ids(
+        call.scope_id, criteria, online=search.online
     )
     if not found:
         raise Invalid("The targets select no adopted device.", pointer="/who")
-    return [device.device_id for _, device in found]
+    return found

@@ -4,7 +4,13 @@ import base64
 import html
 import json
 import re
+from collections.abc import AsyncIterator
 
+import attrs
+
+from pushserver.model.target import TargetDevice
+from pushserver.web.console.send_target import ExpectedDevices
+from tests.services.test_device_list import BLANK
 from tests.web.console.visitor import SAME_SITE, Visitor
 from tests.web.local_server import DEVICE, Response
 
@@ -280,3 +286,16 @@ async def test_long_form(visitor: Visitor) -> None:
     device = await visitor.server.get_device()
 
     assert (303, 20) == (answer.status, len(device["tags"]))
+
+
+async def test_expected_devices() -> None:
+    """Of the devices that are meant, nothing is kept but what is shown of them."""
+    soon = [(True, 30), (False, 10), (True, None), (True, 20)]
+
+    async def devices() -> AsyncIterator[TargetDevice]:
+        for number, (online, next_poll_at) in enumerate(soon):
+            device = attrs.evolve(BLANK, device_id=number)
+            yield TargetDevice(device, online, next_poll_at)
+
+    expected = ExpectedDevices(count=4, online=3, next_poll_at=(20, 30))
+    assert expected == await ExpectedDevices.among(devices())
