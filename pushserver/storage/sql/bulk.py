@@ -1,9 +1,8 @@
 """Statements over many rows, in the fastest form for each database."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -81,14 +80,22 @@ class Batch:
     rows: Sequence[Row]
     more: Sequence[Sequence[Any]] = ()
 
+    @cached_property
+    def columns(self) -> Sequence[Sequence[Any]]:
+        """The values of each column."""
+        return tuple(zip(*self.rows, strict=True))
+
     @property
     def is_large(self) -> bool:
         """Tell whether a value is too large for an array."""
-        return any(
-            isinstance(value, str | bytes) and len(value) > _MAX_ARRAY_VALUE
-            for place in self.statement.unbounded_columns
-            for value in map(itemgetter(place), self.rows)
-        )
+        columns = map(self.columns.__getitem__, self.statement.unbounded_columns)
+        return any(_max_length(column) > _MAX_ARRAY_VALUE for column in columns)
+
+
+def _max_length(column: Sequence[str | bytes | None]) -> int:
+    if column.count(column[0]) == len(column):  # as most columns of many rows are
+        return len(column[0] or "")
+    return max(map(len, filter(None, column)), default=0)
 
 
 def execute_batches(connection: SqlConnection, batches: Sequence[Batch]) -> None:
@@ -118,8 +125,7 @@ def combine(batches: Sequence[Batch]) -> tuple[str, Sequence[Sequence[Any]]]:
     """
     arrays: list[Sequence[Any]] = []
     for batch in batches:
-        arrays += zip(*batch.rows, strict=True)
-        arrays += batch.more
+        arrays += (*batch.columns, *batch.more)
     return _combine(tuple(batch.statement for batch in batches)), arrays
 
 

@@ -60,7 +60,7 @@ class MemoryAlone:
 class PostgresDialect:
     """What only a connection to PostgreSQL offers: whole columns as arrays."""
 
-    def execute_arrays(self, sql: str, arrays: Iterable[Iterable[Any]]) -> Cursor:
+    def execute_arrays(self, sql: str, arrays: Iterable[Sequence[Any]]) -> Cursor:
         """Execute a statement with text arrays, such as whole columns."""
         raise NotImplementedError
 

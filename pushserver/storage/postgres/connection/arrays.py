@@ -1,9 +1,7 @@
 """Arrays as PostgreSQL reads them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from typing import Any
-
-_PLAIN_TYPES = {int, type(None)}
 
 
 def array_literal(numbers: Collection[int]) -> str:
@@ -11,21 +9,23 @@ def array_literal(numbers: Collection[int]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def text_array_literal(values: Iterable[Any]) -> str:
+def text_array_literal(values: Sequence[Any]) -> str:
     """Return values as an array literal."""
-    column = list(values)
-    kinds = set(map(type, column))
-    if kinds <= _PLAIN_TYPES:
-        return "{" + repr(column)[1:-1].replace("None", "NULL") + "}"
+    # The columns of many rows mostly hold one value, or numbers, or text that needs no
+    # escapes: each is done in a few calls.
+    if values and values.count(values[0]) == len(values):
+        return "{" + ",".join([_array_element(values[0])] * len(values)) + "}"
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return "{" + ",".join(map(str, values)) + "}"
     if kinds == {str}:
-        joined = '","'.join(column)
-        # Most texts need no escapes, and are done in a few calls.
-        if "\\" not in joined and joined.count('"') == 2 * len(column) - 2:
+        joined = '","'.join(values)
+        if "\\" not in joined and joined.count('"') == 2 * len(values) - 2:
             return '{"' + joined + '"}'
-    return "{" + ",".join(map(_array_element, column)) + "}"
+    return "{" + ",".join(map(_array_element, values)) + "}"
 
 
-def array_bytes(values: Iterable[Any]) -> bytes:
+def array_bytes(values: Sequence[Any]) -> bytes:
     """Return the same as the parameter that psycopg makes of it."""
     return text_array_literal(values).replace("\x00", "\ufffd").encode()
 

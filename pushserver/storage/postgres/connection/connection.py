@@ -148,7 +148,7 @@ class Connection(PostgresDialect):
         )
 
     def execute_arrays(
-        self, sql: str, arrays: Iterable[Iterable[Any]]
+        self, sql: str, arrays: Iterable[Sequence[Any]]
     ) -> psycopg.Cursor[Any]:
         """Execute a statement with arrays; one plan serves any number of rows."""
         return self.execute(sql, [text_array_literal(each) for each in arrays])
