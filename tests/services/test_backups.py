@@ -93,6 +93,22 @@ async def test_odd_names(
     assert sorted([*odd, made, no_instant]) == kept(folder)
 
 
+async def test_name_is_taken(services: Services, tmp_path: Path) -> None:
+    """
+    What gets the backup's name while that is made is not overwritten.
+    """
+    target = tmp_path / "copy.db"
+
+    def take_name() -> bool:
+        target.write_text("of somebody else")
+        return False
+
+    with pytest.raises(Misconfigured, match="exists already"):
+        await services.store.backups.back_up(target, take_name)
+    assert "of somebody else" == target.read_text()
+    assert {"copy.db"} == set(kept(tmp_path)) - OWN
+
+
 async def test_stop(services: Services, clock: ManualClock, tmp_path: Path) -> None:
     """
     A server that stops ends the backup, of which nothing is left.

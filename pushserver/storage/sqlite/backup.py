@@ -38,16 +38,30 @@ def back_up(
         Misconfigured: it cannot be made, or *target* exists; nothing is left behind.
         Stopped: *is_stopping* was true; nothing is left behind.
     """
-    if os.path.lexists(target):
-        raise Misconfigured(f"{target} exists already; a backup overwrites nothing.")
+    _refuse_existing(target)
     unfinished = target.with_name(f"{target.name}.part")
     try:
         rows = copy_checked(source, unfinished, is_stopping)
-        unfinished.rename(target)
+        _rename(unfinished, target)
         sync(target.parent)
     except (sqlite3.Error, OSError) as error:
         raise Misconfigured(f"Cannot back up {source}: {error}.") from error
     return Backup(target, target.stat().st_size, rows)
+
+
+def _rename(unfinished: Path, target: Path) -> None:
+    """Give a copy its name, unless somebody has taken that while it was made."""
+    try:
+        _refuse_existing(target)
+    except Misconfigured:
+        unfinished.unlink()
+        raise
+    unfinished.rename(target)
+
+
+def _refuse_existing(target: Path) -> None:
+    if os.path.lexists(target):
+        raise Misconfigured(f"{target} exists already; a backup overwrites nothing.")
 
 
 def copy_checked(
