@@ -29,6 +29,10 @@ BOUND = 150 * MEBIBYTE
 BOUND_OF_SHOWN = 115 * MEBIBYTE
 #: The same while a call with very many bodies is taken.
 BOUND_OF_BATCH = 130 * MEBIBYTE
+#: The same while a hundred lists of a fleet are read.
+BOUND_OF_LISTS = 50 * MEBIBYTE
+#: As many devices as an import may have.
+_FLEET = 100_000
 _LARGE = 60 * MEBIBYTE
 #: As many of them as there is room for at a time.
 _LARGE_BODIES = 4
@@ -451,3 +455,40 @@ async def test_escaped_result(server: Program, session: aiohttp.ClientSession) -
     command_id = msgspec.json.decode(made)["id"]
     shown = await read(server, session, "GET", f"/commands/{command_id}")
     assert b'"response":{"a":"' + b"x" * _LARGE + b'"}' in shown
+
+
+@pytest.mark.proof
+async def test_lists_of_a_fleet(
+    server: Program, session: aiohttp.ClientSession
+) -> None:
+    """
+    However many lists of a large fleet are read at once, they share what they look at.
+    """
+    lines = (f'{{"deviceId":{n},"tags":{{"site":"{n % 300}"}}}}' for n in range(_FLEET))
+    headers = {
+        "Content-Type": "application/x-ndjson",
+        "Authorization": f"Bearer {server.token}",
+    }
+    url, fleet = (
+        f"{server.url}/api/v1/devices/import",
+        BytesIO("\n".join(lines).encode()),
+    )
+    async with session.post(url, headers=headers, data=fleet) as answer:
+        assert 200 == answer.status
+    paths = [f"/devices?tag=site:{number}" for number in range(60)]
+    paths += ["/devices?sort=-lastSeenAt", "/devices?online=false"] * 20
+    dry_run = b'{"targets":{"all":true},"steps":[{"endpoint":"x"}],"dryRun":true}'
+    with at_most(server, BOUND_OF_LISTS):
+        await asyncio.gather(
+            *(read(server, session, "GET", path) for path in paths),
+            *(preview_task(server, session, dry_run) for _ in range(10)),
+        )
+
+
+async def preview_task(
+    program: Program, session: aiohttp.ClientSession, task: bytes
+) -> None:
+    """Ask which devices a task would be for."""
+    kind = {"Content-Type": "application/json"}
+    answer = await read(program, session, "POST", "/tasks", kind, task)
+    assert _FLEET == msgspec.json.decode(answer)["devices"]
