@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Annotated, BinaryIO, Literal
 
 from cyclopts import Parameter
@@ -129,18 +130,15 @@ def open_target(file: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    partial = Path(f"{file}.partial")
+    folder, name = os.path.split(file)
+    # Each has a name of its own: another export to this file may be under way.
+    descriptor, partial = mkstemp(".partial", f"{name}.", folder or os.curdir)
     try:
-        partial.unlink(missing_ok=True)
-        with open(partial, "xb", opener=_open_private) as target:
+        with os.fdopen(descriptor, "wb") as target:
             yield target
             target.flush()
             os.fsync(target.fileno())
-        partial.replace(file)
+        Path(partial).replace(file)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        Path(partial).unlink()
         raise
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pushserver.cli.device_files import open_target
 from tests.cli.conftest import Run
 
 
@@ -153,3 +154,20 @@ def test_export_to_standard_output(
     )
 
     assert device_id == json.loads(ran.stdout)["deviceId"]
+
+
+def test_two_exports_at_once(tmp_path: Path) -> None:
+    """
+    Of two files that are written under one name, each is there only when it is whole.
+    """
+    file = tmp_path / "fleet.csv"
+    with open_target(str(file)) as later:
+        with open_target(str(file)) as sooner:
+            sooner.write(b"all")
+            later.write(b"ha")
+        assert b"all" == file.read_bytes()
+        later.write(b"lf")
+
+    assert b"half" == file.read_bytes()
+    assert [file] == [*tmp_path.iterdir()]
+    assert 0o600 == file.stat().st_mode & 0o777
