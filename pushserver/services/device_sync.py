@@ -11,6 +11,7 @@ from pushserver.services.device_events import DeviceEventBuffer
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.held_polls import HeldPolls
+from pushserver.services.off_loop import in_pieces
 from pushserver.storage.base import Store
 
 _SYNCED_FIELDS = (
@@ -41,10 +42,22 @@ class DeviceSync:
     conflict_policy: IdentityConflict
 
     async def refresh(self, device_ids: Collection[int] | None) -> None:
-        """Reread these devices (None: all) after other servers changed them."""
+        """
+        Reread these devices (None: all) after other servers changed them, in pieces.
+
+        There may be very many.
+        """
         # Else a device saved here between the read and the merge would be lost.
         async with self.devices.write_lock:
-            await self._reload(device_ids)
+            if device_ids is not None:
+                await self._reload_in_batches([*device_ids])
+                return
+            stored = await self.store.device_ids()
+            await self._reload_in_batches(stored)
+            known = {device_id async for device_id in in_pieces(stored)}
+            found = self.devices.iter_all()
+            others = [d.device_id async for d in found if d.device_id not in known]
+            await self._reload_in_batches(others)
 
     async def reload_before_write(self, device_ids: Sequence[int]) -> None:
         """
@@ -53,15 +66,14 @@ class DeviceSync:
         The caller holds the registry's `write_lock`.
         """
         if self.store.is_shared:
-            for batch in batches(device_ids):
-                await self._reload(batch)
+            await self._reload_in_batches(device_ids)
 
-    async def _reload(self, device_ids: Collection[int] | None) -> None:
-        if device_ids is None:
-            stored = await self.store.all_devices()
-            device_ids = {d.device_id for d in (*self.devices, *stored)}
-        else:
-            stored = await self.store.devices(device_ids)
+    async def _reload_in_batches(self, device_ids: Sequence[int]) -> None:
+        for batch in batches(device_ids):
+            await self._reload(batch)
+
+    async def _reload(self, device_ids: Collection[int]) -> None:
+        stored = await self.store.devices(device_ids)
         stored_by_id = {device.device_id: device for device in stored}
         for device_id in device_ids:
             if device_id in stored_by_id:

@@ -14,6 +14,9 @@ class DeviceStore(Protocol):
     async def all_devices(self) -> Sequence[Device]:
         """Return every device, with when it was last seen."""
 
+    async def device_ids(self) -> Sequence[int]:
+        """Return the id of every device."""
+
     async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
         """Return those of these devices that exist."""
 

@@ -99,6 +99,11 @@ class SqlDevices(SqlAccess):
     async def all_devices(self) -> Sequence[Device]:
         return await fetch_all(self.list_reader, read_device, _SELECT_ALL, ())
 
+    async def device_ids(self) -> Sequence[int]:
+        return await fetch_column(
+            self.list_reader, "SELECT device_id FROM device ORDER BY device_id", ()
+        )
+
     async def devices_with_plans(self, device_ids: Collection[int]) -> Collection[int]:
         def read(connection: SqlConnection) -> set[int]:
             found: set[int] = set()
