@@ -1,7 +1,8 @@
 """Group commit: jobs that wait while one commit runs share the next.
 
-A round takes all waiting jobs, runs their decisions on the lanes in memory, writes the
-recorded changes in one transaction, and only then tells the callers.
+A round takes waiting jobs, runs their decisions on the lanes in memory, writes the
+recorded changes in one transaction, and only then tells the callers. What takes long is
+left for the next round.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.order_cache import OrderCache
 from pushserver.storage.sql.repeated_acts import RepeatedActs
 from pushserver.storage.sql.results import has_pieces
+from pushserver.storage.sql.round_budget import MAX_JOBS, RoundBudget
 from pushserver.storage.sql.write_jobs import (
     LastWrite,
     WriteJob,
@@ -127,14 +129,21 @@ class GroupCommit:
     def _take_waiting(self) -> list[WriteJob]:
         jobs = [job for job in self._waiting if not job.future.done()]
         self._waiting = []
-        return jobs
+        self._put_back(jobs[MAX_JOBS:])
+        return jobs[:MAX_JOBS]
 
-    async def _run_round(self, jobs: list[WriteJob]) -> None:
-        """Run one round, or two halves; whatever it raises, callers are told."""
-        if jobs and not await self._try_round(jobs):
+    def _put_back(self, jobs: Sequence[WriteJob]) -> None:
+        """Leave *jobs* for the next round, before all that came later."""
+        if jobs:
+            self._waiting[:0] = jobs
+            self._wakeup.set()
+
+    async def _run_round(self, jobs: Sequence[WriteJob]) -> None:
+        """Run one round, or a part of it; whatever it raises, callers are told."""
+        while jobs and not await self._try_round(jobs):
             half = len(jobs) // 2
-            await self._run_round(jobs[:half])
-            await self._run_round(jobs[half:])
+            self._put_back(jobs[half:])
+            jobs = jobs[:half]
 
     async def _try_round(self, jobs: Sequence[WriteJob]) -> bool:
         """Run one round; False if it needs too many services, and did nothing."""
@@ -152,7 +161,7 @@ class GroupCommit:
 
     async def _commit_round(self, jobs: Sequence[WriteJob]) -> bool:
         decided: list[WriteJob] = []
-        lanes: dict[int, Lane] = {}
+        undecided, lanes = jobs, dict[int, Lane]()
         try:
             await self._reload_stale_lanes()
             prior_states = await self._run_lookups(jobs)
@@ -160,7 +169,7 @@ class GroupCommit:
                 return False
             now = self.now()
             changes = Changes(partial(self.new_id, now), now, self.interest)
-            decided = self._decide(jobs, prior_states, lanes, changes)
+            decided, undecided = self._decide(jobs, prior_states, lanes, changes), ()
             await changes.do_late_work()
             # One transaction for all jobs, if there is anything to write.
             sql_jobs = [job for job in decided if job.work]
@@ -182,7 +191,7 @@ class GroupCommit:
                 self.last_write.record(jobs, failed=True)
                 self.metrics.failed += 1
             await self._reload_lanes(jobs)
-            for job in decided or jobs:
+            for job in (*decided, *undecided):
                 job.settle(error=error)
             return True
         self._publish_commit(decided, lanes, changes)
@@ -241,9 +250,16 @@ class GroupCommit:
         lanes: dict[int, Lane],
         changes: Changes,
     ) -> list[WriteJob]:
-        """Run the decisions, add their lanes to *lanes*; return the jobs to commit."""
-        decided = []
+        """
+        Run the decisions, add their lanes to *lanes*; return the jobs to commit.
+
+        Those that it does not get to are put back.
+        """
+        decided, budget = [], RoundBudget()
         for i, job in enumerate(jobs):
+            if i and budget.is_spent:
+                self._put_back(jobs[i:])
+                break
             if job.decide is None:
                 decided.append(job)
                 continue

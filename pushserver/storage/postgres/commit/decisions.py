@@ -39,6 +39,7 @@ from pushserver.storage.sql.connection import MemoryAlone, NotInMemory, SqlConne
 from pushserver.storage.sql.lanes import LanesByDevice
 from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.repeated_acts import RepeatedActs
+from pushserver.storage.sql.round_budget import RoundBudget
 from pushserver.storage.sql.write_jobs import (
     WriteJob,
     mark_stored,
@@ -62,19 +63,28 @@ class DecisionRunner:
     metrics: CommitMetrics = attrs.field(factory=CommitMetrics, init=False)
     repeated_acts: RepeatedActs = attrs.field(factory=RepeatedActs, init=False)
 
-    async def run(self, writer: ConnectionThread, jobs: list[WriteJob]) -> None:
+    async def run(
+        self, writer: ConnectionThread, jobs: list[WriteJob]
+    ) -> list[WriteJob]:
         """
-        Run decisions on locked lanes, and commit.
+        Run decisions on locked lanes, and commit; return those left for the next round.
 
-        They run in halves if together they need too many services.
+        That are half of them or more if together they need too many services.
         """
-        if not await self._try_round(writer, jobs):
+        left: list[WriteJob] = []
+        while (undecided := await self._try_round(writer, jobs)) is None:
             half = len(jobs) // 2
-            await self.run(writer, jobs[:half])
-            await self.run(writer, jobs[half:])
+            jobs, left = jobs[:half], jobs[half:] + left
+        return undecided + left
 
-    async def _try_round(self, writer: ConnectionThread, jobs: list[WriteJob]) -> bool:
-        """Run decisions; False if they need too many services, and did nothing."""
+    async def _try_round(
+        self, writer: ConnectionThread, jobs: list[WriteJob]
+    ) -> list[WriteJob] | None:
+        """
+        Run decisions; return those left; None: they need too many services.
+
+        Then it did nothing.
+        """
         device_ids = sorted({job.device_id for job in jobs} - {NO_DEVICE})
         cached = self.lane_cache.start_read(device_ids)
         in_flights_before = {
@@ -97,7 +107,7 @@ class DecisionRunner:
         jobs: list[WriteJob],
         device_ids: Sequence[int],
         cached: Mapping[int, CachedLane],
-    ) -> bool:
+    ) -> list[WriteJob] | None:
         clock_jumps = self.lane_cache.clock_jumps
         start = await start_round(
             writer, self.database_clock, dict(self.interest), device_ids
@@ -119,7 +129,7 @@ class DecisionRunner:
         )
         if prior_states is None:
             await writer.run(Connection.rollback_or_close)
-            return False
+            return None
         # No id made from now on is older than the transaction.
         self.database_clock.record_offset(start.clock_offset)
         for device_id in (*device_ids, NO_DEVICE):
@@ -128,7 +138,7 @@ class DecisionRunner:
             lane.keys = start.keys.get(device_id)
             self.lane_cache.restore_transient_state(lane)
         changes = Changes(self.new_id, self.now(), start.interest)
-        failed = _run_decisions(jobs, lanes, prior_states, changes)
+        decided, failed = _run_decisions(jobs, lanes, prior_states, changes)
         await changes.do_late_work()
         previous_rows, version = start.lane_rows, self.new_id()
         updated_rows = updated_lane_rows(changes, lanes, previous_rows, version, failed)
@@ -145,8 +155,8 @@ class DecisionRunner:
         }
         if clock_jumps != self.lane_cache.clock_jumps:
             versions.clear()  # deadlines were moved meanwhile, here or in the database
-        self._after_commit(jobs, changes, lanes, versions)
-        return True
+        self._after_commit(jobs[:decided], changes, lanes, versions)
+        return jobs[decided:]
 
     def _after_commit(
         self,
@@ -195,10 +205,12 @@ def _run_decisions(
     lanes: Mapping[int, Lane],
     prior_states: PriorStates,
     changes: Changes,
-) -> set[int]:
-    """Run the decisions; return the devices of those that failed."""
-    failed = set()
+) -> tuple[int, set[int]]:
+    """Run decisions; return how many, and the devices of those that failed."""
+    failed, budget = set[int](), RoundBudget()
     for i, job in enumerate(jobs):
+        if i and budget.is_spent:
+            return i, failed
         assert job.decide is not None  # noqa: S101 - it is work otherwise
         try:
             prior_state, lane = (
@@ -213,4 +225,4 @@ def _run_decisions(
         except Exception as error:  # noqa: BLE001 - told to its caller
             failed.add(job.device_id)
             job.settle(error=error)
-    return failed
+    return len(jobs), failed

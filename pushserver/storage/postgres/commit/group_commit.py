@@ -25,14 +25,13 @@ from pushserver.storage.postgres.connection.clock import DatabaseClock
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.sql.changes import prepare_write
 from pushserver.storage.sql.repeated_acts import RepeatedActs
+from pushserver.storage.sql.round_budget import MAX_JOBS
 from pushserver.storage.sql.write_jobs import (
     LastWrite,
     WriteJob,
     stamp_audit,
 )
 
-#: The most devices in one round.
-_MAX_DEVICES_PER_ROUND = 200
 #: The most rounds at a time: the longer jobs wait, the more of them share a round, and
 #: the fewer statements there are. So a second one begins when as many jobs wait for it
 #: as the first has, unless these are so many that it takes long. A round that takes
@@ -124,9 +123,7 @@ class GroupCommit:
             if job.future.done():
                 continue
             is_same_kind = not taken or (job.work is None) is (taken[0].work is None)
-            is_full = (
-                len(devices) >= _MAX_DEVICES_PER_ROUND and job.device_id not in devices
-            )
+            is_full = len(taken) >= MAX_JOBS
             if is_full or not is_same_kind or job.device_id in skipped:
                 skipped.add(job.device_id)
                 remaining.append(job)
@@ -143,7 +140,7 @@ class GroupCommit:
         slow_timer = loop.call_later(_SLOW_ROUND_AFTER, self._stop_counting, writer)
         try:
             if jobs[0].work is None:
-                await self.decisions.run(writer, jobs)
+                self._pending_jobs[:0] = await self.decisions.run(writer, jobs)
             else:
                 await self._run_work_jobs(writer, jobs)
             self.last_write.record(jobs, failed=False)
