@@ -54,7 +54,9 @@ class DeviceRegistry:
         self.tags_version += 1
 
     def __iter__(self) -> Iterator[Device]:
-        return iter(self._devices.values())
+        """Iterate over all devices, ordered by id, while others come and go."""
+        ids = chain.from_iterable(self._ids.walk())
+        return filter(None, map(self._devices.get, ids))
 
     @property
     def adopted_count(self) -> int:
@@ -133,13 +135,6 @@ class DeviceRegistry:
         async for device_id in in_pieces(chain.from_iterable(self.walk_ids(criteria))):
             device = self.find(scope_id, device_id)
             if device is not None and criteria.matches(device):
-                yield device
-
-    async def iter_all(self) -> AsyncIterator[Device]:
-        """Return all devices, of whichever scope, ordered by id, in pieces."""
-        ids = chain.from_iterable(self._ids.walk())
-        async for device in in_pieces(map(self._devices.get, ids)):
-            if device is not None:
                 yield device
 
     @asynccontextmanager

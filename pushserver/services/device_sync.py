@@ -55,7 +55,7 @@ class DeviceSync:
             stored = await self.store.device_ids()
             await self._reload_in_batches(stored)
             known = {device_id async for device_id in in_pieces(stored)}
-            found = self.devices.iter_all()
+            found = in_pieces(self.devices)
             others = [d.device_id async for d in found if d.device_id not in known]
             await self._reload_in_batches(others)
 

@@ -63,7 +63,7 @@ class OnlineMonitor:
             self._assume_if_online(device, stopped)
 
     def _adopted(self) -> Iterator[Device]:
-        return (device for device in list(self.devices) if device.is_adopted)
+        return (device for device in self.devices if device.is_adopted)
 
     def _assume_if_online(self, device: Device, at: int) -> None:
         """Assume that the device is online if it was at the instant *at*."""

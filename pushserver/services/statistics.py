@@ -11,6 +11,7 @@ from pushserver.model.ids import first_instant_after
 from pushserver.model.state import CommandState
 from pushserver.services.backups import Backups
 from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.off_loop import in_pieces
 from pushserver.services.online_rule import OnlineRule
 from pushserver.storage.base import Store
 from pushserver.storage.statistics import Backlog, Stock
@@ -18,8 +19,6 @@ from pushserver.storage.statistics import Backlog, Stock
 _DAY = 86_400 * SECOND
 #: Microseconds for which the database's rows are not counted again.
 _KEPT_FOR = 60 * SECOND
-#: Devices that are looked at before others have their turn.
-_DEVICES_AT_ONCE = 1000
 
 
 async def count_devices(
@@ -27,9 +26,7 @@ async def count_devices(
 ) -> Mapping[str, int]:
     """Return how many devices of every scope are online, offline and quarantined."""
     found = Counter[str](online=0, offline=0, quarantined=0)
-    for number, device in enumerate(list(devices)):
-        if number % _DEVICES_AT_ONCE == 0:
-            await asyncio.sleep(0)
+    async for device in in_pieces(devices):
         if not device.is_adopted:
             found["quarantined"] += 1
         elif online_rule.is_online(device, now):

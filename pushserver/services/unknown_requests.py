@@ -16,6 +16,7 @@ from pushserver.model.unknown_request import (
 from pushserver.services.batches import BATCH_SIZE, repeat_until_done
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_write_behind import DeviceWriteBehind
+from pushserver.services.off_loop import in_pieces
 from pushserver.storage.base import Store
 
 
@@ -101,7 +102,7 @@ class UnknownRequests:
         return deleted
 
     async def _count_anew(self) -> None:
-        devices = self.devices.iter_all()
+        devices = in_pieces(self.devices)
         counted = [each async for each in devices if each.unknown_request_count]
         stored = await self.store.unknown_request_numbers()
         for device in counted:

@@ -437,3 +437,21 @@ async def test_others_have_their_turns(
             await asyncio.sleep(0)
             assert not task.done()
         await task
+
+
+async def test_all_while_others_come_and_go(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who goes through all devices in pieces meets those that stay, each once."""
+    monkeypatch.setattr(off_loop, "_PIECE", 0)
+    devices, met = services.devices, list[int]()
+    for number in range(0, 40, 2):
+        await services.fleet.put(DEFAULT_SCOPE_ID, terminal(number), {})
+
+    async for device in off_loop.in_pieces(devices):
+        met.append(device.device_id)
+        services.admission.admit(terminal(41 - device.device_id), None, HOME)
+        devices.forget((device.device_id + 4) // 8 * 8 + 8)
+
+    assert len(set(met)) == len(met)
+    assert {n for n in range(0, 40, 2) if n % 8} <= set(met)
