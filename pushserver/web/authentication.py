@@ -10,6 +10,7 @@ from pushserver.model.token import Token
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.request_identity import identity_of
 from pushserver.web.services import Services
+from pushserver.web.single_header import single_header
 
 #: The session that came with the request, if it was none of a token itself.
 SESSION = web.RequestKey("session", Session)
@@ -19,9 +20,9 @@ async def authenticate(request: web.Request, services: Services) -> Token:
     """
     Return the token in the request's own header; log it, and keep its session.
 
-    Raises whatever `find_token` does.
+    Raises whatever `find_token` does, and `Malformed` for two headers.
     """
-    header = request.headers.get("Authorization")
+    header = single_header(request.headers, "Authorization")
     session = await _find_session(services, header)
     token = await _find_token(services, header, session, request.remote)
     request[LOG_FIELDS]["token_id"] = token.id

@@ -37,6 +37,7 @@ from pushserver.web.body import (
 from pushserver.web.body_framing import announces_no_length
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.field_errors import invalid_from_msgspec
+from pushserver.web.single_header import single_header
 from pushserver.web.spool import Spool
 
 T = TypeVar("T")
@@ -96,8 +97,8 @@ async def read_short_body(request: web.Request) -> bytes:
 
 def _refuse_unreadable(request: web.Request) -> None:
     """Refuse a body that is compressed, or was not announced."""
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
-    if encoding not in ("identity", ""):
+    encoding = single_header(request.headers, "Content-Encoding") or "identity"
+    if encoding.lower() != "identity":
         raise UnsupportedMediaType(
             "Content-Encoding is not supported; send the body uncompressed."
         )

@@ -30,6 +30,7 @@ from pushserver.web.draining import write_and_drain
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
 from pushserver.web.request import is_head
 from pushserver.web.services import Services
+from pushserver.web.single_header import single_header
 
 #: Seconds without an event after which a stream sends a keep-alive.
 HEARTBEAT_INTERVAL = 15.0
@@ -213,7 +214,8 @@ async def _start_cursor(call: ApiCall[EventsQuery, None]) -> int:
 
 
 def _last_event_id(call: ApiCall[EventsQuery, None]) -> str | None:
-    return call.request.headers.get("Last-Event-ID") or call.query.last_event_id
+    given = single_header(call.request.headers, "Last-Event-ID")
+    return given or call.query.last_event_id
 
 
 def _event_filter(call: ApiCall[EventsQuery, None]) -> SubscriptionFilter:

@@ -24,6 +24,7 @@ from pushserver.web.authentication import bearer_secret
 from pushserver.web.device_url import mask_keys_in_text
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
+from pushserver.web.single_header import single_header
 from pushserver.web.spool import Spool
 
 HEADER = "Idempotency-Key"
@@ -61,14 +62,12 @@ async def parse_idempotent_request(
     Return the request's Idempotency-Key and what identifies the request, if it has one.
 
     Raises:
-        Invalid: the key is empty, too long or not printable, or there are two.
+        Malformed: there are two.
+        Invalid: the key is empty, too long or not printable.
     """
-    values = request.headers.getall(HEADER, [])
-    if not values:
+    value = single_header(request.headers, HEADER)
+    if value is None:
         return None
-    if len(values) > 1:
-        raise Invalid(f"{HEADER} may be given once.")
-    value = values[0]
     if not value or len(value) > MAX_KEY_LENGTH or not value.isprintable():
         raise Invalid(f"{HEADER} must have 1 to {MAX_KEY_LENGTH} printable characters.")
     type_and_query = f"{media_type}\n{request.query_string}\n"

@@ -40,6 +40,7 @@ from pushserver.web.json_body import (
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.request_identity import identity_of
 from pushserver.web.services import SERVICES, Services
+from pushserver.web.single_header import single_header
 from pushserver.web.spool import Spool
 
 T = TypeVar("T")
@@ -227,7 +228,7 @@ class ApiRoute:
         """Return the token of who calls, which may make this call at all."""
         if self.permission is None:
             return _ANONYMOUS
-        authorization = request.headers.get("Authorization")
+        authorization = single_header(request.headers, "Authorization")
         token = await find_token(services, authorization, request.remote)
         request[LOG_FIELDS]["token_id"] = token.id
         if not token.has_permission(self.permission):

@@ -12,6 +12,7 @@ from pushserver.model.token import Token
 from pushserver.web.authentication import find_session_token
 from pushserver.web.connection import connection_of
 from pushserver.web.services import Services
+from pushserver.web.single_header import single_header
 
 if TYPE_CHECKING:
     from pushserver.web.request import HttpRequest
@@ -125,10 +126,11 @@ def refuse_other_sites(request: web.Request) -> None:
     `Sec-Fetch-Site`, and never `Origin`.
 
     Raises:
+        Malformed: it says it twice.
         Forbidden: it comes from elsewhere, or does not say.
     """
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
+    site = single_header(request.headers, "Sec-Fetch-Site")
+    origin = single_header(request.headers, "Origin")
     is_same_site = site in (None, "same-origin")
     # A browser's has nothing besides. Others may send what no URL is.
     is_same_origin = origin is None or origin.partition("://")[2] == _host(request)
