@@ -57,6 +57,7 @@ from pushserver.services.wrong_tokens import (
     MAX_WAITING_IN_ALL,
 )
 from pushserver.settings import Settings
+from pushserver.storage.sql.round_budget import MAX_JOBS, MAX_SECONDS
 from pushserver.storage.sql.shadows import MAX_READ
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
@@ -211,6 +212,8 @@ def test_numbers_in_sentences() -> None:
         f"a call that has over {_mib(MAX_INLINE_BODIES)} of them",
         f"at most {_kib(MAX_REQUEST_BYTES)} or one device's in a commit",
         f"at once it reads some {_mib(MAX_READ)}",
+        f"no decision after {MAX_SECONDS * 1000:g} ms of processor time, and takes"
+        f" {MAX_JOBS} at most",
         f"at most {MAX_SERVICES} services and {MAX_PROPERTIES} properties,"
         f" in {MAX_SHADOW_BYTES:,} bytes",
         f"an operation has at most {MAX_STEPS} steps",

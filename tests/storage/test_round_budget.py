@@ -65,7 +65,7 @@ async def test_long(decisions: Decisions, monkeypatch: pytest.MonkeyPatch) -> No
     What is decided after the time of a round is in the next ones, in its order; all of
     it is done, with its own outcome.
     """
-    monkeypatch.setattr(round_budget, "_MAX_SECONDS", 0)
+    monkeypatch.setattr(round_budget, "MAX_SECONDS", 0)
     devices = [1, 2, 1, 3, 2]
 
     assert devices == await decisions.decide_on(devices)
@@ -84,7 +84,7 @@ async def test_many(decisions: Decisions, more: int) -> None:
 
 async def test_store_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of rounds that fail nothing is left, and the next ones are as ever."""
-    monkeypatch.setattr(round_budget, "_MAX_SECONDS", 0)
+    monkeypatch.setattr(round_budget, "MAX_SECONDS", 0)
     async with failing_commits(store):
         outcomes = await asyncio.gather(
             *(enqueue_commands(store, command(id=i)) for i in range(1, 4)),

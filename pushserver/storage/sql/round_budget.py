@@ -8,7 +8,7 @@ import attrs
 MAX_JOBS = 200
 #: Seconds of the event loop's processor time after which a round decides no more. Not
 #: of the clock: on a busy machine rounds would get short, and many.
-_MAX_SECONDS = 0.005
+MAX_SECONDS = 0.005
 
 
 @attrs.define(eq=False)
@@ -20,4 +20,4 @@ class RoundBudget:
     @property
     def is_spent(self) -> bool:
         """Tell whether the round is to write what it has decided."""
-        return time.thread_time() - self._began_at >= _MAX_SECONDS
+        return time.thread_time() - self._began_at >= MAX_SECONDS
