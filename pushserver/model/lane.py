@@ -180,7 +180,10 @@ class Lane:
         """Tell whether a poll would be answered empty and change nothing."""
         if self.in_flights:
             return now < self.grace_ends_at(grace)
-        return self._changes_at(now) > now
+        quiet_until = self._quiet_until
+        if quiet_until is None or quiet_until <= now:
+            quiet_until = self._changes_at(now)
+        return quiet_until > now
 
     def next_change_at(self, now: int, grace: int) -> int:
         """Return when time alone may change what a poll gets."""

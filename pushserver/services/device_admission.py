@@ -105,14 +105,14 @@ class DeviceAdmission:
         decision = check_access(device, key, self.key_policy)
         return device if decision is AccessDecision.SERVED else None
 
-    def admit_again(self, device: Device, now: int) -> None:
+    def admit_again(self, device: Device) -> None:
         """
         Record a poll or a result, as `admit` does, of a device that is surely served.
 
         So `may_admit_again` said, and its address and `access_version` are the same.
         """
         self.request_count += 1
-        device.record_poll(now, device.address)
+        device.record_poll(self.clock.now(), device.address)
         self.write_behind.add_seen(device)
         device.requests_in_second += 1
         self.device_events.add_arrival(device)

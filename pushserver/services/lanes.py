@@ -67,23 +67,7 @@ class Lanes:
 
         return self.store.change_lane(device_id, decide_and_offer, lookup, answer_hold)
 
-    async def hand_out(self, poll: Poll) -> tuple[InFlight, ...]:
-        """
-        Return the commands for *poll*; requeue them if it is gone before the commit.
-
-        Raises:
-            Unavailable: the store is away.
-        """
-        handing_out = self.begin_hand_out(poll)
-        try:
-            return await handing_out
-        except asyncio.CancelledError:
-            is_done = handing_out.done() and not handing_out.cancelled()
-            if is_done and handing_out.exception() is None:
-                self.requeue(handing_out.result())
-            raise
-
-    def begin_hand_out(self, poll: Poll) -> asyncio.Future[tuple[InFlight, ...]]:
+    def hand_out(self, poll: Poll) -> asyncio.Future[tuple[InFlight, ...]]:
         """
         Return the future with the commands for *poll*; requeued if it is cancelled.
 

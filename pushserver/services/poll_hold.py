@@ -1,4 +1,4 @@
-"""One poll that is held until there is a command for it, or its time is over."""
+"""One poll: it waits until there is a command for it, or its time is over."""
 
 import asyncio
 import math
@@ -42,7 +42,8 @@ class Holding:
 @attrs.define(eq=False)
 class PollHold(HeldPoll):
     """
-    Holds a poll until `deadline`, by the monotonic clock: the wall clock may jump.
+    Holds a poll until `deadline`, by the monotonic clock: the wall clock may jump. One
+    that nobody holds has its deadline already, and gets what there is.
 
     `on_end` is called once, with its answer or with nothing. An object of this kind is
     all that a held poll keeps: there may be many thousands.
@@ -56,6 +57,11 @@ class PollHold(HeldPoll):
         default=None, init=False
     )
     _is_abandoned: bool = attrs.field(default=False, init=False)
+
+    def hand_out(self) -> None:
+        """Take what there is for the device; wait if that is nothing."""
+        self._handing_out = self.holding.lanes.hand_out(self.poll)
+        self._handing_out.add_done_callback(self._take)
 
     def wait(self) -> None:
         """Wait, if there is still somebody who does, and time."""
@@ -97,8 +103,7 @@ class PollHold(HeldPoll):
         elif self.holding.is_idle(self.poll.device_id):
             self.wait()
         else:
-            self._handing_out = self.holding.lanes.begin_hand_out(self.poll)
-            self._handing_out.add_done_callback(self._take)
+            self.hand_out()
 
     def _take(self, handing_out: asyncio.Future[tuple[InFlight, ...]]) -> None:
         """Take what was handed out; if the store is away, that is nothing, for good."""

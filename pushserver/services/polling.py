@@ -119,32 +119,15 @@ class Polling:
         *has_work* is the opposite of `is_idle`. If the store is away, the answer is
         empty: a device never gets an error.
         """
-        in_flights: Sequence[InFlight] = ()
-        try:
-            self.holds.release(poll.device_id)
-            if has_work:
-                in_flights = await self.lanes.hand_out(poll)
-            if not in_flights and max_hold > 0:
-                in_flights = await self._hold_poll(poll, max_hold)
-        except Unavailable:
-            return None
-        return PollAnswer(in_flights, self) if in_flights else None
-
-    def begin_hold(
-        self,
-        poll: Poll,
-        max_hold: int,
-        on_end: Callable[[Sequence[InFlight]], None],
-    ) -> PollHold:
-        """Hold a poll for up to *max_hold* microseconds; call *on_end*, maybe now."""
-        deadline = asyncio.get_running_loop().time() + max_hold / SECOND
-        hold = PollHold(poll, self._holding, deadline, on_end)
-        hold.wait()
-        return hold
-
-    async def _hold_poll(self, poll: Poll, max_hold: int) -> Sequence[InFlight]:
         ended = asyncio.get_running_loop().create_future()
-        hold = self.begin_hold(poll, max_hold, ended.set_result)
+
+        def end(in_flights: Sequence[InFlight]) -> None:
+            if ended.cancelled():
+                self.lanes.requeue(in_flights)
+            else:
+                ended.set_result(in_flights)
+
+        hold = self.begin(poll, max_hold, end, has_work=has_work)
         try:
             in_flights: Sequence[InFlight] = await ended
         except asyncio.CancelledError:
@@ -153,7 +136,22 @@ class Polling:
             else:
                 self.lanes.requeue(ended.result())
             raise
-        return in_flights
+        return PollAnswer(in_flights, self) if in_flights else None
+
+    def begin(
+        self,
+        poll: Poll,
+        max_hold: int,
+        on_end: Callable[[Sequence[InFlight]], None],
+        *,
+        has_work: bool,
+    ) -> PollHold:
+        """Do what `poll` does; call *on_end* with what was handed out, maybe now."""
+        deadline = asyncio.get_running_loop().time() + max_hold / SECOND
+        hold = PollHold(poll, self._holding, deadline, on_end)
+        self.holds.release(poll.device_id)
+        (hold.hand_out if has_work else hold.wait)()
+        return hold
 
     def mark_written(self, in_flights: Sequence[InFlight]) -> None:
         """Remember that the last byte was written, to be stored soon."""

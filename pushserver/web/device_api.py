@@ -8,6 +8,7 @@ else a device sends.
 
 from collections.abc import Awaitable, Mapping
 from functools import partial
+from typing import cast
 
 from aiohttp import web
 
@@ -27,7 +28,12 @@ from pushserver.web.device_polls import DevicePoll, begin_poll
 from pushserver.web.device_results import receive_result
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
 from pushserver.web.middleware import LOG_FIELDS, Handler, with_error_responses
-from pushserver.web.response import idle_poll_response, make_response, whole_response
+from pushserver.web.response import (
+    SmallResponse,
+    idle_poll_response,
+    make_response,
+    whole_response,
+)
 from pushserver.web.services import Services
 from pushserver.web.unknown_requests import answer_refused, handle_unknown_request
 
@@ -86,47 +92,54 @@ async def _poll(
     request: web.Request,
     call: DeviceRequest,
 ) -> web.StreamResponse:
-    address, connection = request.remote, connection_of(request)
-    device = services.admission.admit(call.device, call.key, address)
+    device = services.admission.admit(call.device, call.key, request.remote)
     if device is None:
         return answer_refused(services, request, call, NO_BODY)
-    device_poll = begin_poll(services, protocol, device, call, address, connection)
+    device_poll = begin_poll(
+        services, protocol, device, call.key, call.uuid, connection_of(request)
+    )
     if device_poll is None:
         return idle_poll_response()
-    return await serve_poll(device_poll, request)
+    return await _serve_poll(device_poll, request)
 
 
-async def serve_poll(
+async def _serve_poll(
     device_poll: DevicePoll, request: web.Request
 ) -> web.StreamResponse:
     """Hand out what waits, or hold the poll until something does."""
-    services, device_id = device_poll.services, device_poll.device.device_id
     if device_poll.hold > 0:
         request[CANCEL_ON_DISCONNECT] = True
-        request[RELEASE_ON_END] = partial(services.holds.release, device_id)
+        request[RELEASE_ON_END] = partial(device_poll.release)
     answer = await device_poll.next_command()
     if device_poll.hold > 0:
         request[CANCEL_ON_DISCONNECT] = False
     if answer is None:
-        services.counts["polls.idle"] += 1
         return idle_poll_response()
     return await send_command(device_poll, answer, request)
 
 
 async def send_command(
-    device_poll: DevicePoll, answer: PollAnswer, request: web.Request
+    device_poll: DevicePoll,
+    answer: PollAnswer,
+    request: web.Request,
+    written: SmallResponse | None = None,
 ) -> web.StreamResponse:
-    """Send the commands; a hand-out of which no byte was written is no attempt."""
+    """
+    Send the commands; a hand-out of which no byte was written is no attempt.
+
+    What is *written* already has only to leave.
+    """
     with answer:
-        body = await device_poll.render(answer)
-        if body is None:
+        if written is not None:
+            response = cast("web.StreamResponse", written)
+        elif (body := await device_poll.render(answer)) is not None:
+            response = _response(device_poll, body)
+        else:
             return make_response()
-        return await write_command(
-            device_poll, answer, _response(device_poll, body), request
-        )
+        return await _write_command(device_poll, answer, response, request)
 
 
-async def write_command(
+async def _write_command(
     device_poll: DevicePoll,
     answer: PollAnswer,
     response: web.StreamResponse,

@@ -2,20 +2,27 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Protocol
 
 import attrs
 
 from pushserver.errors import Unavailable
 from pushserver.model.device import Device
+from pushserver.model.in_flight import InFlight
 from pushserver.model.storable_text import storable_uuid
-from pushserver.protocols.base import DeviceProtocol, DeviceRequest, HandedOut
+from pushserver.protocols.base import DeviceProtocol, HandedOut
 from pushserver.services.held_polls import Poll
+from pushserver.services.poll_hold import PollHold
 from pushserver.services.polling import PollAnswer
 from pushserver.web.blob_parts import AnswerParts, mark_blob, split_at_marks
+from pushserver.web.draining import MAX_KERNEL_UNSENT
 from pushserver.web.request_identity import trace_fields
 from pushserver.web.services import Services
+
+_has_ended = attrgetter("is_half_closed")
 
 
 class PollConnection(Protocol):
@@ -30,7 +37,7 @@ class PollConnection(Protocol):
         """Tell whether the device has closed its side."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class DevicePoll:
     """
     A poll for which there may be something, now or within `hold` (microseconds).
@@ -46,6 +53,22 @@ class DevicePoll:
     hold: int
     has_work: bool
     started_ns: int = attrs.field(factory=time.monotonic_ns, init=False)
+    _waiting: PollHold | None = attrs.field(default=None, init=False)
+
+    def begin(self, on_end: Callable[[Sequence[InFlight]], None]) -> None:
+        """Do what `next_command` does without a task; *on_end* gets what there is."""
+        begin = self.services.polling.begin
+        self._waiting = begin(self.poll, self.hold, on_end, has_work=self.has_work)
+
+    def release(self) -> None:
+        """Hold it no longer: its device sends no more."""
+        self.services.holds.release(self.device.device_id)
+
+    def abandon(self) -> None:
+        """Give it up: its device has gone."""
+        self.record_lost()
+        if self._waiting is not None:
+            self._waiting.abandon()
 
     async def next_command(self) -> PollAnswer | None:
         """Hand out what waits, or hold the poll until something does."""
@@ -66,6 +89,8 @@ class DevicePoll:
 
     def record_end(self, *, is_idle: bool) -> None:
         """Record what came of it; a device that has closed its side had hung up."""
+        if is_idle:
+            self.services.counts["polls.idle"] += 1
         if self.hold <= 0:
             self.device.was_last_poll_idle = is_idle
         elif is_idle and self.connection.is_half_closed:
@@ -100,15 +125,16 @@ class DevicePoll:
         return split_at_marks(body, blobs) if blobs else body
 
     def render_at_once(self, answer: PollAnswer) -> bytes | None:
-        """Return the body with the commands; None if not all of it is in memory."""
-        orders = [each.command.order for each in answer.in_flights]
+        """Return a short body with the commands; None unless it can be sent now."""
         handed_out = [
             HandedOut(order, each.delivery)
-            for order, each in zip(orders, answer.in_flights, strict=True)
-            if order is not None and order.blob is None
+            for each in answer.in_flights
+            if (order := each.command.order) is not None and order.blob is None
         ]
-        is_whole = len(handed_out) == len(orders)
-        return self.protocol.render(handed_out) if is_whole else None
+        if len(handed_out) < len(answer.in_flights) or not self.may_send(answer):
+            return None
+        body = self.protocol.render(handed_out)
+        return body if len(body) < MAX_KERNEL_UNSENT else None
 
     def may_send(self, answer: PollAnswer) -> bool:
         """
@@ -131,66 +157,42 @@ class DevicePoll:
         log_fields.update(trace_fields(command.trace_id))
 
 
-def granted_hold(
-    services: Services, device: Device, connection: PollConnection
-) -> int | None:
-    """Return for how long a poll may be held; None if it is answered empty at once."""
-    if device.requests_in_second > services.admission.max_requests:
-        services.counts["bounds.deviceRequests"] += 1
-        return None
-    # Whoever has closed its side gets what there is, and is not kept.
-    is_ended = connection.is_half_closed
-    hold = 0 if is_ended else device.effective_hold(services.default_hold)
-    if hold <= 0 and services.polling.is_idle(device.device_id):
-        device.was_last_poll_idle = True
-    elif connection.transport is not None:
-        return hold
-    services.counts["polls.idle"] += 1
-    return None
-
-
 def begin_poll(
     services: Services,
     protocol: DeviceProtocol,
     device: Device,
-    call: DeviceRequest,
-    address: str | None,
+    key: str | None,
+    uuid: str | None,
     connection: PollConnection,
 ) -> DevicePoll | None:
-    """Begin the poll of an admitted device; None if it is answered empty at once."""
-    hold = granted_hold(services, device, connection)
-    if hold is None:
+    """Begin the poll of a device just admitted; None if it is answered empty now."""
+    if device.requests_in_second > services.admission.max_requests:
+        services.counts["bounds.deviceRequests"] += 1
         return None
-    has_work = not services.polling.is_idle(device.device_id)
-    return make_poll(
-        services, protocol, device, call, address, connection, hold, has_work
-    )
-
-
-def make_poll(
-    services: Services,
-    protocol: DeviceProtocol,
-    device: Device,
-    call: DeviceRequest,
-    address: str | None,
-    connection: PollConnection,
-    hold: int,
-    has_work: bool,
-) -> DevicePoll:
-    """Return the poll of an admitted device, for which there may be something."""
-    waits = hold > 0 and not has_work
-    poll = Poll(
-        device_id=device.device_id,
-        began_at=services.clock.now(),
-        uuid=storable_uuid(call.uuid),
-        max_commands=protocol.max_commands,
-        labels_deliveries=protocol.labels_deliveries,
-        address=address,
-        is_gone=partial(_is_gone, services, device, call.key, connection, waits),
-        is_served=partial(services.admission.is_served, key=call.key),
-        has_ended=lambda: connection.is_half_closed,
-    )
-    return DevicePoll(services, protocol, device, connection, poll, hold, has_work)
+    now = device.last_seen_at or 0
+    hold = services.default_hold if device.hold is None else device.hold
+    if hold > 0:
+        # Whoever has closed its side gets what there is, and is not kept.
+        hold = 0 if connection.is_half_closed else device.effective_hold(hold)
+    has_work = not services.store.is_idle(device.device_id, now, services.lanes.grace)
+    if hold <= 0 and not has_work:
+        device.was_last_poll_idle = True
+    elif connection.transport is not None:
+        waits = hold > 0 and not has_work
+        poll = Poll(
+            device_id=device.device_id,
+            began_at=now,
+            uuid=storable_uuid(uuid),
+            max_commands=protocol.max_commands,
+            labels_deliveries=protocol.labels_deliveries,
+            address=device.address,
+            is_gone=partial(_is_gone, services, device, key, connection, waits),
+            is_served=partial(services.admission.is_served, key=key),
+            has_ended=partial(_has_ended, connection),
+        )
+        return DevicePoll(services, protocol, device, connection, poll, hold, has_work)
+    services.counts["polls.idle"] += 1
+    return None
 
 
 def _is_gone(

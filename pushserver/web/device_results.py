@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
+import attrs
 from aiohttp import web
 
 from pushserver.errors import BrokenBody, TooLarge, TooMany, Unavailable
@@ -49,43 +51,96 @@ async def receive_result(
     ) or await _admit_late(services, call, request.remote)
     if device is None:
         return await _receive_from_refused(services, protocol, request, call)
-    if device.requests_in_second > services.admission.max_requests:
-        _refuse_flood(services, device)
-    device.was_last_poll_idle = False
+    device_result = DeviceResult(services, protocol, call, device, request.headers)
+    device_result.begin()
     is_arriving = announces_no_length(request) or not request.content.is_eof()
-    with services.result_intake.receiving(
-        device.device_id, storable_uuid(call.uuid), takes_long=is_arriving
-    ):
+    with device_result.receiving(takes_long=is_arriving):
         # A large body is held by nobody else when it is dropped.
-        return await keep_result(
-            services, protocol, call, device, await read_result(request), request
+        return await device_result.keep(await read_result(request), request)
+
+
+@attrs.define(eq=False)
+class DeviceResult:
+    """What an admitted device posts, with these headers."""
+
+    services: Services
+    protocol: DeviceProtocol
+    call: DeviceRequest
+    device: Device
+    headers: Mapping[str, str]
+
+    def begin(self) -> None:
+        """
+        Note it; if the device posts too many, only those are taken that are awaited.
+
+        Only as many are awaited as were handed out, so these are few.
+
+        Raises:
+            TooMany: nothing is.
+        """
+        services, device = self.services, self.device
+        max_requests = services.admission.max_requests
+        if device.requests_in_second > max_requests:
+            services.counts["bounds.deviceRequests"] += 1
+            if not services.result_intake.in_flight_count(device.device_id):
+                raise TooMany(f"At most {max_requests} requests a second, please.")
+        device.was_last_poll_idle = False
+
+    def receiving(self, *, takes_long: bool = False) -> AbstractContextManager[None]:
+        """Keep its delivery in flight while it is arriving."""
+        return self.services.result_intake.receiving(
+            self.device.device_id, storable_uuid(self.call.uuid), takes_long=takes_long
         )
 
+    def posted(self, body: Body, part: ResultPart) -> PostedResult:
+        """Return what was posted of one command."""
+        services, device = self.services, self.device
+        is_served, key = services.admission.is_served, self.call.key
+        current = services.devices.find_in_any_scope(device.device_id)
+        return _make_posted_result(
+            self.headers,
+            self.protocol,
+            device.device_id,
+            device.scope_id,
+            body,
+            part,
+            only_by_uuid=current is not device,
+            is_served=lambda keys: is_served(keys or device, key),
+        )
 
-async def keep_result(
-    services: Services,
-    protocol: DeviceProtocol,
-    call: DeviceRequest,
-    device: Device,
-    body: Body,
-    request: web.Request,
-) -> web.StreamResponse:
-    """Store what an admitted device posted, and answer."""
-    recorded = await store_result(
-        services, protocol, call, device, body, request.headers
-    )
-    if recorded is None:
-        return answer_refused(services, request, call, body)
-    request[LOG_FIELDS].update(result_log_fields(device, recorded))
-    error, drop = body.error, body.drop
-    if drop is not None:
-        # The next one of this size is taken into memory when this one is gone.
-        del body, recorded
-        drop()
-    if error is not None:
-        services.holds.wake(device.device_id)
-        raise error
-    return make_response()
+    async def store(self, body: Body) -> Result | None:
+        """
+        Store what was posted; return the last result in it.
+
+        None: the key that it came with was replaced since, here or at another server.
+
+        Raises:
+            TooMany: it ends no command, and there were too many of these today.
+            Unavailable: it could not be stored.
+        """
+        services = self.services
+        for part in _parts(services, self.protocol, self.call, body):
+            posted = self.posted(body, part)
+            recorded = await _retry_while_unavailable(
+                services, partial(services.result_intake.accept, posted)
+            )
+        return recorded
+
+    async def keep(self, body: Body, request: web.Request) -> web.StreamResponse:
+        """Store what was posted, and answer."""
+        recorded = await self.store(body)
+        if recorded is None:
+            return answer_refused(self.services, request, self.call, body)
+        request[LOG_FIELDS].update(result_log_fields(self.device, recorded))
+        error, drop = body.error, body.drop
+        if drop is not None:
+            # The next one of this size is taken into memory when this one is gone.
+            del body, recorded
+            drop()
+        if error is not None:
+            self.services.holds.wake(self.device.device_id)
+            raise error
+        return make_response()
 
 
 def result_log_fields(device: Device, recorded: Result) -> dict[str, object]:
@@ -97,58 +152,6 @@ def result_log_fields(device: Device, recorded: Result) -> dict[str, object]:
         "orphan": command_id is None,
         **trace_fields(recorded.trace_id),
     }
-
-
-async def store_result(
-    services: Services,
-    protocol: DeviceProtocol,
-    call: DeviceRequest,
-    device: Device,
-    body: Body,
-    headers: Mapping[str, str],
-) -> Result | None:
-    """
-    Store what an admitted device posted with *headers*; return the last result in it.
-
-    None: the key that it came with was replaced since, here or at another server.
-
-    Raises:
-        TooMany: it ends no command, and there were too many of these today.
-        Unavailable: it could not be stored.
-    """
-    is_served = services.admission.is_served
-    is_deleted = services.devices.find_in_any_scope(device.device_id) is not device
-    for part in _parts(services, protocol, call, body):
-        posted_result = make_posted_result(
-            headers,
-            protocol,
-            device.device_id,
-            device.scope_id,
-            body,
-            part,
-            only_by_uuid=is_deleted,
-            is_served=lambda keys: is_served(keys or device, call.key),
-        )
-        recorded = await _retry_while_unavailable(
-            services, partial(services.result_intake.accept, posted_result)
-        )
-    return recorded
-
-
-def _refuse_flood(services: Services, device: Device) -> None:
-    """
-    Refuse the results of a device that posts too many, but for those that are awaited.
-
-    Only as many are awaited as were handed out, so these are few.
-
-    Raises:
-        TooMany: nothing is.
-    """
-    services.counts["bounds.deviceRequests"] += 1
-    if not services.result_intake.in_flight_count(device.device_id):
-        raise TooMany(
-            f"At most {services.admission.max_requests} requests a second, please."
-        )
 
 
 async def _receive_from_refused(
@@ -170,7 +173,7 @@ async def _receive_from_refused(
         return answer_refused(services, request, call, body)
     ended_ids = []
     for part in _parts(services, protocol, call, body):
-        posted_result = make_posted_result(
+        posted_result = _make_posted_result(
             request.headers, protocol, identity.device_id, None, body, part
         )
         stored = await _retry_while_unavailable(
@@ -196,7 +199,7 @@ async def _is_awaited(
 ) -> bool:
     """Tell, before the body is read, whether it may end a command."""
     part = ResultPart(call.uuid, call.endpoint, b"")
-    announced = make_posted_result(
+    announced = _make_posted_result(
         request.headers, protocol, call.device.device_id, None, NO_BODY, part
     )
     return await _retry_while_unavailable(
@@ -216,7 +219,7 @@ async def _admit_late(
     return admission.admit(call.device, call.key, address)
 
 
-def make_posted_result(
+def _make_posted_result(
     headers: Mapping[str, str],
     protocol: DeviceProtocol,
     device_id: int,

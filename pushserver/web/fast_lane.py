@@ -4,283 +4,176 @@ It takes a request that is plain and whole, and that it can answer from what the
 knows, or with one commit; then it calls the services that the handlers call. Every
 other byte goes to aiohttp, untouched, on the same connection. Only while aiohttp waits
 for a request may the lane take one.
+
+Devices repeat themselves: but for the uuid, each poll of one is the same. Whose it is
+was found out once, and holds until somebody changes who is served. So an idle poll
+takes a few look-ups and a write.
 """
 
-import asyncio
 import re
-from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+import attrs
 
 from pushserver.errors import Malformed
-from pushserver.protocols.base import DeviceProtocol, RequestKind
+from pushserver.model.device import Device
+from pushserver.protocols.base import DeviceProtocol, DeviceRequest, RequestKind
 from pushserver.web.api import ENQUEUE_PATH, ENQUEUE_ROUTE
-from pushserver.web.api.fast_enqueue import FastEnqueue
-from pushserver.web.body_framing import (
-    END_OF_HEAD,
-    ENDS_AS_HEAD,
-    UNKNOWN,
-    bytes_missing,
-)
-from pushserver.web.connection import HttpConnection
-from pushserver.web.fast_polls import FastPolls
-from pushserver.web.fast_results import FastResults
-from pushserver.web.middleware import ANY_PATH, Handler, RequestLog
+from pushserver.web.api.fast_enqueue import take_enqueue
+from pushserver.web.device_polls import begin_poll
+from pushserver.web.device_results import DeviceResult
+from pushserver.web.fast_connection import FastLaneConnection
+from pushserver.web.fast_polls import answer_poll
+from pushserver.web.fast_request import LaneRequest
+from pushserver.web.fast_results import take_result
+from pushserver.web.middleware import ANY_PATH, RequestLog, shown_path
 from pushserver.web.plain_request import PlainRequest, read_plain_request
-from pushserver.web.request import make_request
+from pushserver.web.response import idle_poll_bytes
 from pushserver.web.services import Services
 
-if TYPE_CHECKING:
-    from pushserver.web.fast_request import HeldByLane
-
+#: Polls of so many devices are remembered, none of them longer than so many bytes.
+_REMEMBERED_POLLS, _MAX_POLL = 131_072, 512
+_UUID = re.compile(rb"[A-Za-z0-9_.~-]{0,512}")
 _KEY = re.compile(r"/d/[A-Za-z0-9_-]{1,64}(?=/)", re.ASCII)
-#: Reading stops when so many bytes, or ends of heads, are held back: aiohttp queues
-#: fewer requests than 32, too, before it stops.
-_MAX_HELD_BACK, _MAX_HELD_HEADS = 65_536, 31
+
+
+def _split(poll: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before the uuid of a poll, the uuid, and what is behind it."""
+    head, mark, rest = poll.partition(b"&uuid=")
+    uuid, _, block = rest.partition(b" ")
+    # What follows a whole poll that has none is not its uuid.
+    return head + mark, uuid, block
+
+
+@attrs.frozen(eq=False)
+class KnownPoll:
+    """
+    A poll of `device`, which was admitted when it had this `access_version`.
+
+    `block` is what stands behind its uuid. `path` is fit to be shown.
+    """
+
+    block: bytes
+    device: Device
+    access_version: int
+    protocol: DeviceProtocol
+    key: str | None
+    path: str
+    log: RequestLog
 
 
 class FastLane:
-    """Which requests the lane takes."""
+    """
+    Which requests the lane takes.
+
+    `_known` has the newest poll of each device by its head, which stands before the
+    uuid; `_heads` has that by device.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services, responses_of = services, services.metrics.responses_of
-        self._polls, self._results = FastPolls(services), FastResults(services)
-        enqueues = RequestLog(responses_of(*ENQUEUE_ROUTE))
-        self._enqueue = FastEnqueue(services, enqueues)
+        self._enqueue_log = RequestLog(responses_of(*ENQUEUE_ROUTE))
         self._keyed_log = RequestLog(responses_of("any", ANY_PATH))
-        self._routes: Mapping[tuple[str, str], tuple[DeviceProtocol, RequestLog]] = {
+        self._routes = {
             route: (protocol, RequestLog(responses_of(*route)))
             for protocol in reversed(services.protocols.installed)
             for route in protocol.routes
         }
-        #: Answers a poll that came before, if it is one.
-        self.take_known_poll = self._polls.take_known
+        self._known: dict[bytes, KnownPoll] = {}
+        self._heads: dict[int, bytes] = {}
 
-    def take(self, data: bytes, connection: "FastLaneConnection") -> bool:
+    def take(
+        self, data: bytes, connection: FastLaneConnection, rest: bytes = b""
+    ) -> bool:
         """Begin to answer what *data* begins with; False: it is not the lane's."""
+        head, uuid, block = _split(data)
+        known = self._known.get(head)
+        if (
+            known is None
+            or known.block != block
+            or known.device.access_version != known.access_version
+            or known.device.address != connection.peer_address
+            or not _UUID.fullmatch(uuid)
+        ):
+            return self._take_new(data, connection)
+        services, device, key = self._services, known.device, known.key
+        services.admission.admit_again(device)
+        device_poll = begin_poll(
+            services, known.protocol, device, key, uuid.decode() or None, connection
+        )
+        if device_poll is None:
+            connection.write_idle(idle_poll_bytes(), rest)
+        else:
+            connection.begin(rest)
+            request = LaneRequest(connection, data, "GET", known.path, known.log)
+            answer_poll(request, device_poll)
+        return True
+
+    def _take_new(self, data: bytes, connection: FastLaneConnection) -> bool:
+        """Begin to answer what is none of the polls that came before."""
         plain = read_plain_request(data)
         if plain is None:
             return False
-        if ENQUEUE_PATH.fullmatch(plain.path):
-            is_enqueue = plain.method == "POST" and plain.path == plain.target
-            rest = data[plain.end :]
-            return is_enqueue and self._enqueue.take(plain, rest, connection)
-        route = self._routes.get(plain.route)
-        if route is not None:
-            return self._take_of_device((route[0],), plain, data, connection, route[1])
+        route = self._routes.get((plain.method, plain.path))
         key = _KEY.match(plain.path)
-        if key is None or (plain.method, plain.path[key.end() :]) not in self._routes:
+        if key is not None and (plain.method, plain.path[key.end() :]) in self._routes:
+            # The handler offers it to the other protocols.
+            route = self._services.protocols.default, self._keyed_log
+        if route is not None:
+            protocol, log = route
+            path = shown_path(plain.path)
+            request = LaneRequest(connection, plain, plain.method, path, log)
+            return self._take_of_device(request, protocol, plain, data)
+        enqueue = ENQUEUE_PATH.fullmatch(plain.target)
+        if enqueue is None or plain.method != "POST":
             return False
-        protocols = self._services.protocols.installed
-        return self._take_of_device(protocols, plain, data, connection, self._keyed_log)
+        log = self._enqueue_log
+        request = LaneRequest(connection, plain, plain.method, plain.path, log)
+        return take_enqueue(self._services, request, plain, data, enqueue[1])
 
     def _take_of_device(
         self,
-        candidates: tuple[DeviceProtocol, ...],
+        request: LaneRequest,
+        protocol: DeviceProtocol,
         plain: PlainRequest,
         data: bytes,
-        connection: "FastLaneConnection",
-        log: RequestLog,
     ) -> bool:
-        """Begin to answer a poll or a result in the first protocol that knows it."""
-        for protocol in candidates:
-            try:
-                headers = plain.head.headers
-                call = protocol.recognise(plain.method, plain.target, headers)
-            except Malformed:
-                return False
-            if call is not None:
-                is_poll = call.kind is RequestKind.POLL
-                take = self._polls.take if is_poll else self._results.take
-                return take(protocol, plain, call, data, connection, log)
-        return False
-
-
-class FastLaneConnection(HttpConnection):
-    """
-    A connection whose plain requests the lane answers.
-
-    One is `_under_way`, maybe in a `_task`, or is a poll that is `held`; bytes that
-    come meanwhile are `_held_back`.
-    `_missing`: how many bytes aiohttp needs until a request begins, as `bytes_missing`.
-    """
-
-    __slots__ = (
-        "_held_back",
-        "_lane",
-        "_missing",
-        "_server",
-        "_task",
-        "_under_way",
-        "held",
-    )
-
-    def __init__(self, server: web.Server, lane: FastLane, **kwargs: Any) -> None:
-        super().__init__(server, **kwargs)
-        self._lane = lane
-        self._server = server
-        self._missing = 0
-        self._held_back = b""
-        self._under_way = False
-        self.held: HeldByLane | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether it waits for a request, or for the end of a request's head."""
-        return not self._under_way and super().is_idle
-
-    @property
-    def is_busy(self) -> bool:
-        """Tell whether an answer is under way, or still to be begun."""
-        return self._under_way or super().is_busy
-
-    def data_received(self, data: bytes) -> None:
-        """Take a plain request, or hand the bytes over to aiohttp."""
-        if self._under_way:
-            if data:
-                self.received_at = self._loop.time()
-                self._hold_back(self._held_back + data)
-        elif self._may_take and (
-            self._lane.take_known_poll(data, self) or self._lane.take(data, self)
-        ):
-            self.received_at = self._loop.time()
-            self.header_awaited_since = None
-        else:
-            is_first = self._missing == ENDS_AS_HEAD and self.is_idle
-            self._missing = bytes_missing(data, 0 if is_first else self._missing)
-            super().data_received(data)
-
-    @property
-    def _may_take(self) -> bool:
-        """
-        Tell whether aiohttp waits for a request, and has no part of one.
-
-        Of whoever sends no more it gets the rest: it knows which answer is the last.
-        """
-        return not (
-            self._waiter is None
-            or self._messages
-            or self._missing > 0
-            or self._missing == UNKNOWN
-            or self._close
-            or self._force_close
-            or self.is_half_closed
-            or self.is_from_proxy
-        )
-
-    def begin(self, rest: bytes) -> None:
-        """Begin to answer a request; *rest* came behind it, and waits."""
-        self._under_way = True
-        if rest:
-            self._hold_back(rest)
-
-    def _hold_back(self, data: bytes) -> None:
-        """Keep *data* until the answer is written; stop reading if it is much."""
-        self._held_back = data
-        is_full = len(data) > _MAX_HELD_BACK
-        is_full = is_full or data.count(END_OF_HEAD) > _MAX_HELD_HEADS
-        if self.transport is not None and is_full is self.transport.is_reading():
-            pause, resume = self.transport.pause_reading, self.transport.resume_reading
-            (pause if is_full else resume)()
-
-    def write_idle(self, answer: bytes) -> None:
-        """Answer a request that is not begun: there was nothing to do."""
-        assert self.transport is not None  # noqa: S101 - bytes came just now
-        self.transport.write(answer)
-        if self._paused:
-            self.begin(b"")
-            self.end_request()
-
-    def write_at_once(self, data: bytes) -> None:
-        """Write, if there is still somebody to read."""
-        if self.transport is not None:
-            self.transport.write(data)
-
-    def end_request(self) -> None:
-        """Go on with what has come meanwhile, when the answer has left."""
-        if self.transport is not None and self.writing_paused:
-            self._run(self.drain())
-        elif self._held_back:
-            # Others have their turn before.
-            self._loop.call_soon(self._go_on)
-        else:
-            self._go_on()
-
-    def answer_in_task(self, plain: PlainRequest, work: Handler) -> None:
-        """Have *work* answer the request, as aiohttp would."""
-        self._run(self._answer(plain, work))
-
-    async def _answer(self, plain: PlainRequest, work: Handler) -> bool:
-        """Answer as aiohttp would; tell whether the connection stays."""
-        assert self._task is not None  # noqa: S101 - this is it
-        request = self._current_request = make_request(plain, self, self._task)
-        response = await work(request)
-        self._current_request = None
-        await response.prepare(request)
-        await response.write_eof()
-        return bool(response.keep_alive)
-
-    def _run(self, work: Coroutine[Any, Any, bool | None]) -> None:
-        """Do in a task what ends the request."""
-        self._task = self._loop.create_task(self._run_task(work))
-
-    async def _run_task(self, work: Coroutine[Any, Any, bool | None]) -> None:
-        stays = False
+        """Begin to answer a poll or a result, if its device is surely admitted."""
         try:
-            stays = await work is not False
-        except ConnectionError:
-            pass
-        except Exception as error:  # noqa: BLE001 - as aiohttp does
-            self.log_exception("Unhandled exception", exc_info=error)
-        finally:
-            self._task = self._current_request = None
-            if not stays:
-                self.force_close()
-            self._go_on()
+            call = protocol.recognise(plain.method, plain.target, plain.head.headers)
+        except Malformed:
+            return False
+        if call is None:
+            return False
+        admission, address = self._services.admission, request.connection.peer_address
+        device = admission.may_admit_again(call.device, call.key, address)
+        if device is None:
+            return False
+        if call.kind is RequestKind.RESULT:
+            services, headers = self._services, plain.head.headers
+            device_result = DeviceResult(services, protocol, call, device, headers)
+            return take_result(request, plain, data, device_result)
+        poll, rest = data[: plain.end], data[plain.end :]
+        is_known = self._remember(request, poll, protocol, call, device)
+        return is_known and self.take(poll, request.connection, rest)
 
-    def _go_on(self) -> None:
-        """Go on with what was held back; without it, and all answered, read on."""
-        self._under_way = False
-        if self.is_ending:
-            self.force_close()
-        if self.transport is None or self.transport.is_closing():
-            self._held_back = b""
-            return
-        rest = self._held_back
-        if rest:
-            self._hold_back(b"")
-            self.data_received(rest)
-        if self.is_half_closed and not self._under_way:
-            self._end_input()
-            if self.is_idle:
-                self.force_close()
-
-    def _close_after_last_answer(self) -> None:
-        """Close when all is answered; what is held back asks for more."""
-        if not self._held_back:
-            super()._close_after_last_answer()
-
-    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
-        """Tell whether anything is to be answered; a held poll is, at once."""
-        stays_open = super().eof_received()
-        if self.held is not None:
-            self.held.release()
-        return stays_open
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Drop what was held back, and hold no poll."""
-        self._held_back = b""
-        super().connection_lost(exc)
-        if self.held is not None:
-            self.held.abandon()
-            self.held = None
-
-    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109
-        """Wait up to *timeout* seconds for the answer that is under way."""
-        if self._task is not None:
-            _, unfinished = await asyncio.wait((self._task,), timeout=timeout)
-            for task in unfinished:
-                task.cancel()
-        await super().shutdown(timeout)
+    def _remember(
+        self,
+        request: LaneRequest,
+        poll: bytes,
+        protocol: DeviceProtocol,
+        call: DeviceRequest,
+        device: Device,
+    ) -> bool:
+        """Remember a poll, unless it is odd, in place of the one before; tell which."""
+        head, uuid, block = _split(poll)
+        is_odd = request.method != "GET" or len(poll) > _MAX_POLL
+        if is_odd or not _UUID.fullmatch(uuid) or uuid.decode() != (call.uuid or ""):
+            return False
+        if len(self._known) >= _REMEMBERED_POLLS:
+            self._known.clear()
+            self._heads.clear()
+        version, path, log = device.access_version, request.path, request.log
+        known = KnownPoll(block, device, version, protocol, call.key, path, log)
+        self._known.pop(self._heads.get(device.device_id, b""), None)
+        self._heads[device.device_id], self._known[head] = head, known
+        return True

@@ -60,11 +60,6 @@ class PlainRequest(NamedTuple):
     body: bytes
     end: int
 
-    @property
-    def route(self) -> tuple[str, str]:
-        """Its method and path."""
-        return self.method, self.path
-
     def message(self) -> RawRequestMessage:
         """Return it as aiohttp's parser would."""
         _, mark, query = self.target.partition("?")

@@ -24,7 +24,8 @@ from pushserver.web.body_budget import BodyBudget
 from pushserver.web.client_limit import with_client_limit
 from pushserver.web.connection import LINGER, HttpConnection
 from pushserver.web.connection_limits import ConnectionLimits
-from pushserver.web.fast_lane import FastLane, FastLaneConnection
+from pushserver.web.fast_connection import FastLaneConnection, TakeRequest
+from pushserver.web.fast_lane import FastLane
 from pushserver.web.parse_turns import ParseTurns
 from pushserver.web.proxies import Proxies
 from pushserver.web.request import HttpRequest
@@ -63,7 +64,7 @@ class Server(web.Server):
         body_budget: BodyBudget,
         proxies: Proxies,
         limits: ConnectionLimits,
-        fast_lane: FastLane | None,
+        fast_lane: TakeRequest | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -197,7 +198,7 @@ class Runner(web.AppRunner):
             body_budget=services.body_budget,
             proxies=services.proxies,
             limits=self._limits,
-            fast_lane=FastLane(services) if self._has_fast_lane else None,
+            fast_lane=FastLane(services).take if self._has_fast_lane else None,
             **base_server._kwargs,
         )
         self._sweeper = asyncio.create_task(_sweep(server), name="sweep")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pushserver.web.fast_lane import FastLaneConnection
+from pushserver.web.fast_connection import FastLaneConnection
 from tests.clock import ManualClock
 from tests.web.local_server import LocalServer, running_server
 

@@ -19,7 +19,7 @@ from pushserver.web.api.query import NO_QUERY
 from pushserver.web.authentication import find_token
 from pushserver.web.body import Body
 from pushserver.web.device_polls import DevicePoll, begin_poll
-from pushserver.web.device_results import store_result
+from pushserver.web.device_results import DeviceResult
 from tests.web.local_server import DEVICE, TOKEN, LocalServer
 
 ADDRESS = "192.0.2.7"
@@ -71,8 +71,8 @@ class Plain:
             services,
             services.protocols.default,
             self.admit(call),
-            call,
-            ADDRESS,
+            call.key,
+            call.uuid,
             Line(is_half_closed),
         )
 
@@ -106,14 +106,14 @@ async def test_cycle(plain: Plain, server: LocalServer) -> None:
     assert answer is not None
     body = await plain.take(device_poll, answer)
     call = plain.call(RequestKind.RESULT)
-    result = await store_result(
+    device_result = DeviceResult(
         services,
         services.protocols.default,
         call,
         plain.admit(call),
-        Body(b'{"response":{"users":[]}}'),
         {"Content-Type": "application/json"},
     )
+    result = await device_result.store(Body(b'{"response":{"users":[]}}'))
 
     assert {"object": "users"} == json.loads(body or b"")["body"]
     assert result is not None

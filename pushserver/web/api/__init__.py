@@ -106,7 +106,9 @@ ROUTES: tuple[ApiRoute, ...] = (
 
 _ENQUEUE_ROUTE = next(route for route in ROUTES if route.name == "enqueue")
 #: The paths of the most frequent call of programs.
-ENQUEUE_PATH = re.compile(re.escape(BASE_PATH) + r"/devices/[0-9]+/commands", re.ASCII)
+ENQUEUE_PATH = re.compile(
+    re.escape(BASE_PATH) + r"/devices/([0-9]+)/commands", re.ASCII
+)
 #: The method and the path of it, as its answers are counted.
 ENQUEUE_ROUTE = ("POST", BASE_PATH + _ENQUEUE_ROUTE.path)
 

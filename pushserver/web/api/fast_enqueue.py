@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-import attrs
+from aiohttp import web
 
 from pushserver.errors import PushServerError
 from pushserver.model.actor import Actor
@@ -17,109 +17,91 @@ from pushserver.web.api.command_parsing import COMMAND_OR_LIST, parse_json_comma
 from pushserver.web.api.created_commands import render_created
 from pushserver.web.api.enqueue import enqueue_log_fields
 from pushserver.web.api.responses import BASE_PATH
-from pushserver.web.fast_request import LaneConnection, LaneRequest
+from pushserver.web.fast_request import LaneRequest
 from pushserver.web.json_body import JSON_MEDIA_TYPE
-from pushserver.web.middleware import RequestLog
 from pushserver.web.plain_request import PlainRequest
-from pushserver.web.request_identity import REQUEST_ID_HEADER, identity_in
+from pushserver.web.request_identity import identity_in
 from pushserver.web.response import SmallResponse
 from pushserver.web.services import Services
 
 
-@attrs.frozen(eq=False)
-class FastEnqueue:
-    """Enqueues what needs nothing but its commit; `log` is that of the route."""
+def take_enqueue(
+    services: Services,
+    request: LaneRequest,
+    plain: PlainRequest,
+    data: bytes,
+    external_id: str,
+) -> bool:
+    """Answer an enqueue, unless anything about it is special; tell whether."""
+    try:
+        plain_enqueue = _read(services, plain, external_id)
+    except PushServerError:
+        return False
+    if plain_enqueue is None:
+        return False
+    request.connection.begin(data[plain.end :])
+    token, device, command = plain_enqueue
+    request_id, trace, _ = request.identity = identity_in(plain.head.headers)
+    request.fields["token_id"] = token.id
+    address = request.connection.peer_address
+    services.queue.enqueue(
+        token.scope_id,
+        device.device_id,
+        [command],
+        partial(render_created, device, services, False),
+        None,
+        Actor(token.id, token.name, address, request_id, trace),
+    ).add_done_callback(partial(_answer, services, request, device.device_id))
+    return True
 
-    services: Services
-    log: RequestLog
 
-    def take(
-        self, plain: PlainRequest, rest: bytes, connection: LaneConnection
-    ) -> bool:
-        """Answer an enqueue, unless anything about it is special; tell whether."""
-        try:
-            token = self._find_token(plain)
-            if token is None:
-                return False
-            device = self._find_device(token, plain)
-            command = None if device is None else self._parse(token, device, plain)
-        except PushServerError:
-            return False
-        if device is None or command is None:
-            return False
-        connection.begin(rest)
-        request = LaneRequest(connection, plain, "POST", plain.path, self.log)
-        self._enqueue(request, plain, token, device, command)
-        return True
+def _read(
+    services: Services, plain: PlainRequest, external_id: str
+) -> tuple[Token, Device, CommandRequest] | None:
+    """Return whose command it is, and for which device; None if it is special."""
+    token, protocols = _find_token(services, plain), services.protocols
+    is_json = plain.head.media_type == JSON_MEDIA_TYPE
+    if token is None or not is_json or not is_quick(plain.body):
+        return None
+    device_id = protocols.identify(external_id).device_id
+    device = services.devices.find_adopted(token.scope_id, device_id)
+    if device is None:
+        return None
+    protocol = protocols.named(device.protocol)
+    requests, is_array = parse_json_commands(plain.body, protocol, COMMAND_OR_LIST)
+    if is_array or requests[0].order.blob is not None:
+        return None
+    require_door_permission(token, protocols, [requests[0].order])
+    return token, device, requests[0]
 
-    def _find_token(self, plain: PlainRequest) -> Token | None:
-        """Return the token, if it is one that may enqueue for any device."""
-        header, services = plain.head.headers.get("Authorization", ""), self.services
-        # The secrets of sessions are looked up in the store.
-        if "." in header or services.cluster_sync.may_have_missed_tokens():
-            return None
-        token = services.tokens.authenticate(header)
-        may_write = token.has_permission(Permission.COMMANDS_WRITE)
-        return token if may_write and not token.is_restricted else None
 
-    def _find_device(self, token: Token, plain: PlainRequest) -> Device | None:
-        external_id = plain.path.rpartition("/")[0].rpartition("/")[2]
-        identity = self.services.protocols.identify(external_id)
-        find = self.services.devices.find_adopted
-        return find(token.scope_id, identity.device_id)
+def _find_token(services: Services, plain: PlainRequest) -> Token | None:
+    """Return the token, if it is one that may enqueue for any device."""
+    header = plain.head.headers.get("Authorization", "")
+    # The secrets of sessions are looked up in the store.
+    if "." in header or services.cluster_sync.may_have_missed_tokens():
+        return None
+    token = services.tokens.authenticate(header)
+    may_write = token.has_permission(Permission.COMMANDS_WRITE)
+    return token if may_write and not token.is_restricted else None
 
-    def _parse(
-        self, token: Token, device: Device, plain: PlainRequest
-    ) -> CommandRequest | None:
-        """Return the one command in the body; None if there is more, or a blob."""
-        protocols, body = self.services.protocols, plain.body
-        if plain.head.media_type != JSON_MEDIA_TYPE or not is_quick(body):
-            return None
-        protocol = protocols.named(device.protocol)
-        requests, is_array = parse_json_commands(body, protocol, COMMAND_OR_LIST)
-        if is_array or requests[0].order.blob is not None:
-            return None
-        require_door_permission(token, protocols, [requests[0].order])
-        return requests[0]
 
-    def _enqueue(
-        self,
-        request: LaneRequest,
-        plain: PlainRequest,
-        token: Token,
-        device: Device,
-        command: CommandRequest,
-    ) -> None:
-        services, address = self.services, request.connection.peer_address
-        request_id, trace, _ = identity = identity_in(plain.head.headers)
-        request.identity = identity
-        request.fields["token_id"] = token.id
-        services.queue.enqueue(
-            token.scope_id,
-            device.device_id,
-            [command],
-            partial(render_created, device, services, False),
-            None,
-            Actor(token.id, token.name, address, request_id, trace),
-        ).add_done_callback(partial(self._answer, request, device))
+def _answer(
+    services: Services,
+    request: LaneRequest,
+    device_id: int,
+    enqueuing: asyncio.Future[Enqueued],
+) -> None:
+    error = enqueuing.exception()
+    if error is not None:
+        request.go_on(partial(_fail, error))
+        return
+    enqueued = enqueuing.result()
+    request.fields.update(enqueue_log_fields(device_id, enqueued))
+    base = f"{services.proxies.public_url}{BASE_PATH}/commands/"
+    headers = {"Location": f"{base}{enqueued.commands[0].id}"}
+    request.answer(SmallResponse(enqueued.answer, 201, JSON_MEDIA_TYPE, headers))
 
-    def _answer(
-        self,
-        request: LaneRequest,
-        device: Device,
-        enqueuing: asyncio.Future[Enqueued],
-    ) -> None:
-        error = enqueuing.exception()
-        if error is not None:
-            request.fail(error)
-            return
-        enqueued = enqueuing.result()
-        request.fields.update(enqueue_log_fields(device.device_id, enqueued))
-        base = f"{self.services.proxies.public_url}{BASE_PATH}/commands/"
-        assert request.identity is not None  # noqa: S101 - `_enqueue` has read it
-        headers = {
-            "Location": f"{base}{enqueued.commands[0].id}",
-            REQUEST_ID_HEADER: request.identity.request_id,
-        }
-        response = SmallResponse(enqueued.answer, 201, JSON_MEDIA_TYPE, headers)
-        request.answer(response)
+
+async def _fail(error: BaseException, _request: web.Request) -> web.StreamResponse:
+    raise error
