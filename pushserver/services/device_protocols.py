@@ -10,6 +10,7 @@ from pushserver.model.command import Result
 from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.protocols.base import DeviceProtocol, judge_response
+from pushserver.services.off_loop import in_pieces
 
 
 class KnownDevices(Protocol):
@@ -52,14 +53,14 @@ class DeviceProtocols:
             return self.default
         return self._by_name.get(device.protocol, self.default)
 
-    def common(self, devices: Iterable[Device]) -> DeviceProtocol:
+    async def common(self, devices: Iterable[Device]) -> DeviceProtocol:
         """
         Return the one protocol that these devices speak.
 
         Raises:
             Invalid: they speak several.
         """
-        names = sorted({device.protocol for device in devices})
+        names = sorted({device.protocol async for device in in_pieces(devices)})
         if len(names) > 1:
             raise Invalid(
                 f"The devices speak {' and '.join(names)}; make a task for each.",

@@ -97,7 +97,7 @@ class TaskCreator:
             return self.protocols.default
         await self.cluster_sync.catch_up()
         async with self.devices.resolve_targets(scope_id, targets) as found:
-            return self.protocols.common(found)
+            return await self.protocols.common(found)
 
     async def create(
         self,
@@ -129,7 +129,7 @@ class TaskCreator:
             task = self._build_task(
                 plan,
                 policy,
-                self.protocols.common(found),
+                await self.protocols.common(found),
                 scope_id,
                 created_by,
                 name,
@@ -144,7 +144,7 @@ class TaskCreator:
         render: Callable[[Task, OperationCounts], bytes],
         idempotency: IdempotentRequest | None,
     ) -> CreatedTask:
-        devices = [device.device_id for device in found]
+        devices = [device.device_id async for device in in_pieces(found)]
         running = attrs.evolve(task, state=TaskState.RUNNING)
         answer = render(running, OperationCounts(waiting=len(devices)))
         key = (

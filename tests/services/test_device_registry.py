@@ -431,7 +431,10 @@ async def test_others_have_their_turns(
             async with devices.resolve_targets(1, TargetSelector(tags=nothing)):
                 pass
 
-    for looking in (find(DEFAULT_SCOPE_ID), find(DEFAULT_SCOPE_ID + 1), resolve()):
+    async def agree() -> None:
+        assert "controlid" == (await services.protocols.common(devices)).name
+
+    for looking in (find(DEFAULT_SCOPE_ID), find(7), resolve(), agree()):
         task = asyncio.create_task(looking)
         for _ in range(20):
             await asyncio.sleep(0)

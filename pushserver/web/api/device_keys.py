@@ -79,7 +79,7 @@ async def create_keys(call: ApiCall[None, DeviceKeysIn]) -> web.StreamResponse:
     await services.cluster_sync.catch_up()
     targets = await services.token_reach.narrow_targets(call.token, targets)
     async with services.devices.resolve_targets(call.scope_id, targets) as devices:
-        ids = [device.device_id for device in devices]
+        ids = [device.device_id async for device in in_pieces(devices)]
         made = await services.key_issuer.make_keys(
             call.scope_id, ids, call.actor, enforce=body.enforce
         )
