@@ -18,7 +18,7 @@ from pushserver.errors import (
     TooLarge,
     Unavailable,
 )
-from pushserver.web.body_budget import FREE_BYTES, MEBIBYTE
+from pushserver.web.body_budget import MEBIBYTE
 from pushserver.web.body_framing import announces_no_length
 from pushserver.web.connection import (
     LINGER,
@@ -26,7 +26,7 @@ from pushserver.web.connection import (
     MAX_BEGINNING,
     connection_of,
 )
-from pushserver.web.spool import Spool
+from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY, Spool
 
 #: The largest accepted body, in bytes.
 MAX_BODY_SIZE = 64 * MEBIBYTE
@@ -83,7 +83,7 @@ async def read_body(
     elif (request.content_length or 0) > limit:
         body = Body(b"", _too_large(limit))
     else:
-        with closing(Spool(connection_of(request).body_budget.folder)) as spool:
+        with closing(connection_of(request).body_budget.new_spool()) as spool:
             body = await _receive(request, spool, waits, limit)
     if body.error is not None:
         linger = LONG_LINGER if isinstance(body.error, TooLarge) else LINGER
@@ -166,7 +166,8 @@ async def _receive(request: web.Request, spool: Spool, waits: bool, limit: int) 
     error = await _receive_into(request, spool, waits=waits, limit=limit)
     if isinstance(error, TooLarge):
         return Body(b"", error)
-    drop = await budget.take_turn() if waits and spool.is_file else None
+    is_long = spool.size > MAX_IN_MEMORY
+    drop = await budget.take_turn() if waits and is_long else None
     try:
         return Body(await spool.take(), error, drop=drop)
     except OSError:
@@ -197,9 +198,8 @@ async def _fill(
     """Read until the end, or beyond *limit*; return why the end does not come."""
     try:
         while spool.size <= limit and not content.at_eof():
-            async with asyncio.timeout(BODY_IDLE_TIMEOUT):
-                piece = await content.readany()
-            await spool.write(piece)
+            # No name for the piece: it would keep it while the next one is awaited.
+            await spool.write(await _read_piece(content))
             # Reading parses what comes next, so tiny chunks would never have it wait.
             await asyncio.sleep(0)
     except _BROKEN_OFF as error:
@@ -209,6 +209,11 @@ async def _fill(
     except OSError:
         return _no_room()
     return None
+
+
+async def _read_piece(content: StreamReader) -> bytes:
+    async with asyncio.timeout(BODY_IDLE_TIMEOUT):
+        return await content.readany()
 
 
 def _take_buffered(content: StreamReader) -> bytes:

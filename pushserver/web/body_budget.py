@@ -7,15 +7,18 @@ result waits for room, because it must not be lost; a program is told to try aga
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import attrs
 
 from pushserver.errors import Unavailable
+from pushserver.web.spool import Spool, SpoolMemory
 
 MEBIBYTE = 1024 * 1024
-#: A body of up to so many bytes needs no room: connections are bounded, too.
-FREE_BYTES = 65_536
+#: So many bytes of bodies that arrive, or leave in pieces, are in memory: of those that
+#: take room. The others are in files.
+MAX_PIECES = 16 * MEBIBYTE
 
 
 @attrs.define(eq=False, repr=False)
@@ -30,11 +33,18 @@ class BodyBudget:
     folder: Path | None
     counts: Counter[str]
     turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    memory: SpoolMemory = attrs.field(
+        factory=partial(SpoolMemory, MAX_PIECES), init=False
+    )
     _taken: int = attrs.field(default=0, init=False)
     _waiting: deque[tuple[int, asyncio.Future[None]]] = attrs.field(
         factory=deque, init=False
     )
     _closed: bool = attrs.field(default=False, init=False)
+
+    def new_spool(self) -> Spool:
+        """Return a spool for a body; whoever asks closes it."""
+        return Spool(self.folder, self.memory)
 
     def take(self, size: int) -> None:
         """

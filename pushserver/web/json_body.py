@@ -77,6 +77,19 @@ async def spool_whole_body(request: web.Request, spool: Spool, limit: int) -> No
         raise error
 
 
+async def take_body(spool: Spool) -> bytes:
+    """
+    Return what was received into *spool*.
+
+    Raises:
+        Unavailable: the disk does not return it.
+    """
+    try:
+        return await spool.take()
+    except OSError:
+        raise Unavailable("There is no room for the body. Try again.") from None
+
+
 async def read_short_body(request: web.Request) -> bytes:
     """
     Return the body of a call that nobody has been let in for yet.

@@ -11,8 +11,25 @@ import attrs
 
 #: More bytes than these go to a file.
 MAX_IN_MEMORY = 1024 * 1024
+#: Up to so many take no shared memory: connections are bounded, too.
+FREE_BYTES = 65_536
 #: So many are written at once, on a thread.
 _PIECE_SIZE = 256 * 1024
+
+
+@attrs.define(eq=False, repr=False)
+class SpoolMemory:
+    """Memory that spools share: what is beyond `limit` bytes goes to their files."""
+
+    limit: int
+    taken: int = attrs.field(default=0, init=False)
+
+    def take(self, size: int) -> bool:
+        """Take *size* bytes, or give back as many if it is negative; tell if it did."""
+        if size > 0 and self.taken + size > self.limit:
+            return False
+        self.taken += size
+        return True
 
 
 @attrs.define(eq=False, repr=False)
@@ -24,9 +41,11 @@ class Spool:
     """
 
     folder: Path | None
+    memory: SpoolMemory
     size: int = attrs.field(default=0, init=False)
     _pieces: list[bytes | memoryview] = attrs.field(factory=list, init=False)
     _pending: int = attrs.field(default=0, init=False)
+    _held: int = attrs.field(default=0, init=False)
     _file: IO[bytes] | None = attrs.field(default=None, init=False)
     _memory: BytesIO | None = attrs.field(default=None, init=False)
 
@@ -46,8 +65,9 @@ class Spool:
         self.size += len(data)
         self._pending += len(data)
         enough = _PIECE_SIZE if self.is_file else MAX_IN_MEMORY
-        if self._pending > enough:
+        if self._pending > enough or not self._hold(self._pending):
             await asyncio.to_thread(self._write_pending)
+            self._hold(0)
 
     async def take(self) -> bytes:
         """
@@ -82,7 +102,7 @@ class Spool:
             OSError: the disk takes no more.
         """
         if self.is_file:
-            await asyncio.to_thread(self._rewind)
+            await self._rewind_apart()
             return
         if self._memory is None:
             self._memory, self._pieces = BytesIO(b"".join(self._pieces)), []
@@ -102,7 +122,7 @@ class Spool:
         Raises:
             OSError: the disk takes no more.
         """
-        return (await asyncio.to_thread(self._rewind)).fileno()
+        return (await self._rewind_apart()).fileno()
 
     async def read_at(self, position: int, size: int) -> bytes:
         """Return *size* bytes of the file from *position* on."""
@@ -110,8 +130,23 @@ class Spool:
 
     def close(self) -> None:
         """Drop what is still there."""
+        self._hold(0)
         if self._file is not None:
             self._file.close()
+
+    def _hold(self, size: int) -> bool:
+        """Hold *size* bytes of the shared memory from now on; tell if there are."""
+        if self.size <= FREE_BYTES:
+            size = 0
+        has_room = self.memory.take(size - self._held)
+        if has_room:
+            self._held = size
+        return has_room
+
+    async def _rewind_apart(self) -> IO[bytes]:
+        file = await asyncio.to_thread(self._rewind)
+        self._hold(0)
+        return file
 
     def _write_pending(self) -> None:
         pieces, self._pieces, self._pending = self._pieces, [], 0

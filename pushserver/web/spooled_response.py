@@ -106,7 +106,7 @@ async def _spooled(
     budget: BodyBudget,
 ) -> web.StreamResponse:
     budget.take(sum(map(len, pieces)))
-    spool = Spool(budget.folder)
+    spool = budget.new_spool()
     try:
         for piece in pieces:
             await spool.write(piece)

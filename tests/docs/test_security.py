@@ -67,13 +67,13 @@ from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
 from pushserver.web.body import BODY_IDLE_TIMEOUT, MAX_BODY_SIZE, MAX_SMALL_BODY
-from pushserver.web.body_budget import FREE_BYTES
+from pushserver.web.body_budget import MAX_PIECES
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.console import form_body, send
 from pushserver.web.draining import WRITE_IDLE_TIMEOUT
 from pushserver.web.kapua.list_query import MAX_QUERY
 from pushserver.web.server import HEADER_TIMEOUT, KEEPALIVE_TIMEOUT
-from pushserver.web.spool import MAX_IN_MEMORY
+from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY
 from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
 from pushserver.workers.webhooks.sender import REQUEST_TIMEOUT
 
@@ -122,7 +122,11 @@ def test_sizes_and_times() -> None:
         f"bodies over {_kib(FREE_BYTES)} that are under way, both ways": (
             f"`BODIES`, {DEFAULTS.bodies} MiB"
         ),
-        "of them in memory: pieces, and one whole result or page at a time": (
+        "of them in memory while they are on their way: pieces": (
+            f"{_mib(MAX_PIECES)}, and what the connections have just received"
+        ),
+        f"of those over {_mib(MAX_IN_MEMORY)} in memory whole: one result or page at a"
+        " time": (
             f"{whole}, twice that while a result is read that has JSON in a string"
         ),
         "open connections": "`CONNECTIONS`, what the open files allow",
@@ -201,6 +205,7 @@ def test_numbers_in_sentences() -> None:
         f"that time within {CHILD_TIMEOUT:g} seconds",
         f"ends at most {MAX_ENDED_AT_ONCE} waiting commands",
         f"A body over {_mib(MAX_IN_MEMORY)} is in a private file",
+        f"one over {_kib(FREE_BYTES)} when those that arrive fill {_mib(MAX_PIECES)}",
         f"or {MAX_WAITING_IN_ALL} of all, more are 429",
         f"{_kib(MAX_ANSWER)} of an answer are read, within {REQUEST_TIMEOUT:g} s",
         f"the last {MAX_UNKNOWN_REQUESTS} requests are kept,"

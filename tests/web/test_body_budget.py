@@ -8,7 +8,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from pushserver.web.spool import MAX_IN_MEMORY, Spool
+from pushserver.web.body_budget import MAX_PIECES
+from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY, Spool, SpoolMemory
 from tests.clock import ManualClock
 from tests.web.local_server import (
     DEVICE,
@@ -174,7 +175,7 @@ async def test_file(tmp_path: Path, more: int) -> None:
     """
     More than a mebibyte is in a file that has no name, and comes back as it was.
     """
-    spool, piece = Spool(tmp_path), bytes(range(256)) * 256
+    spool, piece = Spool(tmp_path, SpoolMemory(MAX_PIECES)), bytes(range(256)) * 256
     for _ in range(MAX_IN_MEMORY // len(piece)):
         await spool.write(piece)
     await spool.write(b"x" * more)
@@ -183,6 +184,56 @@ async def test_file(tmp_path: Path, more: int) -> None:
     assert [] == files_in(tmp_path)
     assert piece * 16 + b"x" * more == await spool.take()
     spool.close()
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_shared_memory(tmp_path: Path, more: int) -> None:
+    """
+    What spools hold together stays within their memory; the next one is in a file.
+    """
+    memory = SpoolMemory(3 * FREE_BYTES)
+    first, second, short = (Spool(tmp_path, memory) for _ in range(3))
+    await first.write(b"a" * 2 * FREE_BYTES)
+    await second.write(b"b" * FREE_BYTES)
+    await short.write(b"c" * FREE_BYTES)
+    assert 2 * FREE_BYTES == memory.taken
+
+    await second.write(b"b" * more)
+
+    assert [False, bool(more), False] == [s.is_file for s in (first, second, short)]
+    await second.write(b"b" * MAX_IN_MEMORY)
+    assert 2 * FREE_BYTES == memory.taken
+    assert FREE_BYTES + more + MAX_IN_MEMORY == len(await second.take())
+    for spool in (first, second, short):
+        spool.close()
+        spool.close()
+    assert 0 == memory.taken
+
+
+async def test_stalled_bodies(server: LocalServer) -> None:
+    """
+    Bodies that stall take no more memory than is for them, and are taken whole later.
+    """
+    memory = server.services.body_budget.memory
+    memory.limit = 3 * FREE_BYTES
+    size = 2 * FREE_BYTES
+    requests = [(RESULT.format(n), size) for n in range(4)]
+    async with uploads(server, *requests) as started:
+        for upload in started:
+            upload.writer.write(b'"response":"' + b"x" * (size - 100))
+            await server.request("GET", "/healthz")
+        await wait_until(lambda: memory.taken > 0)
+        assert memory.taken <= memory.limit
+
+        for upload in started:
+            upload.writer.write(b"x" * 85 + b'"}')
+            assert b"HTTP/1.1 200 OK\r\n" == await upload.reader.readline()
+
+    await wait_until(lambda: memory.taken == 0)
+    stored = await server.services.store.results(
+        1, after=0, limit=9, device_id=None, orphan=None
+    )
+    assert {size} == {len(each.body) for each in stored}
 
 
 async def test_disk_is_full(server: LocalServer, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import attrs
 from aiohttp import web
 from msgspec import Meta
 
-from pushserver.errors import Unavailable
 from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.model.token import Permission
@@ -37,6 +36,7 @@ from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, page_response
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
+from pushserver.web.json_body import take_body
 from pushserver.web.response import make_response
 
 routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
@@ -105,12 +105,7 @@ async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse
 
 async def _text_of(call: ApiCall[Any, Any]) -> bytes:
     """Return the body, of which no other is in memory if it was in a file."""
-    if call.spool is None:
-        return call.raw_body
-    try:
-        return await call.spool.take()
-    except OSError:
-        raise Unavailable("There is no room for the body. Try again.") from None
+    return call.raw_body if call.spool is None else await take_body(call.spool)
 
 
 async def _import(call: ApiCall[ImportQuery, None], text: bytes) -> web.StreamResponse:

@@ -36,12 +36,13 @@ from pushserver.web.json_body import (
     refuse_body,
     refuse_other_type,
     spool_whole_body,
+    take_body,
 )
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.request_identity import identity_of
 from pushserver.web.services import SERVICES, Services
 from pushserver.web.single_header import single_header
-from pushserver.web.spool import Spool
+from pushserver.web.spool import MAX_IN_MEMORY, Spool
 
 T = TypeVar("T")
 
@@ -279,14 +280,14 @@ class ApiRoute:
         has_arrived = request.content.is_eof() and content_type != OCTET_STREAM
         if has_arrived or content_type not in self._spooled_types:
             return await read_whole_body(request, self.max_body), None
-        spool = Spool(services.body_budget.folder)
+        spool = services.body_budget.new_spool()
         call_after_request(spool.close)
         await spool_whole_body(request, spool, self.max_body)
         if content_type == OCTET_STREAM:
             await content_digest.check_content_digest(request, spool)
-        if spool.is_file or content_type == OCTET_STREAM:
+        if spool.size > MAX_IN_MEMORY or content_type == OCTET_STREAM:
             return b"", spool
-        return await spool.take(), None
+        return await take_body(spool), None
 
     async def _decode_body(self, raw_body: bytes) -> Any:
         if not (raw_body or self.body_required):

@@ -84,7 +84,7 @@ async def _parse(
 
 
 async def _spool(call: SignedInCall, content: bytes) -> Spool:
-    spool = Spool(call.services.body_budget.folder)
+    spool = call.services.body_budget.new_spool()
     call_after_request(spool.close)
     await spool.write(content)
     return spool
