@@ -24,7 +24,7 @@ from pushserver.web.body import NO_BODY
 from pushserver.web.browser import COUNT as BROWSER_COUNT
 from pushserver.web.browser import is_from_browser
 from pushserver.web.connection import connection_of
-from pushserver.web.device_polls import DevicePoll, begin_poll
+from pushserver.web.device_polls import DevicePoll, begin_poll, make_poll
 from pushserver.web.device_results import receive_result
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
 from pushserver.web.middleware import LOG_FIELDS, Handler, with_error_responses
@@ -95,11 +95,11 @@ async def _poll(
     device = services.admission.admit(call.device, call.key, request.remote)
     if device is None:
         return answer_refused(services, request, call, NO_BODY)
-    device_poll = begin_poll(
-        services, protocol, device, call.key, call.uuid, connection_of(request)
-    )
-    if device_poll is None:
+    key, uuid, connection = call.key, call.uuid, connection_of(request)
+    granted = begin_poll(services, device, connection)
+    if granted is None:
         return idle_poll_response()
+    device_poll = make_poll(services, protocol, device, key, uuid, connection, *granted)
     return await _serve_poll(device_poll, request)
 
 

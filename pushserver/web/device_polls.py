@@ -158,14 +158,14 @@ class DevicePoll:
 
 
 def begin_poll(
-    services: Services,
-    protocol: DeviceProtocol,
-    device: Device,
-    key: str | None,
-    uuid: str | None,
-    connection: PollConnection,
-) -> DevicePoll | None:
-    """Begin the poll of a device just admitted; None if it is answered empty now."""
+    services: Services, device: Device, connection: PollConnection
+) -> tuple[int, bool] | None:
+    """
+    Begin the poll of a device that was admitted just now.
+
+    Return for how long it may be held, and whether there is something for it; None if
+    it is answered empty at once.
+    """
     if device.requests_in_second > services.admission.max_requests:
         services.counts["bounds.deviceRequests"] += 1
         return None
@@ -178,21 +178,35 @@ def begin_poll(
     if hold <= 0 and not has_work:
         device.was_last_poll_idle = True
     elif connection.transport is not None:
-        waits = hold > 0 and not has_work
-        poll = Poll(
-            device_id=device.device_id,
-            began_at=now,
-            uuid=storable_uuid(uuid),
-            max_commands=protocol.max_commands,
-            labels_deliveries=protocol.labels_deliveries,
-            address=device.address,
-            is_gone=partial(_is_gone, services, device, key, connection, waits),
-            is_served=partial(services.admission.is_served, key=key),
-            has_ended=partial(_has_ended, connection),
-        )
-        return DevicePoll(services, protocol, device, connection, poll, hold, has_work)
+        return hold, has_work
     services.counts["polls.idle"] += 1
     return None
+
+
+def make_poll(
+    services: Services,
+    protocol: DeviceProtocol,
+    device: Device,
+    key: str | None,
+    uuid: str | None,
+    connection: PollConnection,
+    hold: int,
+    has_work: bool,
+) -> DevicePoll:
+    """Return a poll that was begun, for which there may be something."""
+    waits = hold > 0 and not has_work
+    poll = Poll(
+        device_id=device.device_id,
+        began_at=services.clock.now(),
+        uuid=storable_uuid(uuid),
+        max_commands=protocol.max_commands,
+        labels_deliveries=protocol.labels_deliveries,
+        address=device.address,
+        is_gone=partial(_is_gone, services, device, key, connection, waits),
+        is_served=partial(services.admission.is_served, key=key),
+        has_ended=partial(_has_ended, connection),
+    )
+    return DevicePoll(services, protocol, device, connection, poll, hold, has_work)
 
 
 def _is_gone(

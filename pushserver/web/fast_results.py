@@ -8,14 +8,12 @@ from pushserver.services.off_loop import MAX_INLINE
 from pushserver.web.body import Body
 from pushserver.web.device_results import DeviceResult, result_log_fields
 from pushserver.web.fast_request import LaneRequest
-from pushserver.web.plain_request import PlainRequest
 from pushserver.web.response import SmallResponse
 
 
-def take_result(
-    request: LaneRequest, plain: PlainRequest, data: bytes, device_result: DeviceResult
-) -> bool:
+def take_result(request: LaneRequest, device_result: DeviceResult) -> bool:
     """Answer a result, if it is of one command in flight; tell whether it is."""
+    plain = request.plain
     if len(plain.body) > MAX_INLINE:
         return False
     body, services = Body(plain.body), device_result.services
@@ -26,7 +24,7 @@ def take_result(
     device = device_result.device
     services.admission.admit_again(device)
     device_result.begin()
-    request.connection.begin(data[plain.end :])
+    request.connection.begin(plain.rest)
     receiving = device_result.receiving()
 
     def answer(storing: asyncio.Future[Result | None]) -> None:

@@ -50,7 +50,7 @@ class PlainRequest(NamedTuple):
     """
     A request that is whole, and of which nothing is odd.
 
-    `target` is its path with its query. `end` is where it ends in what arrived.
+    `target` is its path with its query. `rest` is what arrived behind it.
     """
 
     method: str
@@ -58,7 +58,7 @@ class PlainRequest(NamedTuple):
     path: str
     head: PlainHead
     body: bytes
-    end: int
+    rest: bytes
 
     def message(self) -> RawRequestMessage:
         """Return it as aiohttp's parser would."""
@@ -122,6 +122,5 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     end = head_end + head.body_size
     if end > len(data):
         return None
-    return PlainRequest(
-        method.decode(), target.decode(), path.decode(), head, data[head_end:end], end
-    )
+    words = method.decode(), target.decode(), path.decode()
+    return PlainRequest(*words, head, data[head_end:end], data[end:])

@@ -18,7 +18,7 @@ from pushserver.web.api.enqueue import enqueue_commands
 from pushserver.web.api.query import NO_QUERY
 from pushserver.web.authentication import find_token
 from pushserver.web.body import Body
-from pushserver.web.device_polls import DevicePoll, begin_poll
+from pushserver.web.device_polls import DevicePoll, begin_poll, make_poll
 from pushserver.web.device_results import DeviceResult
 from tests.web.local_server import DEVICE, TOKEN, LocalServer
 
@@ -67,13 +67,13 @@ class Plain:
         """Poll."""
         services = self.server.services
         call = self.call(RequestKind.POLL)
-        return begin_poll(
-            services,
-            services.protocols.default,
-            self.admit(call),
-            call.key,
-            call.uuid,
-            Line(is_half_closed),
+        device, line = self.admit(call), Line(is_half_closed)
+        granted = begin_poll(services, device, line)
+        if granted is None:
+            return None
+        protocol = services.protocols.default
+        return make_poll(
+            services, protocol, device, call.key, call.uuid, line, *granted
         )
 
     async def take(self, device_poll: DevicePoll, answer: PollAnswer) -> bytes | None:

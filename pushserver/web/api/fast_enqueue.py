@@ -25,21 +25,16 @@ from pushserver.web.response import SmallResponse
 from pushserver.web.services import Services
 
 
-def take_enqueue(
-    services: Services,
-    request: LaneRequest,
-    plain: PlainRequest,
-    data: bytes,
-    external_id: str,
-) -> bool:
+def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> bool:
     """Answer an enqueue, unless anything about it is special; tell whether."""
+    plain = request.plain
     try:
         plain_enqueue = _read(services, plain, external_id)
     except PushServerError:
         return False
     if plain_enqueue is None:
         return False
-    request.connection.begin(data[plain.end :])
+    request.connection.begin(plain.rest)
     token, device, command = plain_enqueue
     request_id, trace, _ = request.identity = identity_in(plain.head.headers)
     request.fields["token_id"] = token.id
