@@ -1,16 +1,16 @@
 """Imports many devices in one call."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
 import attrs
 
-from pushserver.errors import Unavailable
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.device import DeviceIdentity
 from pushserver.model.import_summary import ImportSummary
+from pushserver.services.call_turns import CallTurns
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.off_loop import in_pieces
 
@@ -23,25 +23,18 @@ class DeviceImport:
     """Creates and changes what differs from what is there."""
 
     fleet: FleetAdmin
-    large_count: int = attrs.field(default=0, init=False)
-    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _turns: CallTurns = attrs.field(
+        factory=partial(CallTurns, "large imports", MAX_LARGE), init=False
+    )
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    def turn(self) -> AbstractAsyncContextManager[None]:
         """
         Wait until no other large import is read, or run.
 
         Raises:
             Unavailable: too many wait.
         """
-        if self.large_count >= MAX_LARGE:
-            raise Unavailable("Too many large imports are under way. Try again.")
-        self.large_count += 1
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self.large_count -= 1
+        return self._turns.take()
 
     async def run(
         self,

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 
 import attrs
+import msgspec
 
-from pushserver.errors import Invalid
+from pushserver.errors import Invalid, Unavailable
 from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction, device_entry
 from pushserver.model.changes import Changes
 from pushserver.model.command_request import CommandRequest, OperationRequest
 from pushserver.model.lane import Lane
@@ -16,12 +20,17 @@ from pushserver.model.merge_patch import (
 )
 from pushserver.model.operation import OnFailure, OperationAction, OperationDescriptor
 from pushserver.protocols.base import DeviceProtocol
+from pushserver.services.batches import batches
+from pushserver.services.call_turns import CallTurns
 from pushserver.services.lanes import Lanes
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.commands import Lookup, PriorState
 
-#: Devices in one batch; a door command waits for one batch at most.
-BATCH_SIZE = 250
+#: So many devices are changed at once at most, with so many bytes of desired values.
+MAX_AT_ONCE, MAX_BYTES_AT_ONCE = 250, 1024 * 1024
+#: So many calls for more devices than that may be under way: one works, others wait.
+MAX_LARGE = 3
+_encode = msgspec.json.Encoder().encode
 _SHADOW_LOOKUP = Lookup(services=True)
 
 
@@ -31,6 +40,21 @@ class ShadowTasks:
 
     lanes: Lanes
     reconciler: ShadowReconciler
+    _turns: CallTurns = attrs.field(
+        factory=partial(CallTurns, "changes of many shadows", MAX_LARGE), init=False
+    )
+
+    def turn(
+        self, merge: MergePatch, device_count: int
+    ) -> AbstractAsyncContextManager[None]:
+        """
+        Wait, for what is not done at once, until no other such call works.
+
+        Raises:
+            Unavailable: too many wait.
+        """
+        is_large = device_count > piece_size(merge)
+        return self._turns.take() if is_large else nullcontext()
 
     async def set_desired_all(
         self,
@@ -42,15 +66,23 @@ class ShadowTasks:
         """
         Change the desired properties of many devices; their task's steps send them.
 
+        They are changed piece by piece: of the others nothing is kept, and the audit
+        has those that were changed, whatever becomes of the rest.
+
         Raises:
             Invalid: it would be too much for one of them.
-            Unavailable: the store is away.
+            Unavailable: the store is away, or the server stops.
         """
-        for start in range(0, len(device_ids), BATCH_SIZE):
-            batch = device_ids[start : start + BATCH_SIZE]
-            await asyncio.gather(
-                *(self._plan_device(scope_id, merge, i, actor) for i in batch)
+        for piece in batches(device_ids, piece_size(merge)):
+            if self.lanes.holds.is_closed:
+                raise Unavailable("The server is stopping; try again.")
+            # All are done when the call is answered, also when it fails.
+            errors = await asyncio.gather(
+                *(self._plan_device(scope_id, merge, i, actor) for i in piece),
+                return_exceptions=True,
             )
+            if error := next(filter(None, errors), None):
+                raise error
 
     async def _plan_device(
         self, scope_id: int, merge: MergePatch, device_id: int, actor: Actor
@@ -63,12 +95,19 @@ class ShadowTasks:
                 scope_id, merge, services, lane, changes.now, actor
             ):
                 self.reconciler.defer_to_task(service, lane, changes)
+            action, detail = AuditAction.SHADOW_CHANGE, {"services": " ".join(merge)}
+            changes.audit(device_entry(scope_id, actor, action, device_id, detail))
 
         try:
             await self.lanes.change(device_id, decide, _SHADOW_LOOKUP)
         except Invalid as error:
             detail = f"Device {device_id}: {error.detail}"
             raise Invalid(detail, pointer="/targets") from None
+
+
+def piece_size(merge: MergePatch) -> int:
+    """Return how many devices are changed at once."""
+    return max(1, min(MAX_AT_ONCE, MAX_BYTES_AT_ONCE // len(_encode(merge))))
 
 
 def plan_shadow_task(merge: MergePatch, protocol: DeviceProtocol) -> OperationRequest:

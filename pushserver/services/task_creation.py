@@ -1,6 +1,7 @@
 """Creates tasks: the same operation on many devices."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import attrs
 
@@ -119,7 +120,7 @@ class TaskCreator:
                 several protocols.
             IdempotencyMismatch: the key was used with another request.
             LimitReached: too many tasks of the scope have not ended.
-            Unavailable: the store is away.
+            Unavailable: the store is away, or too many change very many shadows.
         """
         stored = await self._stored_answer(idempotency)
         if stored is not None:
@@ -134,7 +135,15 @@ class TaskCreator:
                 created_by,
                 name,
             )
-            return await self._create(task, plan, found, render, idempotency)
+            async with self._turn(plan, found):
+                return await self._create(task, plan, found, render, idempotency)
+
+    def _turn(
+        self, plan: OperationRequest, found: Sequence[Device]
+    ) -> AbstractAsyncContextManager[None]:
+        if plan.desired is None:
+            return nullcontext()
+        return self.shadow_tasks.turn(plan.desired, len(found))
 
     async def _create(
         self,

@@ -39,6 +39,7 @@ from pushserver.model.unknown_request import (
 )
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.protocols.controlid.result import MAX_PAIRS
+from pushserver.services import device_import, shadow_tasks
 from pushserver.services.cluster_sync import MAX_TOKEN_AGE
 from pushserver.services.console_sessions import CONSOLE_LIFETIME
 from pushserver.services.device_write_behind import MAX_REQUEST_BYTES
@@ -50,6 +51,7 @@ from pushserver.services.off_loop import (
 )
 from pushserver.services.off_loop_child import MAX_MEMORY
 from pushserver.services.outbox_trimmer import DEAD_LETTER_RETENTION, EVENT_RETENTION
+from pushserver.services.shadow_tasks import MAX_AT_ONCE, MAX_BYTES_AT_ONCE
 from pushserver.services.wrong_tokens import (
     DELAY,
     FREE_TRIES,
@@ -219,6 +221,8 @@ def test_numbers_in_sentences() -> None:
         f"at once it reads some {_mib(MAX_READ)}",
         f"no decision after {MAX_SECONDS * 1000:g} ms of processor time, and takes"
         f" {MAX_JOBS} at most",
+        f"in pieces of {MAX_AT_ONCE} devices or {_mib(MAX_BYTES_AT_ONCE)} of desired",
+        f"the same with imports over {_kib(MAX_INLINE)}, of which three wait",
         f"at most {MAX_SERVICES} services and {MAX_PROPERTIES} properties,"
         f" in {MAX_SHADOW_BYTES:,} bytes",
         f"an operation has at most {MAX_STEPS} steps",
@@ -229,6 +233,7 @@ def test_numbers_in_sentences() -> None:
     )
 
     assert 10 == MAX_WAITING == FREE_TRIES
+    assert (3, 4) == (shadow_tasks.MAX_LARGE, device_import.MAX_LARGE)
     assert [] == [each for each in sentences if each not in text]
 
 

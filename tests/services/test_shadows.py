@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
-from pushserver.errors import NotFound
+from pushserver.errors import NotFound, Unavailable
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.shadow import Service, WriteOutcome
 from pushserver.protocols.controlid import configuration
-from pushserver.services.shadow_tasks import BATCH_SIZE
+from pushserver.services.shadow_tasks import (
+    MAX_AT_ONCE,
+    MAX_BYTES_AT_ONCE,
+    piece_size,
+)
 from tests.clock import ManualClock
 from tests.devices import terminal
 from tests.model.factories import DEVICE
@@ -165,7 +169,7 @@ async def test_many_pieces(operation_driver: OperationDriver) -> None:
     """
     Of more devices than a batch holds, each is sent what is desired.
     """
-    devices = range(1, BATCH_SIZE + 3)
+    devices = range(1, MAX_AT_ONCE + 3)
     await operation_driver.adopt(*devices)
 
     await operation_driver.services.task_creator.shadow_tasks.set_desired_all(
@@ -178,6 +182,36 @@ async def test_many_pieces(operation_driver: OperationDriver) -> None:
         )
         assert (DESIRED["general"], True) == (service.desired, service.awaits_step)
     assert 0 == await operation_driver.services.due_services.reconcile_due()
+
+
+def test_size_of_a_piece() -> None:
+    """
+    The longer what is desired is, the fewer devices are changed at once.
+    """
+    spare = len('{"a":{"b":""}}')
+    third: Any = {"a": {"b": "x" * (MAX_BYTES_AT_ONCE // 3 - spare)}}
+    longer: Any = {"a": {"b": "x" * (MAX_BYTES_AT_ONCE // 3 - spare + 1)}}
+    longest: Any = {"a": {"b": "x" * MAX_BYTES_AT_ONCE}}
+
+    assert [MAX_AT_ONCE, 3, 2, 1] == [
+        piece_size(each) for each in (DESIRED, third, longer, longest)
+    ]
+
+
+async def test_stopped_between_pieces(operation_driver: OperationDriver) -> None:
+    """
+    A stop of the server ends a change of many shadows before its next piece.
+    """
+    await operation_driver.adopt(DEVICE)
+    services = operation_driver.services
+    services.holds.close()
+
+    with pytest.raises(Unavailable, match="stopping"):
+        await services.task_creator.shadow_tasks.set_desired_all(
+            DEFAULT_SCOPE_ID, DESIRED, [DEVICE]
+        )
+
+    assert [] == await services.shadows.get(DEFAULT_SCOPE_ID, DEVICE)
 
 
 async def test_many_lapsed(operation_driver: OperationDriver) -> None:

@@ -49,7 +49,7 @@ ACTIONS: Mapping[str, Sequence[str]] = {
     "retryUpgrade": ["task.retry"],
     "patchShadow": ["shadow.change", "command.create"],
     "refreshShadow": ["command.create"],
-    "patchShadows": ["task.create"],
+    "patchShadows": ["task.create", "shadow.change"],
     "putDevice": ["device.change"],
     "patchDevice": ["device.change"],
     "deleteDevice": ["device.delete"],

@@ -1,10 +1,16 @@
 """Shadows of many devices: what is desired is there at once, and sent by a task."""
 
+import asyncio
 from typing import Any
 
+import pytest
+
+from pushserver.services import shadow_tasks
+from pushserver.services.shadow_tasks import MAX_LARGE
+from tests.web.api.audit_log import audit
 from tests.web.api.shadows import get_services, run_command, set_desired
 from tests.web.api.tasks import get_task, task_counts
-from tests.web.local_server import DEVICE, LocalServer
+from tests.web.local_server import DEVICE, LocalServer, wait_until
 
 DESIRED = {"general": {"language": "pt_BR"}, "ntp": {"enabled": True}}
 
@@ -256,3 +262,46 @@ async def test_unchanged_elsewhere(server_with_devices: LocalServer) -> None:
         "ntp": {"enabled": True},
         "alarm": {"siren": 0},
     } == desired
+
+
+async def test_audit_of_a_part(server_with_devices: LocalServer) -> None:
+    """
+    If one device cannot take it, the audit has those that were changed before.
+    """
+    full = {f"s{n}": {"p": 1} for n in range(64)}
+    await server_with_devices.api("PATCH", "/devices/3/shadow", full)
+    before = await audit(server_with_devices, "action=shadow.change")
+
+    body = {"targets": {"all": True}, "desired": DESIRED}
+    answer = await server_with_devices.api("PATCH", "/shadows", body)
+
+    entries = await audit(server_with_devices, "action=shadow.change")
+    new = [entry for entry in entries if entry not in before]
+    assert 422 == answer.status
+    assert {"1", "2", "4"} == {entry["deviceId"] for entry in new}
+    assert [{"services": "general ntp"}] * 3 == [entry["detail"] for entry in new]
+
+
+async def test_many_at_once(
+    server_with_devices: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    One call for many devices works at a time, a few wait, and the others are told to
+    come again. Those for few need not wait.
+    """
+    server = server_with_devices
+    monkeypatch.setattr(shadow_tasks, "MAX_AT_ONCE", 2)
+    body = {"targets": {"deviceIds": [1, 2, 3]}, "desired": DESIRED}
+    turn = server.services.task_creator.shadow_tasks.turn({"a": {}}, 3)
+    async with asyncio.TaskGroup() as group, turn:
+        calls = [
+            group.create_task(server.api("PATCH", "/shadows", body))
+            for _ in range(MAX_LARGE)
+        ]
+        await wait_until(lambda: any(each.done() for each in calls))
+        small = await post_desired(server, targets={"deviceIds": [1, 2]})
+
+    assert 201 == small.status
+    answers = [each.result() for each in calls]
+    assert [201] * (MAX_LARGE - 1) + [503] == sorted(each.status for each in answers)
+    assert 1 == sum("Retry-After" in each.headers for each in answers)
