@@ -3,8 +3,9 @@
 Format: Control iD, "Event: command result": `{"response": …}` or `{"error": "…"}`.
 Real firmware sends `response` as an object or as a string that holds JSON, declares
 content types that are wrong, and may send the same fields as a form. What it spoils is
-read as far as it can be (`sloppy_json`). A success is only what can be read as one: an
-error is one wherever it stands, and what says nothing that is understood is unreadable.
+read as far as it can be (`sloppy_json`). A success is only what can be read as one, and
+what says nothing that is understood is unreadable. An error is the body's, its
+response's, or that of an object in a list of them; what stands deeper is data.
 """
 
 import re

@@ -90,6 +90,23 @@ def test_doubled_empty_errors() -> None:
     assert not parse_result(body).failed
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"x": {"error": "q"}},
+        {"x": '{"error":"q"}'},
+        ['{"error":"q"}'],
+        [[{"error": 1}]],
+    ],
+)
+def test_a_field_of_data(data: object) -> None:
+    """What stands deeper in a response than its own fields is data, not an error."""
+    response = json.dumps(data).encode()
+    for body in (response, json.dumps(response.decode()).encode()):
+        parsed = parse_result(b'{"response":' + body + b"}")
+        assert (False, response) == (parsed.failed, parsed.response)
+
+
 @pytest.mark.parametrize("empty", [b'""', b"null", b"0", b"false", b"{}", b"[]"])
 def test_empty_error(empty: bytes) -> None:
     """An empty error is none."""
