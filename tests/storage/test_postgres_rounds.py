@@ -1,5 +1,6 @@
 """Rounds over PostgreSQL: what is asked from the event loop, and what shares one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 
@@ -166,3 +167,21 @@ async def test_half_a_pipeline(server: PostgresStore, database: str) -> None:
 
         assert not await is_free()
         await wait_until(is_free, within=12)
+
+
+async def test_thread_waits_for_the_loop(server: PostgresStore) -> None:
+    """What a thread is given while the loop asks on its connection comes after that."""
+    writer = server.group_commit.writers[0]
+    await writer.run(lambda link: link.execute_all("SELECT 1"))
+    connection = writer.connected()
+    assert connection is not None
+    async with asyncio.timeout(10):
+        asked = asyncio.ensure_future(
+            writer.ask(connection, lambda raw: raw.send_query(b"SELECT pg_sleep(0.01)"))
+        )
+        await asyncio.sleep(0)
+        rows = await writer.run(lambda link: link.execute("SELECT 2").fetchall())
+        await asked
+
+    assert [(2,)] == rows
+    assert writer.connected() is connection

@@ -1,6 +1,7 @@
 """Starts a round: locks its devices; reads the time, event interest and lane rows."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -108,6 +109,7 @@ def _as_start(
     return RoundStart(offset, event_types, lane_rows, owners, keys)
 
 
+@lru_cache(maxsize=4096)
 def _stored_keys(text: str) -> StoredKeys:
     enforced, *hashes = text.split()
     newest, old = (None if each == "-" else each for each in hashes)

@@ -122,9 +122,13 @@ class ConnectionThread:
         """
         Call *work* on the connection's thread; it runs to its end even if cancelled.
 
+        It waits for the answer to what the event loop has asked.
+
         Raises:
             Unavailable: the database refused, is down, or did not answer in time.
         """
+        while self._question is not None and not self._question.future.done():
+            await asyncio.wait((self._question.future,))
         if self._is_closed:
             raise Unavailable("The database is closed.")
         loop = asyncio.get_running_loop()
@@ -185,8 +189,11 @@ class ConnectionThread:
         if call.done():
             return
         connection = self._connection
-        # Connecting has its own timeout.
         is_open = connection is not None and connection.is_open
+        if self._question is not None and self._question.future is call and not is_open:
+            self._question.give_up()
+            return
+        # Connecting has its own timeout.
         last_answer_at = (
             connection.last_answer_at
             if connection is not None and is_open
