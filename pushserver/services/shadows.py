@@ -1,6 +1,9 @@
 """Shadows: set the desired properties of a device, and show the reported ones."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 
 import attrs
 
@@ -21,11 +24,15 @@ from pushserver.services.idempotency import (
     replay_answer,
 )
 from pushserver.services.lanes import Lanes
+from pushserver.services.off_loop import MAX_INLINE
 from pushserver.services.queue import Enqueued, RenderCommands
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 
+#: So many patches of over `MAX_INLINE` bytes are decoded, and answered, at a time: one
+#: takes a mebibyte and more.
+MAX_LARGE = 8
 _SHADOW_LOOKUP = Lookup(services=True)
 
 
@@ -37,6 +44,13 @@ class Shadows:
     devices: DeviceRegistry
     lanes: Lanes
     reconciler: ShadowReconciler
+    _large: asyncio.Semaphore = attrs.field(
+        factory=partial(asyncio.Semaphore, MAX_LARGE), init=False
+    )
+
+    def turn(self, size: int) -> AbstractAsyncContextManager[None]:
+        """Wait, with a patch of *size* bytes, until few large ones are under way."""
+        return self._large if size > MAX_INLINE else nullcontext()
 
     async def get(self, scope_id: int, device_id: int) -> Sequence[Service]:
         """

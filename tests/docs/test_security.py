@@ -39,7 +39,7 @@ from pushserver.model.unknown_request import (
 )
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.protocols.controlid.result import MAX_PAIRS
-from pushserver.services import device_import, shadow_tasks
+from pushserver.services import device_import, shadow_tasks, shadows
 from pushserver.services.cluster_sync import MAX_TOKEN_AGE
 from pushserver.services.console_sessions import CONSOLE_LIFETIME
 from pushserver.services.device_write_behind import MAX_REQUEST_BYTES
@@ -223,6 +223,7 @@ def test_numbers_in_sentences() -> None:
         f" {MAX_JOBS} at most",
         f"in pieces of {MAX_AT_ONCE} devices or {_mib(MAX_BYTES_AT_ONCE)} of desired",
         f"the same with imports over {_kib(MAX_INLINE)}, of which three wait",
+        f"patches of one shadow over {_kib(MAX_INLINE)} eight are done at a time",
         f"at most {MAX_SERVICES} services and {MAX_PROPERTIES} properties,"
         f" in {MAX_SHADOW_BYTES:,} bytes",
         f"an operation has at most {MAX_STEPS} steps",
@@ -234,6 +235,7 @@ def test_numbers_in_sentences() -> None:
 
     assert 10 == MAX_WAITING == FREE_TRIES
     assert (3, 4) == (shadow_tasks.MAX_LARGE, device_import.MAX_LARGE)
+    assert 8 == shadows.MAX_LARGE
     assert [] == [each for each in sentences if each not in text]
 
 

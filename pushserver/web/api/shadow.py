@@ -17,6 +17,7 @@ from pushserver.model.shadow import Service, SyncStatus, next_desired_version
 from pushserver.model.token import Permission, Token
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.adoption import get_or_adopt_device
+from pushserver.services.off_loop import MAX_INLINE, give_way, in_pieces
 from pushserver.services.shadow_tasks import plan_shadow_task
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_duration
@@ -56,7 +57,7 @@ _SHADOW = "/devices/{device_id}/shadow"
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show what is desired and known of a device."""
     device_id = call.path_device().device_id
-    return _shadow_response(
+    return await _shadow_response(
         call, device_id, await call.services.shadows.get(call.scope_id, device_id)
     )
 
@@ -79,6 +80,13 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
 )
 async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
     """Change what is desired of a device; what differs is sent."""
+    async with call.services.shadows.turn(len(call.raw_body)):
+        return await _patch(call)
+
+
+async def _patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
+    if len(call.raw_body) > MAX_INLINE:
+        await give_way()
     identity, seconds = call.path_device(), call.query.expires_in
     device_id = identity.device_id
     protocol = call.services.protocols.named(identity.protocol)
@@ -98,7 +106,7 @@ async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
         actor=actor,
     )
     call.log_fields.update(device_id=device_id, services=len(merge_patch))
-    return _shadow_response(call, device_id, services)
+    return await _shadow_response(call, device_id, services)
 
 
 def _if_match_versions(request: web.Request) -> frozenset[str] | None:
@@ -176,7 +184,7 @@ async def patch_many(call: ApiCall[None, ShadowsIn]) -> web.StreamResponse:
     return await create_task(call, call.body, targets, plan)
 
 
-def _shadow_response(
+async def _shadow_response(
     call: ApiCall[Any, Any], device_id: int, services: Sequence[Service]
 ) -> web.StreamResponse:
     version, protocols = next_desired_version(services) - 1, call.services.protocols
@@ -184,7 +192,7 @@ def _shadow_response(
         service.service_id: _service_out(
             service, protocols.of_device(device_id), call.token
         )
-        for service in services
+        async for service in in_pieces(services)
         if service.property_names or service.is_writing
     }
     shadow = ShadowOut(
