@@ -331,4 +331,4 @@ async def test_two_keys(server: LocalServer) -> None:
         b"Content-Length: %d\r\n\r\n%s" % (TOKEN.encode(), len(body), body)
     )
 
-    assert answer.startswith(b"HTTP/1.1 422 ")
+    assert answer.startswith(b"HTTP/1.1 400 ")
