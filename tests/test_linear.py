@@ -209,7 +209,7 @@ TAKES_DECODED = {
     "parse_file_apart", "decode_spooled",
     "parse_device_ids", "parse_token_limits", "find_token",
     "parse_task_filter", "split_at_marks", "find_long", "find_session_token",
-    "find_signed_in", "read_form", "read_asked", "find_form", "find_target",
+    "find_signed_in", "read_short_form", "read_asked", "find_form", "find_target",
     "read_configuration", "decode_fields", "read_fields", "read_storage", "read_token",
     "find_needs",
 }  # fmt: skip

@@ -26,13 +26,15 @@ class BodyBudget:
     """
     Room for `limit` bytes of bodies; `folder` is for those that are kept in files.
 
-    `turn`: whoever takes a large body, or a page of them, into memory, waits for it.
+    `turn`: whoever takes a large body, or a page of them, into memory, waits for it;
+    `form_turn`: so does whoever takes a large form, whose answer may show results.
     """
 
     limit: int
     folder: Path | None
     counts: Counter[str]
     turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    form_turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     memory: SpoolMemory = attrs.field(
         factory=partial(SpoolMemory, MAX_PIECES), init=False
     )

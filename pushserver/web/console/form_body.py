@@ -1,7 +1,8 @@
 """What a form of a page sends: fields, and files where it may have any."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing, nullcontext
 from urllib.parse import parse_qsl
 
 import attrs
@@ -9,10 +10,13 @@ from aiohttp import web
 
 from pushserver.errors import Malformed, TooLarge
 from pushserver.services.off_loop import MAX_INLINE
+from pushserver.web.connection import connection_of
 from pushserver.web.json_body import (
     parse_apart,
     read_short_body,
     read_whole_body,
+    spool_whole_body,
+    take_body,
 )
 
 FORM_MEDIA_TYPE, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
@@ -32,31 +36,55 @@ class SentForm:
     files: Mapping[str, bytes] = attrs.Factory(dict)
 
 
-async def read_form(request: web.Request, max_bytes: int | None = None) -> SentForm:
+@asynccontextmanager
+async def received_form(
+    request: web.Request, max_bytes: int
+) -> AsyncIterator[SentForm]:
     """
-    Return what a form has; without *max_bytes*, a stranger's, which is short.
+    Receive what a form of a page has; of long ones, one is in memory at a time.
 
     Raises:
         Malformed: it is none.
         TooLarge: it is longer than any of these forms.
     """
-    is_multipart = max_bytes is not None and request.content_type == MULTIPART
-    if not is_multipart and request.content_type != FORM_MEDIA_TYPE:
+    if request.content_type != MULTIPART:
+        yield _checked(await _read_fields(request))
+        return
+    budget = connection_of(request).body_budget
+    with closing(budget.new_spool()) as spool:
+        await spool_whole_body(request, spool, max_bytes)
+        async with budget.form_turn if spool.is_file else nullcontext():
+            content_type = request.headers.get("Content-Type", "")
+            yield _checked(parse_multipart(await take_body(spool), content_type))
+
+
+async def _read_fields(request: web.Request) -> SentForm:
+    _require_fields(request)
+    # A browser writes up to three bytes for one.
+    body = await read_whole_body(request, 3 * MAX_TEXT)
+    if len(body) > MAX_INLINE:
+        return await parse_apart(len(body), parse_fields, body)
+    return parse_fields(body)
+
+
+async def read_short_form(request: web.Request) -> SentForm:
+    """
+    Return what a stranger's form has, which is short.
+
+    Raises:
+        Malformed: it is none.
+        TooLarge: it is longer.
+    """
+    _require_fields(request)
+    return _checked(parse_fields(await read_short_body(request)))
+
+
+def _require_fields(request: web.Request) -> None:
+    if request.content_type != FORM_MEDIA_TYPE:
         raise Malformed(f"A form is {FORM_MEDIA_TYPE}.")
-    if max_bytes is None:
-        return parse_fields(await read_short_body(request))
-    if is_multipart:
-        body = await read_whole_body(request, max_bytes)
-        sent = parse_multipart(body, request.headers.get("Content-Type", ""))
-    else:
-        # A browser writes up to three bytes for one.
-        body = await read_whole_body(request, 3 * MAX_TEXT)
-        is_long = len(body) > MAX_INLINE
-        sent = (
-            await parse_apart(len(body), parse_fields, body)
-            if is_long
-            else parse_fields(body)
-        )
+
+
+def _checked(sent: SentForm) -> SentForm:
     if sum(map(len, sent.fields.values())) > MAX_TEXT:
         raise TooLarge(f"The fields of a form may have {MAX_TEXT} characters.")
     return sent

@@ -14,7 +14,7 @@ from pushserver.web.console.browser_session import (
     find_signed_in,
     refuse_other_sites,
 )
-from pushserver.web.console.form_body import MAX_TEXT, SentForm, read_form
+from pushserver.web.console.form_body import MAX_TEXT, SentForm, received_form
 from pushserver.web.console.form_once import answer_form_once
 from pushserver.web.console.page import HEADERS, PageCall, SignedInCall
 from pushserver.web.console.shared_pages import show_shared
@@ -62,9 +62,15 @@ class PageRoute:
         refuse_whole_scope(
             who.token, request.match_info, limits_itself=self.limits_itself
         )
-        sent = SentForm()
-        if self.method == "POST":
-            sent = await read_form(request, self.max_bytes)
+        if self.method != "POST":
+            return await self._handle(request, who, SentForm())
+        async with received_form(request, self.max_bytes) as sent:
+            return await self._handle(request, who, sent)
+
+    async def _handle(
+        self, request: web.Request, who: SignedIn, sent: SentForm
+    ) -> web.StreamResponse:
+        """Answer who may see the page."""
         call = SignedInCall(
             request=request,
             token=who.token,

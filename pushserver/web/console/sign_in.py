@@ -10,7 +10,7 @@ from pushserver.web.console.browser_session import (
     keep_session,
     refuse_other_sites,
 )
-from pushserver.web.console.form_body import read_form
+from pushserver.web.console.form_body import read_short_form
 from pushserver.web.console.page import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
@@ -50,7 +50,7 @@ async def _form(
 async def sign_in(request: web.Request) -> web.StreamResponse:
     """Open a session, which the browser keeps in a cookie."""
     refuse_other_sites(request)
-    services, form = request.app[SERVICES], (await read_form(request)).fields
+    services, form = request.app[SERVICES], (await read_short_form(request)).fields
     next_path = form.get("next", "")
     try:
         token = await authenticate_login(request, services, form.get("token", ""))
@@ -80,7 +80,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
 async def set_view(request: web.Request) -> web.StreamResponse:
     """Keep the language or the theme that was chosen, and show the page again."""
     refuse_other_sites(request)
-    form, call = (await read_form(request)).fields, PageCall(request=request)
+    form, call = (await read_short_form(request)).fields, PageCall(request=request)
     response = call.see_other(local_path(call, form.get("next", "")))
     choices = (
         ("language", LANGUAGE_COOKIE, catalogues()),

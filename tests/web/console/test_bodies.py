@@ -12,7 +12,8 @@ from pushserver.protocols.controlid.secrets import SECRET_FIELDS
 from pushserver.web.console.command_export import EXPORTED_AT_ONCE
 from pushserver.web.json_view import Branch, Grid, Leaf, Photo, build_view
 from pushserver.web.secrets_mask import SecretsMask
-from tests.web.console.test_send import shown
+from pushserver.web.spool import MAX_IN_MEMORY
+from tests.web.console.test_send import shown, upload
 from tests.web.console.visitor import Visitor
 from tests.web.local_server import DEVICE, wait_until
 
@@ -262,3 +263,21 @@ async def test_deleted(visitor: Visitor) -> None:
     assert "What was answered was deleted" in result
     assert "Enqueue it" not in page
     assert "Download" not in result
+
+
+async def test_large_forms_take_turns(visitor: Visitor) -> None:
+    """
+    Of forms with large files one is in memory at a time; short ones do not wait.
+    """
+    turn = visitor.server.services.body_budget.form_turn
+    large = ("image", b"x" * (MAX_IN_MEMORY + 1))
+    await turn.acquire()
+    waiting = asyncio.create_task(upload(visitor, large, form="set_image"))
+    await wait_until(lambda: bool(turn._waiters))
+    short = await upload(visitor, form="set_image")
+    is_waiting = not waiting.done()
+    turn.release()
+
+    assert is_waiting
+    assert [short.status] == [(await waiting).status]
+    assert not turn.locked()
