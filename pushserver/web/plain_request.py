@@ -94,13 +94,14 @@ def _parse(head: bytes) -> RawRequestMessage | None:
 
 
 def _is_odd(message: RawRequestMessage) -> bool:
-    names = [name.lower() for name in message.headers]
+    # Each of them once, however often it comes.
+    names = {name.lower() for name in message.headers}
     return (
         message.version != HttpVersion11
         or bool(message.should_close or message.upgrade or message.chunked)
         or message.compression is not None
         or message.headers.get(hdrs.CONNECTION, "keep-alive").lower() != "keep-alive"
-        or len(set(names)) < len(names)
+        or len(names) < len(message.headers)
         or any(map(_ODD_HEADERS.fullmatch, names))
         or is_from_browser(names)
     )

@@ -43,6 +43,8 @@ ODD = {
     "chunks": RESULT.replace("content-length: 15", "Transfer-Encoding: chunked"),
     "an encoding": RESULT.replace("User-Agent: x y", "Content-Encoding: gzip"),
     "no length": RESULT.replace("content-length: 15\r\n", ""),
+    "a header that comes twice": POLL.replace("Host: x", "Host: x\r\nA: b\r\na: b"),
+    "two tokens": ENQUEUE.replace("Accept: */*", f"Authorization: Bearer {TOKEN}"),
     "two lengths": RESULT.replace("User-Agent: x y", "Content-Length: 15"),
     "no host": POLL.replace("Host: x", "Accept: x"),
     "a body of a poll": POLL.replace("Host: x", "Host: x\r\nContent-Length: 1") + "x",
@@ -128,8 +130,11 @@ async def test_unknown(
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
 async def test_odd(server: LocalServer, handed_over: bytearray, odd: str) -> None:
     """
-    Whatever is in the least odd reaches it, untouched.
+    Whatever is in the least odd reaches it, untouched, of whoever is known, too.
     """
+    await server.enqueue()
+    await server.poll(f"deviceId={DEVICE}&uuid=u1")
+    handed_over.clear()
     async with server.connect() as (_, writer), asyncio.timeout(10):
         writer.write(odd.encode())
         await wait_until(lambda: len(handed_over) >= len(odd))
