@@ -76,6 +76,7 @@ from pushserver.services.wrong_tokens import WrongTokens
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
 from pushserver.web.body_budget import MEBIBYTE, BodyBudget
+from pushserver.web.head_budget import HeadBudget
 from pushserver.web.proxies import Proxies
 from pushserver.web.services import Services
 from pushserver.web.worker_metrics import WorkerMetrics
@@ -267,6 +268,7 @@ def build_services(
         wrong_tokens=WrongTokens(counts),
         scopes=Scopes(store, clock, ids, tokens, stock_bounds),
         default_hold=online_rule.default_hold,
+        head_budget=HeadBudget(counts),
         body_budget=BodyBudget(
             settings.bodies * MEBIBYTE, settings.spool_folder, counts
         ),

@@ -23,7 +23,7 @@ from pushserver.web.body_framing import (
     end_of_request,
 )
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
-from pushserver.web.paced import PacedConnection
+from pushserver.web.head_bounds import HeadBoundedConnection
 from pushserver.web.problems import INTERNAL_ERROR, render_error
 from pushserver.web.proxies import Headers, Proxies, RequestOrigin
 from pushserver.web.unparsable import record_unparsable, unparsable_response
@@ -44,7 +44,7 @@ MAX_BEGINNING = 4096
 _NEXT_REQUEST = re.compile(rb"[\r\n]*[A-Z]{0,16}(?:\Z| [/*hH]| \Z)")
 
 
-class HttpConnection(PacedConnection):
+class HttpConnection(HeadBoundedConnection):
     """
     A connection that knows since when it waits for a request's header.
 
@@ -53,7 +53,6 @@ class HttpConnection(PacedConnection):
     """
 
     __slots__ = (
-        "_last_fed",
         "_unannounced",
         "_unannounced_of",
         "_wakeup",
@@ -88,7 +87,6 @@ class HttpConnection(PacedConnection):
         self.idle_since: float = self.received_at
         self._unannounced = bytearray()
         self._unannounced_of: object = None
-        self._last_fed = b""
         self._wakeup: asyncio.Event | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -116,8 +114,8 @@ class HttpConnection(PacedConnection):
     def _receive_bytes(self, data: bytes) -> None:
         self.received_at = self._loop.time()
         start = 0
-        for _ in range(_MAX_FED_ALONE - len(self._messages)):
-            if not (end := end_of_request(data, start)):
+        for _ in range(_MAX_FED_ALONE):
+            if self._is_paused or not (end := end_of_request(data, start)):
                 break
             # What is broken behind it would make aiohttp drop the request, too.
             self._feed(data[start:end])
@@ -140,7 +138,6 @@ class HttpConnection(PacedConnection):
             self._unannounced += data[: _MAX_UNANNOUNCED - len(self._unannounced)]
             self._wake()
             return
-        self._last_fed = (self._last_fed + data)[-len(END_OF_HEAD) :]
         super()._feed(data)
         newest = self._messages[-1][0] if self._messages else None
         if isinstance(newest, _ErrInfo):

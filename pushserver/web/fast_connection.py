@@ -112,6 +112,12 @@ class FastLaneConnection(HttpConnection):
         if self.transport is not None and is_full is self.transport.is_reading():
             pause, resume = self.transport.pause_reading, self.transport.resume_reading
             (pause if is_full else resume)()
+        self._take_room()
+
+    @property
+    def _held_bytes(self) -> int:
+        """The memory of requests that are not answered, and of what is held back."""
+        return super()._held_bytes + len(self._held_back)
 
     def write_idle(self, answer: bytes, rest: bytes) -> None:
         """Answer a request that is not begun: there was nothing to do."""

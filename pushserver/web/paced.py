@@ -59,7 +59,7 @@ class PacedConnection(HalfClosableConnection):
 
     def _feed(self, data: bytes) -> None:
         """Let aiohttp parse *data*, and count what frames the newest body."""
-        content, before = self._newest_body, _size_of(self._newest_body)
+        content, before = self._newest_body, size_of(self._newest_body)
         super().data_received(data)
         if self._close:  # it was dropped
             return
@@ -78,7 +78,7 @@ class PacedConnection(HalfClosableConnection):
     @property
     def _has_tiny_chunks(self) -> bool:
         """Tell whether what frames the newest body is out of proportion to it."""
-        body_size = _size_of(self._newest_body)
+        body_size = size_of(self._newest_body)
         return self._framing > _FREE_FRAMING + body_size * _FRAMING_SHARE
 
     def _pace(self, data: bytes) -> None:
@@ -107,20 +107,24 @@ class PacedConnection(HalfClosableConnection):
             self._feed(data)
             self._drop(len(data))
             return
-        start, piece_size = 0, _PIECE
-        while start < len(data):
+        start, piece_size = 0, self._first_piece(data)
+        while start < len(data) and not self._is_paused:
             piece = data[start : start + piece_size]
             start += len(piece)
-            if not self._feed_piece(piece) or self._is_paused:
+            if not self._feed_piece(piece):
                 break
             piece_size = min(piece_size * 2, _MAX_PIECE)
         self._position -= len(data) - start
 
+    def _first_piece(self, _data: bytes) -> int:
+        """Return how many bytes to parse before looking how many were a body's."""
+        return _PIECE
+
     def _feed_piece(self, piece: bytes) -> bool:
         """Parse *piece*; tell whether hardly anything but a body was in it."""
-        content, before = self._newest_body, _size_of(self._newest_body)
+        content, before = self._newest_body, size_of(self._newest_body)
         self._feed(piece)
-        size = _size_of(self._newest_body)
+        size = size_of(self._newest_body)
         size -= before if content is self._newest_body else 0
         return size >= len(piece) * _BODY_SHARE
 
@@ -162,6 +166,8 @@ class PacedConnection(HalfClosableConnection):
             self._parse_some()
             if self.is_half_closed:
                 self._end_input()
+                if self.is_idle:
+                    self.force_close()
         if not self._is_paused:
             self._resume_transport_reading()
 
@@ -186,5 +192,6 @@ class PacedConnection(HalfClosableConnection):
             super()._resume_transport_reading()
 
 
-def _size_of(content: "StreamReader | None") -> int:
+def size_of(content: "StreamReader | None") -> int:
+    """Return how many bytes of a body have come."""
     return 0 if content is None else content.total_bytes

@@ -26,6 +26,7 @@ from pushserver.web.connection import LINGER, HttpConnection
 from pushserver.web.connection_limits import ConnectionLimits
 from pushserver.web.fast_connection import FastLaneConnection, TakeRequest
 from pushserver.web.fast_lane import FastLane
+from pushserver.web.head_budget import HeadBudget
 from pushserver.web.parse_turns import ParseTurns
 from pushserver.web.proxies import Proxies
 from pushserver.web.request import HttpRequest
@@ -62,6 +63,7 @@ class Server(web.Server):
         *args: Any,
         counts: Counter[str],
         body_budget: BodyBudget,
+        head_budget: HeadBudget,
         proxies: Proxies,
         limits: ConnectionLimits,
         fast_lane: TakeRequest | None,
@@ -70,6 +72,7 @@ class Server(web.Server):
         super().__init__(*args, **kwargs)
         self.counts = counts
         self.body_budget = body_budget
+        self.head_budget = head_budget
         self.proxies = proxies
         self.limits = limits
         self.fast_lane = fast_lane
@@ -81,6 +84,7 @@ class Server(web.Server):
         shared: dict[str, Any] = {
             "counts": self.counts,
             "body_budget": self.body_budget,
+            "head_budget": self.head_budget,
             "proxies": self.proxies,
             "turns": self._parse_turns,
             "loop": self._loop,
@@ -196,6 +200,7 @@ class Runner(web.AppRunner):
             request_factory=partial(_begin_request, self.app),
             counts=services.counts,
             body_budget=services.body_budget,
+            head_budget=services.head_budget,
             proxies=services.proxies,
             limits=self._limits,
             fast_lane=FastLane(services).take if self._has_fast_lane else None,
@@ -230,10 +235,11 @@ def _begin_request(
     task: asyncio.Task[None],
 ) -> web.Request:
     """Make a request, and have its connection know that it is begun."""
+    assert isinstance(connection, HttpConnection)  # noqa: S101 - `Server` made it
+    message = connection.begin_head(message)
     request = app._make_request(
         message, content, connection, writer, task, _cls=HttpRequest
     )
-    assert isinstance(connection, HttpConnection)  # noqa: S101 - `Server` made it
     connection.begin_request(request)
     return request
 

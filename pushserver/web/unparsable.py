@@ -25,6 +25,10 @@ COUNT = "requests.unparsable"
 _TOO_MANY_HEADERS = "Too many headers received"
 
 
+class HeadTooLong(HttpProcessingError):
+    """The head of a request is too long, though each of its fields is not."""
+
+
 def record_unparsable(
     counts: Counter[str], address: str | None, error: BaseException
 ) -> None:
@@ -43,6 +47,8 @@ def unparsable_response(error: HttpProcessingError) -> web.Response:
 def _problem_of(error: HttpProcessingError) -> PushServerError:
     if isinstance(error, LineTooLong):
         return HeaderTooLarge("A header, or the address, is too long.")
+    if isinstance(error, HeadTooLong):
+        return HeaderTooLarge("The address and the headers are too long together.")
     if error.message == _TOO_MANY_HEADERS:
         return HeaderTooLarge("There are too many headers.")
     if isinstance(error, BadHttpMethod):

@@ -61,6 +61,7 @@ from pushserver.services.wrong_tokens import (
 from pushserver.settings import Settings
 from pushserver.storage.sql.round_budget import MAX_JOBS, MAX_SECONDS
 from pushserver.storage.sql.shadows import MAX_READ
+from pushserver.web import head_budget
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
 from pushserver.web.api.device_import import MAX_DEVICES, MAX_FILE
@@ -73,6 +74,7 @@ from pushserver.web.body_budget import MAX_PIECES
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.console import form_body, send
 from pushserver.web.draining import WRITE_IDLE_TIMEOUT
+from pushserver.web.head_bounds import MAX_HEAD
 from pushserver.web.kapua.list_query import MAX_QUERY
 from pushserver.web.server import HEADER_TIMEOUT, KEEPALIVE_TIMEOUT
 from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY
@@ -149,6 +151,12 @@ def test_sizes_and_times() -> None:
             f"{PARSER['max_field_size'].default} bytes"
         ),
         "headers of a request": f"{PARSER['max_headers'].default}",
+        "the head of a request, which is its address and all its headers": _kib(
+            MAX_HEAD
+        ),
+        "memory that a connection may hold of heads, and of requests behind one that is"
+        " not answered": _kib(head_budget.FREE_BYTES),
+        "the same of all connections, beyond that": _mib(head_budget.HEAD_ROOM),
         "fields of a form that a device posts": f"{MAX_PAIRS}",
         "a form of the console; one that sends commands; one with a file; the fields of"
         " any": (

@@ -1,0 +1,172 @@
+"""A connection that holds little of requests that are not answered yet.
+
+aiohttp bounds each field of a head, and how many there are: together they may be 1 MiB,
+and it parses 32 requests ahead.
+"""
+
+from itertools import islice
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import _ErrInfo
+
+from pushserver.web.body_framing import END_OF_HEAD
+from pushserver.web.head_budget import FREE_BYTES, HeadBudget, head_memory
+from pushserver.web.paced import PacedConnection, size_of
+from pushserver.web.unparsable import HeadTooLong
+
+#: Bytes of a head: the request's line, all fields, and what ends it.
+MAX_HEAD = 32_768
+#: So many requests that came together are parsed before the first is answered.
+MAX_PARSED_AHEAD = 8
+
+
+class HeadBoundedConnection(PacedConnection):
+    """
+    A connection that is closed when there is no room for what it holds of requests.
+
+    `_head_size` and `_head_lines` are of the head that arrives. `_current_head` and
+    `_waiting_heads` are the memory of those that are parsed; `_room_taken` is what the
+    connection has of the budget, `_last_fed` the end of what was parsed.
+    """
+
+    __slots__ = (
+        "_current_head",
+        "_head_budget",
+        "_head_lines",
+        "_head_size",
+        "_last_fed",
+        "_room_taken",
+        "_waiting_heads",
+    )
+
+    def __init__(
+        self, server: web.Server, head_budget: HeadBudget, **kwargs: Any
+    ) -> None:
+        super().__init__(server, **kwargs)
+        self._max_msg_queue_size = MAX_PARSED_AHEAD
+        self._msg_queue_resume_size = MAX_PARSED_AHEAD // 2
+        self._head_budget = head_budget
+        self._head_size = self._head_lines = self._room_taken = 0
+        self._current_head = self._waiting_heads = 0
+        self._last_fed = b""
+
+    @property
+    def _is_in_head(self) -> bool:
+        """Tell whether what comes next is of a head."""
+        return self._newest_body is None or self._newest_body.is_eof()
+
+    def _feed(self, data: bytes) -> None:
+        """Let aiohttp parse *data*, unless a head is too long with it."""
+        if self._close or self._force_close:  # it is dropped
+            super()._feed(data)
+            return
+        was_in_head, before = self._is_in_head, size_of(self._newest_body)
+        count = len(self._messages)
+        if was_in_head and self._is_too_long(data):
+            self._refuse_head()
+            return
+        super()._feed(data)
+        if len(self._messages) > count:
+            new = islice(self._messages, count, None)
+            self._waiting_heads += sum(_memory_of(message) for message, _ in new)
+            head_end = max(data.rfind(END_OF_HEAD), 0) + len(END_OF_HEAD)
+            self._begin_head(data, head_end + size_of(self._newest_body))
+        elif was_in_head:
+            self._measure_head(data)
+        else:
+            self._begin_head(data, size_of(self._newest_body) - before)
+        self._last_fed = (self._last_fed + data)[-len(END_OF_HEAD) :]
+
+    def _begin_head(self, data: bytes, start: int) -> None:
+        """Measure the next head; what is there of it is in *data* from *start* on."""
+        self._head_size = self._head_lines = 0
+        if self._is_in_head:
+            self._measure_head(data[start:])
+
+    def _measure_head(self, data: bytes) -> None:
+        self._head_size += len(data)
+        self._head_lines += data.count(b"\n")
+
+    def _end_of_head(self, data: bytes) -> int:
+        """Return where the head that arrives ends in *data*; 0: it does not."""
+        tail = self._last_fed[1:]
+        found = (tail + data).find(END_OF_HEAD)
+        return found + len(END_OF_HEAD) - len(tail) if found >= 0 else 0
+
+    def _is_too_long(self, data: bytes) -> bool:
+        if self._head_size + len(data) <= MAX_HEAD:
+            return False
+        return self._head_size + (self._end_of_head(data) or len(data)) > MAX_HEAD
+
+    def _refuse_head(self) -> None:
+        """Have aiohttp answer as it does when its parser refuses something."""
+        error = _ErrInfo(400, HeadTooLong(message=""), "")
+        self._messages.append((error, EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _first_piece(self, data: bytes) -> int:
+        """Return how much to parse at first: a head that is whole, however long."""
+        end = self._end_of_head(data) if self._is_in_head else 0
+        return max(super()._first_piece(data), end)
+
+    def begin_head(self, message: RawRequestMessage) -> RawRequestMessage:
+        """Know the request that is answered next; the last one, if its head is long."""
+        # aiohttp keeps the head until the next one, however long that takes.
+        self._current_head = _memory_of(message)
+        self._waiting_heads = max(self._waiting_heads - self._current_head, 0)
+        self._take_room()
+        if self._current_head <= FREE_BYTES:
+            return message
+        return message._replace(should_close=True)
+
+    @property
+    def _held_bytes(self) -> int:
+        """The memory that requests take that are not answered, but for their bodies."""
+        arriving = head_memory(self._head_size, self._head_lines)
+        unparsed = len(self._unparsed) if self._is_in_head else 0
+        return arriving + unparsed + self._current_head + self._waiting_heads
+
+    def _take_room(self) -> None:
+        """Take room for what is held; without it, close the connection."""
+        needed = max(self._held_bytes - FREE_BYTES, 0)
+        if needed == self._room_taken or self.transport is None:
+            return
+        if self._head_budget.exchange(self._room_taken, needed):
+            self._room_taken = needed
+        else:
+            self.is_unparsable = True
+            self._unparsed = b""
+            self._give_room_back()
+            self.abort()
+            self.force_close()
+
+    def _pace(self, data: bytes) -> None:
+        """Parse *data*, now or later, if there is room for it."""
+        super()._pace(data)
+        self._take_room()
+
+    def _take_turn(self) -> None:
+        """Parse what waits for it, and give back the room that it took."""
+        super()._take_turn()
+        self._take_room()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give back all room."""
+        super().connection_lost(exc)
+        self._give_room_back()
+
+    def _give_room_back(self) -> None:
+        self._head_budget.exchange(self._room_taken, 0)
+        self._room_taken = 0
+
+
+def _memory_of(message: object) -> int:
+    """Return about how much memory the head of a request takes."""
+    if not isinstance(message, RawRequestMessage):
+        return 0
+    size = len(message.path) + sum(len(n) + len(v) for n, v in message.raw_headers)
+    return head_memory(size, len(message.raw_headers) + 1)

@@ -1,0 +1,40 @@
+"""How much memory requests may take that are not answered yet: a bound for strangers.
+
+Heads are read before it is known who asks, and so is what is sent behind them. Each
+connection may hold a little of it; what is beyond that, all connections share.
+"""
+
+from collections import Counter
+
+import attrs
+
+#: Bytes of memory that any connection may hold so: an everyday head takes less.
+FREE_BYTES = 12_288
+#: Bytes that all connections share besides.
+HEAD_ROOM = 16 * 1024 * 1024
+#: A head is kept as it came and as text, and so much is around each of its fields.
+_COPIES, _FIELD_BYTES = 2, 300
+#: Fields of a head, at most; other lines of what arrives are empty ones before it.
+_MAX_FIELDS = 128
+
+
+def head_memory(size: int, lines: int) -> int:
+    """Return about how much memory a head of *size* bytes, or a part of one, takes."""
+    return size * _COPIES + min(lines, _MAX_FIELDS) * _FIELD_BYTES
+
+
+@attrs.define(eq=False)
+class HeadBudget:
+    """Room for `limit` bytes beyond those that each may hold; so many are `taken`."""
+
+    counts: Counter[str]
+    limit: int = HEAD_ROOM
+    taken: int = attrs.field(default=0, init=False)
+
+    def exchange(self, held: int, needed: int) -> bool:
+        """Give back what was *held*, and take what is *needed*, if there is room."""
+        if needed > held and self.taken - held + needed > self.limit:
+            self.counts["connections.closedForHeads"] += 1
+            return False
+        self.taken += needed - held
+        return True
