@@ -18,8 +18,9 @@ from aiohttp import HttpVersion11, web
 
 from pushserver.web.draining import DrainingConnection
 from pushserver.web.request import is_head
+from pushserver.web.spooled_response import LongResponse
 
-#: A larger body, in bytes, goes through aiohttp, which waits for the peer to take it.
+#: A larger body, in bytes, is written piece by piece, as the peer takes it.
 MAX_SINGLE_WRITE = 65_536
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -124,8 +125,8 @@ def make_response(
     if len(body) <= MAX_SINGLE_WRITE:
         response = SmallResponse(body, status, content_type, headers)
         return cast("web.StreamResponse", response)
-    return web.Response(
-        body=body, status=status, content_type=content_type, headers=headers
+    return LongResponse(
+        [body], status=status, content_type=content_type, headers=headers
     )
 
 

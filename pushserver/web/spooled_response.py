@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
@@ -11,6 +12,9 @@ from pushserver.web.draining import write_and_drain
 from pushserver.web.request import is_head
 from pushserver.web.spool import MAX_IN_MEMORY, Spool
 
+if TYPE_CHECKING:
+    from pushserver.web.connection import HttpConnection
+
 #: So many bytes are written at once.
 _PIECE_SIZE = 128 * 1024
 #: Of what everybody gets, strangers too, a connection has a copy of so many bytes.
@@ -18,7 +22,12 @@ _SHARED_PIECE = 16 * 1024
 
 
 class LongResponse(web.StreamResponse):
-    """A response whose body is in several pieces: one would be a copy of them."""
+    """
+    A response whose body is in pieces: one piece would be a copy of them.
+
+    While its peer takes it, it is where bodies are that arrive: in the memory that all
+    share, or in a file.
+    """
 
     def __init__(
         self,
@@ -29,7 +38,7 @@ class LongResponse(web.StreamResponse):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(status=status, headers=headers)
-        if content_type is not None:
+        if content_type:
             self.content_type = content_type
         self.content_length = sum(map(len, pieces))
         self.pieces = pieces
@@ -40,11 +49,31 @@ class LongResponse(web.StreamResponse):
         return b"".join(self.pieces)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Write the body, if it was not kept in a file."""
+        """Write the body, piece by piece, as the peer takes it."""
+        assert self._req is not None  # noqa: S101 - it is prepared
+        pieces, self.pieces = self.pieces, ()
+        if not is_head(self._req):
+            connection = cast("HttpConnection", self._req.protocol)
+            with closing(connection.body_budget.new_spool()) as spool:
+                try:
+                    await _fill(spool, pieces)
+                except OSError:
+                    connection.abort()
+                    raise ConnectionResetError("No room for the answer.") from None
+                del pieces
+                await _write_from(spool, self._req, self)
+        await super().write_eof(data)
+
+
+class SharedResponse(LongResponse):
+    """A response whose pieces all get who ask: they are in memory anyway."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write the body, piece by piece, as the peer takes it."""
         assert self._req is not None  # noqa: S101 - it is prepared
         for piece in () if is_head(self._req) else self.pieces:
             await write_and_drain(self._req, self, piece)
-        await super().write_eof(data)
+        await web.StreamResponse.write_eof(self, data)
 
 
 def shared_pieces(body: bytes) -> list[bytes | memoryview]:
@@ -68,11 +97,22 @@ class SpooledResponse(web.StreamResponse):
         """Write the body, piece by piece, as the peer takes it."""
         assert self._req is not None  # noqa: S101 - it is prepared
         with closing(self._spool):
-            while not is_head(self._req) and (
-                piece := await self._spool.read(_PIECE_SIZE)
-            ):
-                await write_and_drain(self._req, self, piece)
+            if not is_head(self._req):
+                await _write_from(self._spool, self._req, self)
         await super().write_eof(data)
+
+
+async def _fill(spool: Spool, pieces: Sequence[bytes | memoryview]) -> None:
+    for piece in pieces:
+        await spool.write(piece)
+    await spool.rewind()
+
+
+async def _write_from(
+    spool: Spool, request: web.BaseRequest, response: web.StreamResponse
+) -> None:
+    while piece := await spool.read(_PIECE_SIZE):
+        await write_and_drain(request, response, piece)
 
 
 async def respond_in_turn(
@@ -108,9 +148,7 @@ async def _spooled(
     budget.take(sum(map(len, pieces)))
     spool = budget.new_spool()
     try:
-        for piece in pieces:
-            await spool.write(piece)
-        await spool.rewind()
+        await _fill(spool, pieces)
     except OSError:
         spool.close()
         raise Unavailable("There is no room for the answer. Try again.") from None

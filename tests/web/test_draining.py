@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import select
 from collections.abc import AsyncIterator
 
@@ -9,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from pushserver.web import draining
+from pushserver.web.body_budget import MAX_PIECES
 from pushserver.web.response import SmallResponse
 from pushserver.web.spooled_response import shared_pieces
 from tests.slow_reader import SlowReader, slow_reader
@@ -120,6 +122,29 @@ async def test_keeps_the_connection_while_it_reads(
         await asyncio.sleep(0.1)
 
     assert asyncio.get_running_loop().time() - started_at > 1
+
+
+@pytest.mark.parametrize("room", [MAX_PIECES, 0])
+async def test_long_answer(server: LocalServer, reader: SlowReader, room: int) -> None:
+    """
+    What is not read of a long answer takes memory that all share, while there is some,
+    and else a file; all of it comes, and nothing is left of it.
+    """
+    memory = server.services.body_budget.memory
+    memory.limit = room
+    text = {"endpoint": "load_objects", "body": "x" * 900_000}
+    command = await server.enqueue(text)
+    # More than any kernel keeps for a connection.
+    count = 16
+    await reader.send(f"GET /api/v1/commands/{command['id']} {_HEAD}".encode() * count)
+    if room:
+        await wait_until(lambda: memory.taken > len(text["body"]))
+    for _ in range(count):
+        _, length = await reader.read_answer()
+        answer = json.loads(await reader.read(length))
+        assert text["body"] == answer["body"]
+
+    await wait_until(lambda: not memory.taken)
 
 
 async def test_taken(reader: SlowReader) -> None:

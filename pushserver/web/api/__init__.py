@@ -42,7 +42,7 @@ from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.middleware import ExpectHandler, Handler, with_error_responses
 from pushserver.web.request import public_base
 from pushserver.web.services import Services
-from pushserver.web.spooled_response import LongResponse, shared_pieces
+from pushserver.web.spooled_response import SharedResponse, shared_pieces
 
 
 async def get_openapi(call: ApiCall[None, None]) -> web.StreamResponse:
@@ -50,7 +50,7 @@ async def get_openapi(call: ApiCall[None, None]) -> web.StreamResponse:
     servers = encode_json([{"url": public_base(call.request) or "/"}])
     described = await run_in_thread(_encoded_document)
     ending = b',"servers":%s}' % servers
-    return LongResponse(
+    return SharedResponse(
         [*shared_pieces(described), ending], content_type=JSON_MEDIA_TYPE
     )
 

@@ -29,7 +29,7 @@ from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import created_id, created_response, page_response
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
-from pushserver.web.spooled_response import respond_in_turn
+from pushserver.web.spooled_response import LongResponse, respond_in_turn
 
 routes = Routes(Tag.COMMANDS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 _COMMAND = "/commands/{command_id}"
@@ -162,7 +162,7 @@ async def _result_response(call: ApiCall[None, None]) -> web.StreamResponse:
     }
     if result.content_encoding:
         headers["Content-Encoding"] = result.content_encoding
-    return web.Response(body=result.body, headers=headers)
+    return LongResponse([result.body], headers=headers)
 
 
 @routes(

@@ -17,7 +17,7 @@ from pushserver.web.console.page import HEADERS, PageCall
 from pushserver.web.console.templating import environment
 from pushserver.web.console.translations import catalogues
 from pushserver.web.problems import STATUS_BY_ERROR
-from pushserver.web.spooled_response import LongResponse, shared_pieces
+from pushserver.web.spooled_response import SharedResponse, shared_pieces
 
 _CODE = re.compile(r"`([^`]+)`")
 #: Where in a page the content goes.
@@ -51,7 +51,7 @@ async def show_reference(request: web.Request) -> web.StreamResponse:
     frame = (await call.render("reference.html", content=_PLACE)).body
     assert isinstance(frame, bytes)  # noqa: S101 - it is a page
     before, _, after = frame.partition(_PLACE.encode())
-    return LongResponse([before, *shared_pieces(content), after], headers=HEADERS)
+    return SharedResponse([before, *shared_pieces(content), after], headers=HEADERS)
 
 
 @cache

@@ -17,7 +17,7 @@ from pushserver.web.console.commands import audit_command_shown
 from pushserver.web.console.device_rows import titles
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
-from pushserver.web.spooled_response import respond_in_turn
+from pushserver.web.spooled_response import LongResponse, respond_in_turn
 
 pages = Pages()
 PAGE_SIZE = 50
@@ -110,7 +110,7 @@ async def _bytes(call: SignedInCall) -> web.StreamResponse:
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
     }
-    return web.Response(body=result.body, headers=headers)
+    return LongResponse([result.body], headers=headers)
 
 
 async def _show(call: SignedInCall, *, reveals: bool) -> web.StreamResponse:

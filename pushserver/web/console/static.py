@@ -10,7 +10,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.errors import NotFound
-from pushserver.web.spooled_response import LongResponse, shared_pieces
+from pushserver.web.spooled_response import SharedResponse, shared_pieces
 
 FOLDER = Path(__file__).parent / "static"
 _JAVASCRIPT, _CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
@@ -77,4 +77,4 @@ async def serve_static(request: web.Request) -> web.StreamResponse:
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         headers["Content-Encoding"] = "gzip"
         body = found.compressed
-    return LongResponse(shared_pieces(body), headers=headers)
+    return SharedResponse(shared_pieces(body), headers=headers)
