@@ -34,6 +34,8 @@ class Deadlines:
         devices = await self.store.overdue_devices(self.clock.now())
         moved = 0
         for batch in batches(devices):
+            if self.store.is_closing_soon:
+                break
             moved += sum(await asyncio.gather(*map(self._expire_lane, batch)))
         return moved
 

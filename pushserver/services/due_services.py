@@ -43,7 +43,8 @@ class DueServices:
         """Reconcile every service that is due, or whose device is online again."""
         self.wakeup.clear()
         total = 0
-        while services := await self._find_due():
+        while not self.store.is_closing_soon:
+            services = await self._find_due()
             done = await asyncio.gather(*(self._reconcile(each) for each in services))
             if not any(done):
                 break

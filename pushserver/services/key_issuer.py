@@ -9,7 +9,7 @@ from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, device_entry
 from pushserver.model.device import Device, DeviceKeys
 from pushserver.model.secret import hash_secret, new_device_key
-from pushserver.services.batches import batches
+from pushserver.services.batches import batches_until_stop
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.fleet_admin import FleetAdmin
@@ -70,10 +70,10 @@ class KeyIssuer:
         are lost, and whoever needs them asks for new ones.
 
         Raises:
-            Unavailable: the store is away.
+            Unavailable: the store is away, or the server is stopping.
         """
         made: list[IssuedKey] = []
-        for batch in batches(device_ids, _BATCH_SIZE):
+        for batch in batches_until_stop(self.fleet.store, device_ids, _BATCH_SIZE):
             async with self.devices.write_lock:
                 await self.device_sync.reload_before_write(batch)
                 devices = list(self.devices.find_all(scope_id, batch))

@@ -50,7 +50,8 @@ class NextSteps:
         """Queue every next step that is due; return how many were."""
         self.wakeup.clear()
         total = 0
-        while due := await self.store.operations.due_steps(limit=BATCH_SIZE):
+        while not self.store.is_closing_soon:
+            due = await self.store.operations.due_steps(limit=BATCH_SIZE)
             done = await self.queue_steps(due)
             if not done:
                 break

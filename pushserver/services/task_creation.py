@@ -16,7 +16,7 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.target import TargetDevice, TargetSelector
 from pushserver.model.task import FailureLimit, OperationCounts, Task, TaskState
 from pushserver.protocols.base import DeviceProtocol
-from pushserver.services.batches import batches
+from pushserver.services.batches import batches_until_stop
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
@@ -242,7 +242,7 @@ class TaskCreator:
         self, task: Task, plan: OperationRequest, devices: Sequence[int]
     ) -> None:
         """Write the operations in batches: a door command waits for one at most."""
-        for batch in batches(devices):
+        for batch in batches_until_stop(self.store, devices):
             operations = [
                 new_operation(
                     plan,

@@ -68,6 +68,8 @@ class TaskScheduler:
         self.wakeup.clear()
         done = 0
         for task in await self.store.tasks.active_tasks():
+            if self.store.is_closing_soon:
+                break
             if task.state is TaskState.CANCELED:
                 done += await self.cancel(task)
             elif task.state is TaskState.RUNNING:
@@ -86,7 +88,7 @@ class TaskScheduler:
         ):
             # Another server may be writing its operations.
             return done
-        while task.id not in self._preparing_ids:
+        while task.id not in self._preparing_ids and not self.store.is_closing_soon:
             done += 1
             if await self.store.tasks.delete_preparing_task(task.id, limit=BATCH_SIZE):
                 break
@@ -107,6 +109,8 @@ class TaskScheduler:
     async def _advance(self, task: Task) -> int:
         done = 0
         for _ in range(MAX_BATCHES):
+            if self.store.is_closing_soon:
+                break
             async with self.store.tasks.lock():
                 moved = await self._advance_batch(task)
             if not moved:
@@ -175,9 +179,10 @@ class TaskScheduler:
         Cancel every operation of *task* that has not ended; return how many.
 
         With *up_to*, no more than about so many; the others when tasks are advanced.
+        When the server stops, the next start cancels the rest.
         """
         done = 0
-        while up_to is None or done < up_to:
+        while (up_to is None or done < up_to) and not self.store.is_closing_soon:
             # Of those who cancel it at the same time, one has a batch.
             async with self.store.tasks.lock():
                 ended = await self._cancel_batch(task)

@@ -16,7 +16,7 @@ from pushserver.model.command import Command
 from pushserver.model.lane import Lane
 from pushserver.model.state import CommandState
 from pushserver.model.withdrawal import room_to_end, withdraw, withdraw_all
-from pushserver.services.batches import batches
+from pushserver.services.batches import batches_until_stop
 from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
@@ -155,7 +155,7 @@ class Withdrawals:
         if is_dry_run:
             withdraw_in = partial(self._count_in, matches=matches)
         counts = WithdrawnCounts()
-        for batch in batches([*device_ids]):
+        for batch in batches_until_stop(self.store, [*device_ids]):
             for each in await asyncio.gather(*map(withdraw_in, batch)):
                 counts.add(each)
         return counts

@@ -221,6 +221,10 @@ class Store(
     async def purge_idempotency_keys(self, *, before: int) -> int:
         """Delete idempotency keys used before *before*; return how many."""
 
+    @property
+    def is_closing_soon(self) -> bool:
+        """Whether the server is stopping: long work ends after its next batch."""
+
     def prepare_to_close(self) -> None:
         """Wait only briefly, from now on, for what another process keeps locked."""
 

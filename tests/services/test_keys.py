@@ -3,8 +3,10 @@
 import pytest
 
 from pushserver.composition import build_services
-from pushserver.errors import NotFound
+from pushserver.errors import NotFound, Unavailable
+from pushserver.model.actor import SERVER
 from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.services import key_issuer
 from pushserver.settings import Settings
 from pushserver.web.services import Services
 from tests.clock import ManualClock
@@ -243,6 +245,23 @@ async def test_stored_hashed(services: Services) -> None:
 
     assert key not in repr(services.devices.get(DEFAULT_SCOPE_ID, DEVICE))
     assert key not in repr(await services.store.all_devices())
+
+
+async def test_stopping_in_between(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys for many end between two batches when the server stops; one is whole."""
+    monkeypatch.setattr(key_issuer, "_BATCH_SIZE", 1)
+    await services.fleet.put(DEFAULT_SCOPE_ID, terminal(DEVICE + 1), {})
+    services.store.prepare_to_close()
+
+    (made,) = await services.key_issuer.make_keys(DEFAULT_SCOPE_ID, [DEVICE], SERVER)
+
+    assert DEVICE == made[1].device_id
+    with pytest.raises(Unavailable, match="stopping"):
+        await services.key_issuer.make_keys(
+            DEFAULT_SCOPE_ID, [DEVICE, DEVICE + 1], SERVER
+        )
 
 
 async def test_unknown(services: Services) -> None:

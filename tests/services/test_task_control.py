@@ -181,6 +181,21 @@ async def test_very_many_canceled(
     assert 2 * BATCH_SIZE == counts.failed
 
 
+async def test_stopping_in_between(operation_driver: OperationDriver) -> None:
+    """
+    A server that stops waits for one batch at most; the next start cancels the rest.
+    """
+    services = operation_driver.services
+    task = await operation_driver.adopt_and_create_task(ONE, devices=2 * BATCH_SIZE)
+    services.store.prepare_to_close()
+
+    canceled, counts = await services.tasks.cancel(DEFAULT_SCOPE_ID, task.id)
+    advanced = await services.task_scheduler.advance()
+
+    assert (TaskState.CANCELED, None) == (canceled.state, canceled.ended_at)
+    assert (2 * BATCH_SIZE, 0) == (counts.waiting, advanced)
+
+
 async def test_not_there(operation_driver: OperationDriver) -> None:
     """A task that does not exist, or is another scope's, is not found."""
     tasks = operation_driver.services.tasks

@@ -62,6 +62,7 @@ class PostgresStore(SqlStore):
     server_version: str
     integrity: NoIntegrityChecks = attrs.Factory(NoIntegrityChecks)
     backups: NoBackups = attrs.Factory(NoBackups)
+    is_closing_soon: bool = attrs.field(default=False, init=False)
 
     async def read_order(self, command_id: int) -> Order:
         return self.lane_cache.orders.find(command_id) or await super().read_order(
@@ -167,7 +168,8 @@ class PostgresStore(SqlStore):
         await self.member.catch_up()
 
     def prepare_to_close(self) -> None:
-        """Do nothing: no statement waits for long."""
+        # No statement waits for long.
+        self.is_closing_soon = True
 
     async def close(self) -> None:
         await self.group_commit.stop()

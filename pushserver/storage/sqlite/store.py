@@ -261,6 +261,10 @@ class SqliteStore(SqlStore):
     async def sync_notices(self) -> None:
         """Do nothing: no other server uses the file."""
 
+    @property
+    def is_closing_soon(self) -> bool:
+        return self.group_commit.is_closing_soon
+
     def prepare_to_close(self) -> None:
         self.group_commit.is_closing_soon = True
 
