@@ -11,6 +11,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler
 
 from pushserver.web.connection import connection_of
+from pushserver.web.forwarded import parse_host
 from pushserver.web.plain_request import MAX_PLAIN_BODY, PlainRequest
 from pushserver.web.proxies import RequestOrigin
 from pushserver.web.request_identity import IDENTITY, REQUEST_ID_HEADER
@@ -81,14 +82,14 @@ def device_base(request: web.Request) -> str | None:
     Return the URL at which devices reach the server, as far as it is known.
 
     That is the public URL, or else the one that was called; unless that is this very
-    machine's, where no device calls.
+    machine's, where no device calls, or no host's at all.
     """
     public_url = connection_of(request).proxies.public_url
     if public_url:
         return public_url
     origin = cast("HttpRequest", request).origin
-    host = origin.host or request.host
-    if is_loopback(host):
+    host = origin.host or parse_host(request.host)
+    if host is None or is_loopback(host):
         return None
     return f"{origin.scheme or request.scheme}://{host}{origin.prefix}"
 

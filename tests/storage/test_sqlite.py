@@ -93,6 +93,17 @@ async def test_second_process(file: SqliteStore, path: Path, program: Program) -
     await enqueue_commands(file, command())
 
 
+@pytest.mark.parametrize("content", [b"x", b"SQLite format 4\0", b"\0" * 600])
+async def test_other_file(path: Path, clock: ManualClock, content: bytes) -> None:
+    """A file that is no database, however short, is refused and left as it is."""
+    await asyncio.to_thread(path.write_bytes, content)
+
+    with pytest.raises(Misconfigured, match="it is no SQLite database"):
+        await SqliteStore.open(path, clock)
+
+    assert content == await asyncio.to_thread(path.read_bytes)
+
+
 async def test_opened_again(path: Path, clock: ManualClock) -> None:
     """A file that was closed can be opened."""
     for number in range(3):

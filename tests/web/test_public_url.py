@@ -21,6 +21,8 @@ CASES = [
     ({}, HOST, "", "http://push.example:8080"),
     ({}, {"Host": "LocalHost.:80"}, "", None),
     ({}, {"Host": "[::1]:8080"}, "", None),
+    ({}, {"Host": "[::1:a"}, "", None),
+    ({}, {"Host": 'a/../"><script>'}, "", None),
     ({}, {"Host": "[2001:db8::1]"}, "", "http://[2001:db8::1]"),
     ({}, HOST | PROXIED, "", "http://push.example:8080"),
     ({"public_url": PUBLIC}, {}, PUBLIC, PUBLIC),

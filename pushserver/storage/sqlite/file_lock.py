@@ -16,6 +16,8 @@ from pushserver.errors import Misconfigured
 
 log = structlog.get_logger(__name__)
 
+#: How each SQLite file begins.
+_HEADER = b"SQLite format 3\0"
 #: Device and inode: a file, whatever it is called.
 FileId = tuple[int, int]
 
@@ -102,6 +104,9 @@ class FileLock:
             )
         if found.st_size == 0:
             self._refuse_if_cut()
+        elif os.pread(self._fd, len(_HEADER), 0) != _HEADER:
+            # SQLite takes a file of a few bytes for an empty one, and overwrites it.
+            raise _cannot_open(self._path, "it is no SQLite database")
 
     def _refuse_if_cut(self) -> None:
         """Refuse an empty file that has a log: SQLite would delete that."""
