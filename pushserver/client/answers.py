@@ -1,5 +1,6 @@
 """Answers of the server."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,32 @@ from pushserver.client.errors import ApiError
 
 #: A JSON object, as it is on the wire.
 Json = Mapping[str, Any]
+
+
+#: The most digits of a whole number that Python reads.
+_MAX_DIGITS = 4300
+
+
+def read_object(content: bytes | str) -> dict[str, Any]:
+    """
+    Decode a JSON object; a whole number that is too long for Python is its text.
+
+    Raises:
+        ValueError: it is none.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.ValidationError:
+        # One such number, such as a device's, must not hide all else.
+        value = json.loads(content, parse_int=_read_int)
+        if not isinstance(value, dict):
+            raise
+        return value
+
+
+def _read_int(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
 @attrs.frozen
@@ -29,8 +56,8 @@ class ApiResponse:
             ApiError: the body is no JSON object, so it comes from another program.
         """
         try:
-            return msgspec.json.decode(self.content, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return read_object(self.content)
+        except (ValueError, RecursionError):
             detail = f"HTTP {self.status} without JSON. Is a pushserver there?"
             raise ApiError(self.status, {"detail": detail}, self.retry_after) from None
 

@@ -1,12 +1,11 @@
 """Parses server-sent events as they arrive."""
 
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import Any, Self
+from typing import Self
 
 import attrs
-import msgspec
 
-from pushserver.client.answers import Json
+from pushserver.client.answers import Json, read_object
 from pushserver.client.errors import Unreachable
 from pushserver.client.transport import translate_network_errors
 
@@ -76,8 +75,8 @@ class EventStream:
 
     def _message(self, fields: dict[str, str]) -> StreamMessage:
         try:
-            data = msgspec.json.decode(fields["data"], type=dict[str, Any])
-        except msgspec.DecodeError:
+            data = read_object(fields["data"])
+        except (ValueError, RecursionError):
             detail = f"{self.server} does not send JSON. Is a pushserver there?"
             raise Unreachable(detail) from None
         return StreamMessage(fields.get("event", "message"), data, self.last_event_id)

@@ -155,3 +155,16 @@ async def test_lists(body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
             code = await asyncio.to_thread(main, line, {})
 
             assert code == capsys.readouterr().err.count("\n"), name
+
+
+async def test_a_long_number() -> None:
+    """A whole number that Python does not read is its text, and hides nothing else."""
+    number = "9" * 5000
+    page = b'{"items":[{"id":"1","body":{"a":-%s,"b":1.50}},{"id":"2"}]}'
+    async with (
+        wrong_server(lambda: page % number.encode()) as url,
+        Client(url, retry_for=0) as client,
+    ):
+        items = (await client.commands.list())["items"]
+
+    assert [{"id": "1", "body": {"a": f"-{number}", "b": 1.5}}, {"id": "2"}] == items

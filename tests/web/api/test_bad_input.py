@@ -45,6 +45,33 @@ async def test_unreadable(server: LocalServer, body: bytes) -> None:
     assert (400, "malformed", None) == answer.problem
 
 
+LONG = "9" * 4301
+
+
+@each_case(
+    ("path", "body"),
+    [
+        (PATH, '{"endpoint":"x","body":{"a":%s}}'),
+        (PATH, '{"endpoint":"x","metadata":%s}'),
+        (PATH, '[{"endpoint":"x"},{"endpoint":"x","metadata":{"a":[%s]}}]'),
+        ("/operations", '{"deviceId":"1","steps":[{"endpoint":"x","body":[%s]}]}'),
+    ],
+)
+async def test_long_numbers(server: LocalServer, path: str, body: str) -> None:
+    """
+    A number that programs in Python could not read again is 422, as text it is taken.
+    """
+    kind = {"Content-Type": "application/json"}
+    await server.api("PUT", "/devices/1", {})
+    number = await server.api("POST", path, (body % LONG).encode(), headers=kind)
+    text = body % f'"{LONG}"'
+    taken = await server.api("POST", path, text.encode(), headers=kind)
+
+    assert (422, "invalid") == number.problem[:2]
+    assert "This number is too large." == number.json()["detail"]
+    assert 201 == taken.status
+
+
 @pytest.mark.parametrize("path", [PATH, "/operations", "/devices/import"])
 async def test_type_that_is_no_text(server: LocalServer, path: str) -> None:
     """
