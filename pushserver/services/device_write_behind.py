@@ -10,7 +10,7 @@ from pushserver.errors import Unavailable
 from pushserver.model.bounds import KIBIBYTE, Bounds
 from pushserver.model.device import Device
 from pushserver.model.unknown_request import MAX_UNKNOWN_REQUESTS, UnknownRequest
-from pushserver.services.batches import BATCH_SIZE
+from pushserver.services.batches import BATCH_SIZE, batches
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.pending_requests import PendingRequests
 from pushserver.storage.base import Store
@@ -187,8 +187,9 @@ class DeviceWriteBehind:
             (self._new, store.add_devices),
             *zip(self._changed(), writes, strict=True),
         ):
-            devices = list(pending.values())
-            if devices:
+            for ids in batches(list(pending)):
+                # Some may have been deleted while those before were written.
+                devices = [pending[i] for i in ids if i in pending]
                 await write(devices)
                 _discard_written(pending, devices)
         return new_count
@@ -215,7 +216,7 @@ def _take_batch(pending: dict[int, T]) -> dict[int, T]:
     return {i: pending.pop(i) for i in list(pending)[:BATCH_SIZE]}
 
 
-def _discard_written(pending: dict[int, Device], written: list[Device]) -> None:
+def _discard_written(pending: dict[int, Device], written: Sequence[Device]) -> None:
     """Remove what was written, except devices that changed again meanwhile."""
     for device in written:
         if pending.get(device.device_id) is device:
