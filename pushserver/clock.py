@@ -31,6 +31,10 @@ _since_boot = partial(
 _TIME_ERROR = 5  # what `adjtimex` returns for a clock that nobody sets
 
 
+#: The last one that fits into what Python counts them with.
+_LAST_NANOSECOND = 2**63 - 1
+
+
 class Clock(Protocol):
     """Tells the time."""
 
@@ -44,11 +48,25 @@ class Clock(Protocol):
         """Go by the wall clock, as it is corrected: so do the other servers."""
 
 
+def wall_nanoseconds() -> int:
+    """
+    Return the nanoseconds since 1970 that the machine's wall clock shows.
+
+    Python tells none after the year 2262: a clock that is so wrong stands still there.
+    """
+    try:
+        return time.time_ns()
+    except OverflowError:
+        return _LAST_NANOSECOND
+
+
 def _read_boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
-        return f"started {time.time_ns()}"  # as if the machine were started each time
+        return (
+            f"started {wall_nanoseconds()}"  # as if the machine were started each time
+        )
 
 
 def _is_synchronized() -> bool:
@@ -68,7 +86,7 @@ class Machine:
     The time `since_boot` passes while the machine sleeps, too.
     """
 
-    wall: Callable[[], int] = time.time_ns
+    wall: Callable[[], int] = wall_nanoseconds
     since_boot: Callable[[], int] = _since_boot
     boot_id: str = attrs.field(factory=_read_boot_id)
     host: str = attrs.field(factory=socket.gethostname)

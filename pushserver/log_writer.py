@@ -9,14 +9,13 @@ import json
 import os
 import select
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from pushserver.clock import utc_text
+from pushserver.clock import utc_text, wall_nanoseconds
 from pushserver.metrics.recorder import LogLines
 
 #: What waits to be written: the fields of a JSON line, or text as it is.
@@ -107,7 +106,7 @@ class LogWriter:
         dropped = self._dropped
         if not dropped:
             return
-        now = utc_text(time.time_ns() // 1000)
+        now = utc_text(wall_nanoseconds() // 1000)
         line = {"timestamp": now, "level": "warning", "event": "log.dropped"}
         if self._write([_encode(line | {"lines": dropped})]):
             self._drop(-dropped)

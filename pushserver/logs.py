@@ -4,13 +4,12 @@ import faulthandler
 import logging
 import os
 import sys
-import time
 from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
 
-from pushserver.clock import utc_text
+from pushserver.clock import utc_text, wall_nanoseconds
 from pushserver.log_writer import LogWriter
 
 
@@ -79,14 +78,14 @@ class _JsonLogger(structlog.BoundLoggerBase):
     ) -> None:
         if "exc_info" in fields:
             structlog.processors.format_exc_info(None, method_name, fields)
-        now = utc_text(time.time_ns() // 1000)
+        now = utc_text(wall_nanoseconds() // 1000)
         line = {"timestamp": now, "level": method_name, **self._context, **fields}
         line["event"] = event
         getattr(self._logger, method_name)(line)
 
     def write_info(self, event: str | None = None, **fields: Any) -> None:
         """Write what `info` does, in one call."""
-        now = utc_text(time.time_ns() // 1000)
+        now = utc_text(wall_nanoseconds() // 1000)
         line = {"timestamp": now, "level": "info", **self._context, **fields}
         line["event"] = event
         self._logger.info(line)

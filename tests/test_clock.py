@@ -1,5 +1,6 @@
 """The clock: it goes on as time passes, beside a wall clock that may jump."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -19,6 +20,7 @@ from pushserver.clock import (
     rfc3339,
     server_time,
     utc_text,
+    wall_nanoseconds,
     wall_time,
 )
 from tests.clock import START, FakeMachine, ManualClock
@@ -35,6 +37,18 @@ def test_now() -> None:
     machine.pass_by(HOUR)
 
     assert (START + HOUR, 0) == (clock.now(), clock.wall_ahead())
+
+
+def test_a_wall_clock_past_2262(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wall clock that shows more than Python can count stands still at that."""
+
+    def overflow() -> int:
+        raise OverflowError
+
+    monkeypatch.setattr(time, "time_ns", overflow)
+    wall = wall_nanoseconds()
+
+    assert "2262-04-11T23:47:16.854775Z" == utc_text(wall // 1000)
 
 
 @pytest.mark.parametrize("jump", [-365 * 24 * HOUR, -HOUR, HOUR])

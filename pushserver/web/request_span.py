@@ -1,7 +1,6 @@
 """The span of a program's request, for whoever collects them."""
 
-import time
-
+from pushserver.clock import wall_nanoseconds
 from pushserver.metrics.spans import Span, SpanKind
 from pushserver.web.request_identity import RequestIdentity
 
@@ -16,7 +15,7 @@ def request_span(
     identity: RequestIdentity,
 ) -> Span:
     """Return the span of a request that took so long, and has just been answered."""
-    now = time.time_ns() // 1000
+    now = wall_nanoseconds() // 1000
     return Span(
         name=f"{method} {route}",
         trace=identity.trace,

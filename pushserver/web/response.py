@@ -6,7 +6,6 @@ connection asks of a response (`prepare`, `write_eof`, `keep_alive`), for bodies
 are in memory anyway.
 """
 
-import time
 from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
@@ -16,6 +15,7 @@ from typing import cast
 import attrs
 from aiohttp import HttpVersion11, web
 
+from pushserver.clock import wall_nanoseconds
 from pushserver.web.draining import DrainingConnection
 from pushserver.web.request import is_head
 from pushserver.web.spooled_response import LongResponse
@@ -75,7 +75,7 @@ class SmallResponse:
         return self._head(is_http11=True) + self.body
 
     def _head(self, *, is_http11: bool) -> bytes:
-        second, length = int(time.time()), len(self.body)
+        second, length = wall_nanoseconds() // 10**9, len(self.body)
         head = _cached_head(second, self.status, self.content_type, length)
         if self.headers or not (is_http11 and self.keep_alive):
             return self._extended(head, is_http11)
@@ -143,7 +143,7 @@ class _IdlePollBytes:
 
     def __call__(self) -> bytes:
         """Return what the response is on a connection that is kept."""
-        second = int(time.time())
+        second = wall_nanoseconds() // 10**9
         if second != self._second:
             self._bytes = _cached_head(second, HTTPStatus.OK, "", 0)
             self._second = second
