@@ -12,7 +12,7 @@ from pushserver.errors import Conflict
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry, device_entry
 from pushserver.model.device import Device, DeviceIdentity, DeviceState
-from pushserver.services.batches import batches, batches_until_stop
+from pushserver.services.batches import batches
 from pushserver.services.device_audit import adoption, adoption_entry, change_entry
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_removal import DeviceRemoval
@@ -134,7 +134,7 @@ class FleetAdmin:
             new = {device_id async for device_id in in_pieces(claimed)}
             found = map(self.devices.find_in_any_scope, new)
             quarantined = [d async for d in in_pieces(found) if d is not None]
-            for batch in batches_until_stop(self.store, list(settings)):
+            for batch in batches(list(settings)):
                 adopted, entries = {}, []
                 async for i in in_pieces(batch):
                     given = settings[i]

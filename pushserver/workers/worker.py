@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds before the next round after one that failed; doubled with each further one.
 FIRST_BACKOFF, MAX_BACKOFF = 0.1, 60.0
+#: Seconds for which a stop waits for rounds that run.
+STOP_WAIT = 2.0
 
 
 @attrs.frozen
@@ -108,13 +110,20 @@ async def run_workers(
     """
     Run *workers* during the block; at its end, let running rounds finish.
 
-    *failures* has those whose rounds fail, and how many did so in a row.
+    One that takes long, such as a purge, ends where it is, and goes on after the next
+    start. *failures* has those whose rounds fail, and how many did so in a row.
     """
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        for worker in workers:
+        tasks = [
             group.create_task(worker.run(stop, failures), name=worker.name)
+            for worker in workers
+        ]
         try:
             yield
         finally:
             stop.set()
+            _, unfinished = await asyncio.wait(tasks, timeout=STOP_WAIT)
+            for task in unfinished:
+                log.info("worker.round_ended", worker=task.get_name())
+                task.cancel()

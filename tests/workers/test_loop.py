@@ -187,3 +187,31 @@ async def test_dead_worker() -> None:
         await block()
 
     assert caught.group_contains(KeyboardInterrupt)
+
+
+async def test_stop_during_long_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop waits for rounds that end soon; one that does not is ended where it is."""
+    monkeypatch.setattr(worker, "STOP_WAIT", 0.2)
+    steps, is_stopping = [], asyncio.Event()
+
+    async def short() -> int:
+        await is_stopping.wait()
+        steps.append("short")
+        return 0
+
+    async def purge() -> int:
+        steps.append("purge")
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with structlog.testing.capture_logs() as lines:
+        async with asyncio.timeout(15):
+            workers = [Worker("short", 3600.0, short), Worker("purge", 3600.0, purge)]
+            async with run_workers(workers, Counter()):
+                await asyncio.sleep(0)
+                is_stopping.set()
+
+    assert ["purge", "short"] == steps
+    assert [("worker.round_ended", "purge")] == [
+        (line["event"], line["worker"]) for line in lines
+    ]
