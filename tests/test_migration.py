@@ -270,7 +270,7 @@ def test_no_database_of_ours(path: Path, database: str) -> None:
     What is no database, or none of this release, is refused.
     """
     path.write_bytes(b"certainly no database" * 1000)
-    assert "not a database" in refused(f"sqlite:///{path}", database)
+    assert "no SQLite database" in refused(f"sqlite:///{path}", database)
     path.unlink()
     with closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA user_version = 999")
