@@ -87,6 +87,7 @@ def build_workers(
     def is_leader() -> bool:
         return store.is_leader
 
+    purging = partial(Worker, is_leader=is_leader, may_be_ended=True)
     return (
         Worker("record-followed", 0.1, services.polling.record_followed),
         Worker("record-written", 0.5, services.polling.record_older),
@@ -113,40 +114,28 @@ def build_workers(
             is_leader=is_leader,
         ),
         Worker("webhooks", 1.0, supervisor.update_workers, subscriptions.wakeup),
-        Worker("outbox", 60.0, outbox_trimmer.trim, is_leader=is_leader),
-        Worker(
-            "unread-results",
-            60.0,
-            partial(repeat_until_done, unread_results.read_some),
-            is_leader=is_leader,
+        purging("outbox", 60.0, outbox_trimmer.trim),
+        purging(
+            "unread-results", 60.0, partial(repeat_until_done, unread_results.read_some)
         ),
         Worker("online-monitor", 2.0, online_monitor.publish_changes),
         Worker("event-interest", 60.0, services.event_interest.expire),
         Worker("flush-seen", 2.0, services.held_contact.flush_seen),
-        Worker(
-            "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
-        ),
-        Worker(
-            "body-retention",
-            3600.0,
-            services.body_retention.purge_expired,
-            is_leader=is_leader,
-        ),
-        Worker("blobs", 3600.0, services.blobs.purge_unused, is_leader=is_leader),
+        purging("retention", 3600.0, services.retention.purge_expired),
+        purging("body-retention", 3600.0, services.body_retention.purge_expired),
+        purging("blobs", 3600.0, services.blobs.purge_unused),
         Worker("wrong-tokens", 60.0, services.wrong_tokens.log_tries),
         Worker("token-uses", 60.0, services.tokens.save_uses),
-        Worker("unknown-requests", 3600.0, services.unknown_requests.forget_old),
         Worker(
-            "old-keys", 3600.0, deadlines.purge_idempotency_keys, is_leader=is_leader
-        ),
-        Worker("old-sessions", 3600.0, services.sessions.purge, is_leader=is_leader),
-        Worker("latencies", 60.0, services.latency_history.save),
-        Worker(
-            "old-latencies",
+            "unknown-requests",
             3600.0,
-            services.latency_history.purge,
-            is_leader=is_leader,
+            services.unknown_requests.forget_old,
+            may_be_ended=True,
         ),
+        purging("old-keys", 3600.0, deadlines.purge_idempotency_keys),
+        purging("old-sessions", 3600.0, services.sessions.purge),
+        Worker("latencies", 60.0, services.latency_history.save),
+        purging("old-latencies", 3600.0, services.latency_history.purge),
         Worker("integrity", 5.0, services.integrity_check.run_if_due),
         Worker("backups", 5.0, services.backups.run_if_due),
         Worker("counts", 60.0, CounterLog(services.counts).log_growth),

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 #: Seconds before the next round after one that failed; doubled with each further one.
 FIRST_BACKOFF, MAX_BACKOFF = 0.1, 60.0
-#: Seconds for which a stop waits for rounds that run.
+#: Seconds for which a stop waits for rounds that may be ended.
 STOP_WAIT = 2.0
 
 
@@ -28,7 +28,8 @@ class Worker:
 
     `run_once` clears `wakeup` before it looks for work. The worker is busy for at most
     the share `max_share` of the time. With `is_leader`, it runs only while that is
-    true: of several servers over one store, only the leader does such work.
+    true: of several servers over one store, only the leader does such work. A round
+    that `may_be_ended` has nothing to lose: the next start goes on where it was.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Worker:
     wakeup: asyncio.Event | None = None
     max_share: float = 1.0
     is_leader: Callable[[], bool] | None = None
+    may_be_ended: bool = False
 
     async def run(self, stop: asyncio.Event, failures: Counter[str]) -> None:
         """
@@ -110,20 +112,29 @@ async def run_workers(
     """
     Run *workers* during the block; at its end, let running rounds finish.
 
-    One that takes long, such as a purge, ends where it is, and goes on after the next
-    start. *failures* has those whose rounds fail, and how many did so in a row.
+    Of those that may be ended, such as a purge, that is waited for a while. *failures*
+    has those whose rounds fail, and how many did so in a row.
     """
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(worker.run(stop, failures), name=worker.name)
+        tasks = {
+            group.create_task(worker.run(stop, failures), name=worker.name): worker
             for worker in workers
-        ]
+        }
         try:
             yield
         finally:
             stop.set()
-            _, unfinished = await asyncio.wait(tasks, timeout=STOP_WAIT)
-            for task in unfinished:
-                log.info("worker.round_ended", worker=task.get_name())
-                task.cancel()
+            await _end_lasting(
+                [task for task, worker in tasks.items() if worker.may_be_ended]
+            )
+
+
+async def _end_lasting(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait a while for *tasks*, and end those that are not done then."""
+    if not tasks:
+        return
+    _, unfinished = await asyncio.wait(tasks, timeout=STOP_WAIT)
+    for task in unfinished:
+        log.info("worker.round_ended", worker=task.get_name())
+        task.cancel()

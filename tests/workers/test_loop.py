@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 
 import pytest
 import structlog
@@ -190,28 +191,35 @@ async def test_dead_worker() -> None:
 
 
 async def test_stop_during_long_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stop waits for rounds that end soon; one that does not is ended where it is."""
+    """
+    A stop waits for rounds to finish; one that may be ended, and lasts, is ended.
+    """
     monkeypatch.setattr(worker, "STOP_WAIT", 0.2)
-    steps, is_stopping = [], asyncio.Event()
+    steps, is_ended = list[str](), asyncio.Event()
 
-    async def short() -> int:
-        await is_stopping.wait()
-        steps.append("short")
+    async def purge(name: str, until: asyncio.Event) -> int:
+        try:
+            await until.wait()
+        finally:
+            steps.append(name)
+            is_ended.set()
         return 0
 
-    async def purge() -> int:
-        steps.append("purge")
-        await asyncio.Event().wait()
-        raise AssertionError
+    def purging(name: str, until: asyncio.Event, *, may_be_ended: bool) -> Worker:
+        run_once = partial(purge, name, until)
+        return Worker(name, 3600.0, run_once, may_be_ended=may_be_ended)
 
     with structlog.testing.capture_logs() as lines:
         async with asyncio.timeout(15):
-            workers = [Worker("short", 3600.0, short), Worker("purge", 3600.0, purge)]
+            workers = [
+                purging("purge", asyncio.Event(), may_be_ended=True),
+                # What it has taken would be lost.
+                purging("flush", is_ended, may_be_ended=False),
+            ]
             async with run_workers(workers, Counter()):
                 await asyncio.sleep(0)
-                is_stopping.set()
 
-    assert ["purge", "short"] == steps
+    assert ["purge", "flush"] == steps
     assert [("worker.round_ended", "purge")] == [
         (line["event"], line["worker"]) for line in lines
     ]
