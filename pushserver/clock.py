@@ -64,9 +64,8 @@ def _read_boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
-        return (
-            f"started {wall_nanoseconds()}"  # as if the machine were started each time
-        )
+        # As if the machine were started each time.
+        return f"started {wall_nanoseconds()}"
 
 
 def _is_synchronized() -> bool:
