@@ -1,6 +1,8 @@
 """Who has not said who he is takes little memory, however many connections he opens."""
 
 import asyncio
+import resource
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -12,11 +14,21 @@ from tests.program import Program
 
 pytestmark = pytest.mark.proof_on("postgres")
 #: Connections that send at the same time, and what each of them takes in any case.
-MANY, OF_EACH = 400, 40_000
-#: What they take in all, with what the garbage is that they make.
+MANY, OF_EACH = 2000, 12_000
+#: What they take in all, with what the garbage is that they make: without a bound the
+#: least of them would take 78 MiB.
 BOUND = HEAD_ROOM + MANY * OF_EACH + 8 * MEBIBYTE
 LINE = b"GET /push?deviceId=77 HTTP/1.1\r\nHost: x\r\n"
 FIELD = b"X: %s\r\n" % (b"y" * 7_900)
+
+
+@pytest.fixture(name="files", autouse=True)
+def _files() -> Iterator[None]:
+    """Let this process have a file for each connection."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, MANY + 1000), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize(
