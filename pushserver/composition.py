@@ -270,7 +270,10 @@ def build_services(
         default_hold=online_rule.default_hold,
         head_budget=HeadBudget(counts),
         body_budget=BodyBudget(
-            settings.bodies * MEBIBYTE, settings.spool_folder, counts
+            settings.bodies * MEBIBYTE,
+            settings.spool_folder,
+            bounds.token_reads,
+            counts,
         ),
         bounds=bounds,
         proxies=Proxies(

@@ -93,6 +93,12 @@ class Bounds:
         "the same",
         "bounds.serverWaits",
     )
+    token_reads: int = _bound(
+        100,
+        "calls of a token that wait to read commands or results",
+        "429 `too-many`",
+        "bounds.tokenReads",
+    )
     device_orphans: int = _bound(
         1000,
         "results of a device in a day that end nothing",

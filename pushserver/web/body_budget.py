@@ -12,7 +12,8 @@ from pathlib import Path
 
 import attrs
 
-from pushserver.errors import Unavailable
+from pushserver.errors import TooMany, Unavailable
+from pushserver.web.fair_turn import DEVICES, FairTurn
 from pushserver.web.spool import Spool, SpoolMemory
 
 MEBIBYTE = 1024 * 1024
@@ -27,14 +28,16 @@ class BodyBudget:
     Room for `limit` bytes of bodies; `folder` is for those that are kept in files.
 
     `turn`: whoever takes a large body, or a page of them, into memory, waits for it;
-    `form_turn`: so does whoever takes a large form, whose answer may show results.
+    `form_turn`: so does whoever takes a large form, whose answer may show results. Of
+    a token's calls that read `token_reads` may wait.
     """
 
     limit: int
     folder: Path | None
+    token_reads: int
     counts: Counter[str]
-    turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
-    form_turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    turn: FairTurn = attrs.field(factory=FairTurn, init=False)
+    form_turn: FairTurn = attrs.field(factory=FairTurn, init=False)
     memory: SpoolMemory = attrs.field(
         factory=partial(SpoolMemory, MAX_PIECES), init=False
     )
@@ -72,13 +75,27 @@ class BodyBudget:
             self._taken += size
         call_after_request(lambda: self._give_back(size))
 
+    def require_read(self, token_id: int) -> None:
+        """
+        Require that one more of a token's calls may wait to read.
+
+        Raises:
+            TooMany: it may not.
+        """
+        if self.turn.waiting_count(token_id) >= self.token_reads:
+            self.counts["bounds.tokenReads"] += 1
+            raise TooMany(
+                f"At most {self.token_reads} calls of a token may wait at once to read"
+                " commands or results."
+            )
+
     async def take_turn(self) -> Callable[[], None]:
         """
-        Wait for the turn; return what gives it back.
+        Wait for the turn with a device's body; return what gives it back.
 
         It is given back when the present request is over, at the latest.
         """
-        await self.turn.acquire()
+        await self.turn.acquire(DEVICES)
         releases = [self.turn.release]
 
         def release() -> None:
@@ -102,11 +119,11 @@ class BodyBudget:
         try:
             await admitted
         except asyncio.CancelledError:
-            if admitted.cancelled():
+            if not admitted.cancelled():
+                self._give_back(size)
+            elif (size, admitted) in self._waiting:
                 self._waiting.remove((size, admitted))
                 self._admit()
-            else:
-                self._give_back(size)
             raise
 
     def _give_back(self, size: int) -> None:
@@ -117,8 +134,9 @@ class BodyBudget:
         """Admit those who wait, the first first, as far as there is room."""
         while self._waiting and self._has_room(self._waiting[0][0]):
             size, admitted = self._waiting.popleft()
-            self._taken += size
-            admitted.set_result(None)
+            if not admitted.cancelled():
+                self._taken += size
+                admitted.set_result(None)
 
 
 def call_after_request(callback: Callable[[], None]) -> None:

@@ -1,6 +1,6 @@
 """Large answers: kept in a file while their peer takes them, however long that is."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
@@ -115,21 +115,27 @@ async def _write_from(
         await write_and_drain(request, response, piece)
 
 
-async def respond_in_turn(
-    budget: BodyBudget, respond: Callable[[], Awaitable[web.StreamResponse]]
+async def spooled(
+    response: web.StreamResponse, budget: BodyBudget
 ) -> web.StreamResponse:
     """
-    Respond with what may be large: one response at a time is in memory.
+    Return a response that is not in memory, if it would be long there.
 
     Raises:
-        Unavailable: too many are under way.
+        Unavailable: there is no room.
     """
-    async with budget.turn:
-        response = await respond()
-        pieces = _pieces_of(response)
-        if sum(map(len, pieces)) <= MAX_IN_MEMORY:
-            return response
-        return await _spooled(response, pieces, budget)
+    pieces = _pieces_of(response)
+    size = sum(map(len, pieces))
+    if size <= MAX_IN_MEMORY:
+        return response
+    budget.take(size)
+    spool = budget.new_spool()
+    try:
+        await _fill(spool, pieces)
+    except OSError:
+        spool.close()
+        raise Unavailable("There is no room for the answer. Try again.") from None
+    return SpooledResponse(response, spool)
 
 
 def _pieces_of(response: web.StreamResponse) -> Sequence[bytes | memoryview]:
@@ -138,18 +144,3 @@ def _pieces_of(response: web.StreamResponse) -> Sequence[bytes | memoryview]:
         return response.pieces
     body = response.body if isinstance(response, web.Response) else None
     return [body] if isinstance(body, bytes) else []
-
-
-async def _spooled(
-    response: web.StreamResponse,
-    pieces: Sequence[bytes | memoryview],
-    budget: BodyBudget,
-) -> web.StreamResponse:
-    budget.take(sum(map(len, pieces)))
-    spool = budget.new_spool()
-    try:
-        await _fill(spool, pieces)
-    except OSError:
-        spool.close()
-        raise Unavailable("There is no room for the answer. Try again.") from None
-    return SpooledResponse(response, spool)

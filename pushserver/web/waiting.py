@@ -1,8 +1,8 @@
 """Ends the wait of a call whose program is gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 from aiohttp import web
@@ -37,3 +37,20 @@ async def while_peer_stays(request: web.Request) -> AsyncIterator[None]:
             raise
     finally:
         request[CANCEL_ON_DISCONNECT] = False
+
+
+@contextmanager
+def cancelled_when_lost(request: web.Request) -> Iterator[None]:
+    """Cancel the handler in the block once its peer is gone; one may read on."""
+    if connection_of(request).transport is None:
+        request.task.cancel()
+    request[RELEASE_ON_END] = partial(_wait_on)
+    request[CANCEL_ON_DISCONNECT] = True
+    try:
+        yield
+    finally:
+        request[CANCEL_ON_DISCONNECT] = False
+
+
+def _wait_on() -> None:
+    """Do nothing: whoever sends no more still reads what it waits for."""

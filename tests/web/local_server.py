@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -24,6 +26,7 @@ from pushserver.workers.webhooks.supervisor import WebhookSupervisor
 from tests.clock import ManualClock
 
 TOKEN = "admin-of-the-tests"
+TOKEN_ID = 0
 #: It as the API shows it.
 ADMIN = {"tokenId": "0", "name": "PUSHSERVER_ADMIN_TOKEN"}
 #: A deviceId as real ones are; it exceeds 2^53.
@@ -221,6 +224,13 @@ class LocalServer:
             writer.write(request)
             async with asyncio.timeout(15):
                 return await reader.read()
+
+
+def reset_connection(writer: asyncio.StreamWriter) -> None:
+    """Hang up without a word."""
+    raw_socket = writer.get_extra_info("socket")
+    raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def read_until_heartbeat(stream: aiohttp.ClientResponse) -> bytes:

@@ -2,6 +2,8 @@
 
 from typing import Any, Protocol
 
+from aiohttp import web
+
 from pushserver.model.actor import Actor
 from pushserver.model.token import Token
 from pushserver.web.services import Services
@@ -9,6 +11,10 @@ from pushserver.web.services import Services
 
 class AuthorizedCall(Protocol):
     """A request with a valid token, and what its path names."""
+
+    @property
+    def request(self) -> web.Request:
+        """The request itself."""
 
     @property
     def services(self) -> Services:

@@ -26,10 +26,11 @@ from pushserver.web.api.created_commands import render_created
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
+from pushserver.web.api.reading_turn import respond_in_turn
 from pushserver.web.api.responses import created_id, created_response, page_response
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
-from pushserver.web.spooled_response import LongResponse, respond_in_turn
+from pushserver.web.spooled_response import LongResponse
 
 routes = Routes(Tag.COMMANDS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 _COMMAND = "/commands/{command_id}"
@@ -47,7 +48,7 @@ async def list_device_commands(
 ) -> web.StreamResponse:
     """List a device's commands, newest first."""
     page = partial(_command_page, call, call.path_device().device_id)
-    return await respond_in_turn(call.services.body_budget, page)
+    return await respond_in_turn(call, page)
 
 
 @routes("GET", "/commands", "listCommands", CommandsOut, limits_itself=True)
@@ -55,7 +56,7 @@ async def list_commands(call: ApiCall[CommandsQuery, None]) -> web.StreamRespons
     """List commands, newest first."""
     device_id = optional_device_id(call, call.query.device_id)
     page = partial(_command_page, call, device_id)
-    return await respond_in_turn(call.services.body_budget, page)
+    return await respond_in_turn(call, page)
 
 
 async def _command_page(
@@ -109,7 +110,7 @@ async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
         async with call.waiting(seconds):
             await services.queue.wait_until_over(call.scope_id, command_id, seconds)
     show = partial(_show, call, command_id)
-    return await respond_in_turn(services.body_budget, show)
+    return await respond_in_turn(call, show)
 
 
 async def _show(call: ApiCall[Any, None], command_id: int) -> web.StreamResponse:
@@ -143,9 +144,7 @@ async def release(call: ApiCall[None, None]) -> web.StreamResponse:
 )
 async def get_result(call: ApiCall[None, None]) -> web.StreamResponse:
     """Return the result's body as the device posted it."""
-    return await respond_in_turn(
-        call.services.body_budget, partial(_result_response, call)
-    )
+    return await respond_in_turn(call, partial(_result_response, call))
 
 
 async def _result_response(call: ApiCall[None, None]) -> web.StreamResponse:

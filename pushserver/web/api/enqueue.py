@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from pushserver.clock import micros
-from pushserver.errors import Unavailable
+from pushserver.errors import TooMany, Unavailable
 from pushserver.model.actor import Actor
 from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest
@@ -38,6 +38,7 @@ from pushserver.web.api.prefer import (
     granted_wait,
     preference_applied,
 )
+from pushserver.web.api.reading_turn import respond_in_turn
 from pushserver.web.api.responses import (
     created_id,
     encode_json,
@@ -49,7 +50,6 @@ from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
-from pushserver.web.spooled_response import respond_in_turn
 
 routes = Routes(Tag.COMMANDS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 
@@ -236,8 +236,8 @@ async def _enqueue_response(
     try:
         async with call.waiting(seconds):
             await _wait_for_outcomes(call, commands, seconds)
-        return await respond_in_turn(call.services.body_budget, show)
-    except Unavailable:
+        return await respond_in_turn(call, show)
+    except (TooMany, Unavailable):
         # It was done; an error would have the program do it again.
         return _created(enqueued.answer, headers)
 

@@ -15,10 +15,10 @@ from pushserver.web.api.command_types import ResultOut, ResultsOut
 from pushserver.web.api.command_views import result_out
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
+from pushserver.web.api.reading_turn import respond_in_turn
 from pushserver.web.api.responses import json_response, next_link
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
-from pushserver.web.spooled_response import respond_in_turn
 
 routes = Routes(Tag.RESULTS, Permission.RESULTS_READ, Permission.RESULTS_READ)
 
@@ -65,7 +65,7 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
     page = partial(
         _results_page, call, partial(read_page, limit=cap_limit(query.limit))
     )
-    return await respond_in_turn(services.body_budget, page)
+    return await respond_in_turn(call, page)
 
 
 async def _results_page(

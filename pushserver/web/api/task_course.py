@@ -26,6 +26,7 @@ from pushserver.web.api.long_steps import keep_step_bodies
 from pushserver.web.api.operation_views import dry_run_out
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.reach import own_tasks, require_reach_of_task
+from pushserver.web.api.reading_turn import respond_in_turn
 from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import created_id, json_response
 from pushserver.web.api.routes import Routes
@@ -37,7 +38,6 @@ from pushserver.web.api.task_types import (
 )
 from pushserver.web.api.upgrade_types import DeviceUpgradeOut, UpgradeOut
 from pushserver.web.services import Services
-from pushserver.web.spooled_response import respond_in_turn
 
 #: A task, or an upgrade, is shown with at most this many of its failures.
 MAX_SHOWN_FAILURES = 100
@@ -90,9 +90,7 @@ async def create_or_preview(
         dry_run=dry_run,
     )
     if dry_run:
-        return await respond_in_turn(
-            services.body_budget, partial(_preview, call, targets)
-        )
+        return await respond_in_turn(call, partial(_preview, call, targets))
     created = await create(
         targets,
         scope_id=call.scope_id,

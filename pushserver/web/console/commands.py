@@ -14,6 +14,7 @@ from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
 from pushserver.web.api.created_commands import render_created
+from pushserver.web.api.reading_turn import respond_in_turn
 from pushserver.web.api.responses import created_id
 from pushserver.web.console.command_bodies import shown_order, shown_result
 from pushserver.web.console.command_filters import (
@@ -26,7 +27,6 @@ from pushserver.web.console.form_key import form_key
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.console.timeline import timeline
-from pushserver.web.spooled_response import respond_in_turn
 
 pages = Pages()
 PAGE_SIZE = 100
@@ -64,7 +64,7 @@ async def list_commands(call: SignedInCall) -> web.StreamResponse:
 async def show_command(call: SignedInCall) -> web.StreamResponse:
     """Show a command: what was asked, each hand-out, and what the device answered."""
     show = partial(_show, call, reveals=False)
-    return await respond_in_turn(call.services.body_budget, show)
+    return await respond_in_turn(call, show)
 
 
 @pages.form("/commands/{command_id}/show", Permission.COMMANDS_READ)
@@ -72,7 +72,7 @@ async def reveal_command(call: SignedInCall) -> web.StreamResponse:
     """Show it with its secrets; the audit says who saw them."""
     await audit_command_shown(call, call.path_int64("command_id"))
     show = partial(_show, call, reveals=True)
-    return await respond_in_turn(call.services.body_budget, show)
+    return await respond_in_turn(call, show)
 
 
 async def _show(call: SignedInCall, *, reveals: bool) -> web.StreamResponse:

@@ -12,12 +12,13 @@ from pushserver.model.command import Result
 from pushserver.model.ids import MAX_INT64, parse_int64
 from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission
+from pushserver.web.api.reading_turn import respond_in_turn
 from pushserver.web.console.command_bodies import shown_result
 from pushserver.web.console.commands import audit_command_shown
 from pushserver.web.console.device_rows import titles
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
-from pushserver.web.spooled_response import LongResponse, respond_in_turn
+from pushserver.web.spooled_response import LongResponse
 
 pages = Pages()
 PAGE_SIZE = 50
@@ -34,7 +35,7 @@ class _ResultCriteria(TypedDict):
 @pages.page("/results", Permission.RESULTS_READ, limits_itself=True, shared=True)
 async def list_results(call: SignedInCall) -> web.StreamResponse:
     """Show the results that match the filters, a page of them, newest first."""
-    return await respond_in_turn(call.services.body_budget, partial(_list, call))
+    return await respond_in_turn(call, partial(_list, call))
 
 
 async def _list(call: SignedInCall) -> web.StreamResponse:
@@ -81,7 +82,7 @@ async def _read(
 async def show_result(call: SignedInCall) -> web.StreamResponse:
     """Show what a device posted."""
     show = partial(_show, call, reveals=False)
-    return await respond_in_turn(call.services.body_budget, show)
+    return await respond_in_turn(call, show)
 
 
 @pages.form("/results/{posted_id}/show", Permission.RESULTS_READ, limits_itself=True)
@@ -89,7 +90,7 @@ async def reveal_result(call: SignedInCall) -> web.StreamResponse:
     """Show it with its secrets; the audit says who saw them."""
     await _audit_shown(call, await _find(call))
     show = partial(_show, call, reveals=True)
-    return await respond_in_turn(call.services.body_budget, show)
+    return await respond_in_turn(call, show)
 
 
 @pages.form(
@@ -97,7 +98,7 @@ async def reveal_result(call: SignedInCall) -> web.StreamResponse:
 )
 async def download(call: SignedInCall) -> web.StreamResponse:
     """Send the very bytes that the device posted; the audit says who has them."""
-    return await respond_in_turn(call.services.body_budget, partial(_bytes, call))
+    return await respond_in_turn(call, partial(_bytes, call))
 
 
 async def _bytes(call: SignedInCall) -> web.StreamResponse:

@@ -1,14 +1,18 @@
 """Polls that the lane holds: until there is a command, or the device has gone."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.clock import ManualClock
-from tests.web.local_server import DEVICE, LocalServer, running_server, wait_until
+from tests.web.local_server import (
+    DEVICE,
+    LocalServer,
+    reset_connection,
+    running_server,
+    wait_until,
+)
 
 POLL = f"GET /push?deviceId={DEVICE}&uuid=u1 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
@@ -41,13 +45,6 @@ async def _send(
     writer.write(poll)
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
-    """Hang up without a word."""
-    raw_socket = writer.get_extra_info("socket")
-    raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
 async def test_answered(held: LocalServer) -> None:
     """
     A held poll gets the command the moment it is enqueued, and the next waits again.
@@ -74,7 +71,7 @@ async def test_gone(held: LocalServer) -> None:
     async with held.connect() as (reader, writer), asyncio.timeout(10):
         await _send(POLL, reader, writer)
         await held.wait_for_held_polls(1)
-        _reset(writer)
+        reset_connection(writer)
         await wait_until(lambda: len(held.services.holds) == 0)
     enqueued = await held.enqueue()
 

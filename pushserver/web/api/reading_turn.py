@@ -1,0 +1,50 @@
+"""Reads commands and results one call at a time: they may be large, and take long."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from pushserver.errors import Unauthorized
+from pushserver.web.api.authorized_call import AuthorizedCall
+from pushserver.web.api.reach import require_reach
+from pushserver.web.spooled_response import spooled
+from pushserver.web.waiting import cancelled_when_lost
+
+
+async def respond_in_turn(
+    call: AuthorizedCall, respond: Callable[[], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """
+    Respond with what may be large: one response at a time is in memory.
+
+    Tokens take turns. Whoever leaves before its own is cancelled.
+
+    Raises:
+        TooMany: as many of the token's calls wait as may.
+        Unauthorized: the token was revoked while it waited.
+        NotFound: what the path names is no longer within its reach.
+        Unavailable: too many responses are under way.
+    """
+    async with _turn(call):
+        return await spooled(await respond(), call.services.body_budget)
+
+
+@asynccontextmanager
+async def _turn(call: AuthorizedCall) -> AsyncIterator[None]:
+    turn = call.services.body_budget.turn
+    call.services.body_budget.require_read(call.token.id)
+    with cancelled_when_lost(call.request):
+        has_waited = await turn.acquire(call.token.id)
+    try:
+        if has_waited:
+            await _require_still_valid(call)
+        yield
+    finally:
+        turn.release()
+
+
+async def _require_still_valid(call: AuthorizedCall) -> None:
+    if not call.services.tokens.is_valid(call.token):
+        raise Unauthorized("This token was revoked, or has expired, by now.")
+    await require_reach(call)

@@ -1,0 +1,136 @@
+"""Commands and results are read one call at a time; no token holds up the others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pushserver.web.fair_turn import DEVICES
+from tests.clock import ManualClock
+from tests.web.local_server import (
+    DEVICE,
+    TOKEN,
+    TOKEN_ID,
+    LocalServer,
+    Response,
+    reset_connection,
+    running_server,
+    wait_until,
+)
+
+READS = ("/commands", "/commands/{id}", "/results", f"/devices/{DEVICE}/commands")
+REFUSED = (429, "too-many", None)
+
+
+@pytest.fixture(name="server")
+async def _server(database: str, clock: ManualClock) -> AsyncIterator[LocalServer]:
+    """Return a server at which two calls of a token may wait to read."""
+    async with running_server(database, clock, token_reads=2) as server:
+        yield server
+
+
+def waiting_count(server: LocalServer) -> int:
+    """Return how many calls of the admin's token wait to read."""
+    return server.services.body_budget.turn.waiting_count(TOKEN_ID)
+
+
+@asynccontextmanager
+async def reading(server: LocalServer) -> AsyncIterator[list[asyncio.Task[Response]]]:
+    """Have a large result arrive during the block, and two calls wait to read."""
+    turn = server.services.body_budget.turn
+    async with asyncio.TaskGroup() as group, turn.taken_by(DEVICES):
+        reads = [group.create_task(server.api("GET", "/commands")) for _ in range(2)]
+        await wait_until(lambda: waiting_count(server) == 2)
+        yield reads
+
+
+@pytest.mark.parametrize("path", READS)
+async def test_a_token(server: LocalServer, path: str) -> None:
+    """
+    As many of a token's calls wait as the bound says; one more is refused, and counted.
+    """
+    path = path.format(id=(await server.enqueue())["id"])
+    async with reading(server) as reads:
+        refused = await server.api("GET", path)
+
+    assert REFUSED == refused.problem
+    assert "1" == refused.headers["Retry-After"]
+    assert 1 == server.services.counts["bounds.tokenReads"]
+    assert [200, 200] == [each.result().status for each in reads]
+
+
+async def test_another_token(server: LocalServer) -> None:
+    """
+    Another token's call waits for one of the first one's, not for all of them.
+    """
+    secret = await server.create_token("results:read")
+    done: list[asyncio.Task[Response]] = []
+    async with reading(server) as reads:
+        other = asyncio.create_task(server.api("GET", "/results", token=secret))
+        turn = server.services.body_budget.turn
+        await wait_until(lambda: len(turn._lines) == 2)
+        for each in (*reads, other):
+            each.add_done_callback(done.append)
+    await other
+
+    assert [reads[0], other, reads[1]] == done
+
+
+async def test_an_enqueue_that_waits(server: LocalServer) -> None:
+    """
+    An enqueue that waited for its outcome is answered without it: it was done.
+    """
+    headers = {"Prefer": "wait=30"}
+    body = {"endpoint": "reboot"}
+    enqueue = asyncio.create_task(
+        server.api("POST", f"/devices/{DEVICE}/commands", body, headers=headers)
+    )
+    await wait_until(lambda: server.services.wait_bounds.waiting_count == 1)
+    async with reading(server):
+        await server.poll()
+        await server.post_result()
+        answer = await enqueue
+
+    assert 201 == answer.status
+    assert "Preference-Applied" not in answer.headers
+
+
+async def test_gone(server: LocalServer) -> None:
+    """
+    Who leaves, waits no more; who only closes its own side is answered in turn.
+    """
+    head = f"GET /api/v1/commands HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}"
+    turn = server.services.body_budget.turn
+    async with turn.taken_by(DEVICES), server.connect() as (reader, writer):
+        writer.write(f"{head}\r\n\r\n".encode())
+        writer.write_eof()
+        await wait_until(lambda: waiting_count(server) == 1)
+        async with server.connect() as (_, gone):
+            gone.write(f"{head}\r\n\r\n".encode())
+            await wait_until(lambda: waiting_count(server) == 2)
+            reset_connection(gone)
+            await wait_until(lambda: waiting_count(server) == 1)
+        turn.release()
+        status = await reader.readline()
+        await turn.acquire(DEVICES)
+
+    assert b"HTTP/1.1 200 OK\r\n" == status
+
+
+async def test_revoked_meanwhile(server: LocalServer) -> None:
+    """
+    A call whose token was revoked while it waited is refused.
+    """
+    made = (
+        await server.api(
+            "POST", "/tokens", {"name": "reads", "permissions": ["results:read"]}
+        )
+    ).json()
+    turn = server.services.body_budget.turn
+    async with turn.taken_by(DEVICES):
+        call = asyncio.create_task(server.api("GET", "/results", token=made["token"]))
+        await wait_until(lambda: turn.waiting_count(int(made["id"])) == 1)
+        await server.api("DELETE", f"/tokens/{made['id']}")
+
+    assert 401 == (await call).status
