@@ -1,32 +1,26 @@
 """The JSON of subscriptions, their deliveries and events, as types."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pushserver.model.event import EventType
 from pushserver.model.retry_policy import RetryProfile
 from pushserver.model.subscription import (
     SubscriptionHealth,
     WebhookFormat,
-    WebhookState,
 )
 from pushserver.web.api.device_types import TagFilters
 from pushserver.web.api.event_names import EVENT_NAMES, EVENT_PATTERNS
 from pushserver.web.api.types import (
     MAX_ITEMS,
     ActorOut,
-    Cursor,
     DeviceIdIn,
     DeviceIdText,
     In,
     Instant,
     Int64Text,
-    Limit,
     Out,
-    PageOut,
     TagKey,
     TagValue,
 )
@@ -227,78 +221,6 @@ class SubscriptionsOut(Out):
 
     items: list[SubscriptionOut]
     """The subscriptions."""
-
-
-class AttemptOut(Out, kw_only=True):
-    """One try to deliver; `duration` is in seconds."""
-
-    at: Instant
-    """When it was tried."""
-    duration: float
-    """How many seconds it took."""
-    status: int | None = None
-    """The status of the receiver's answer."""
-    answer: str | None = None
-    """The beginning of the receiver's answer."""
-    error: str | None = None
-    """Why it failed."""
-
-
-class WebhookDeliveryOut(Out, kw_only=True):
-    """What became of the delivery of one event; `id` is the event's."""
-
-    id: str
-    """The event's id."""
-    webhook_id: str
-    """The `webhook-id` of each try."""
-    type: EventType | None = None
-    """What happened."""
-    device_id: str | None = None
-    """The device that it happened to."""
-    event_at: Instant | None = None
-    """When it happened."""
-    state: WebhookState
-    """What became of telling it."""
-    next_at: Instant | None = None
-    """When the next try is due."""
-    attempts: list[AttemptOut]
-    """Each try."""
-
-
-class WebhookDeliveriesOut(PageOut[WebhookDeliveryOut], kw_only=True):
-    """A page of deliveries, newest events first."""
-
-
-class WebhookDeliveriesQuery(In, kw_only=True):
-    """Filters of a list of deliveries."""
-
-    state: WebhookState | None = None
-    """Those of which this became."""
-    limit: Limit = 50
-    cursor: Cursor | None = None
-
-
-class RecoverIn(In):
-    """Since when the deliveries were given up that are sent again."""
-
-    since: Annotated[datetime, Meta(tz=True)]
-    """What was given up from this instant on."""
-
-
-class RecoverOut(Out):
-    """How many deliveries are sent again."""
-
-    recovered: int
-    """How many are sent again."""
-
-
-class PingOut(Out, kw_only=True):
-    """How the receiver answered a ping."""
-
-    ok: bool
-    """Whether the receiver took it."""
-    attempt: AttemptOut
-    """What came of the try."""
 
 
 class EventsQuery(In, kw_only=True):

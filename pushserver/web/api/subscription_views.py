@@ -7,9 +7,11 @@ from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.event_names import format_event_names
 from pushserver.web.api.rendering import optional_instant, render
 from pushserver.web.api.subscription_types import (
-    AttemptOut,
     BacklogOut,
     SubscriptionOut,
+)
+from pushserver.web.api.webhook_delivery_types import (
+    AttemptOut,
     WebhookDeliveryOut,
 )
 

@@ -10,7 +10,13 @@ from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response, list_response
 from pushserver.web.api.routes import Routes
-from pushserver.web.api.subscription_types import (
+from pushserver.web.api.subscription_views import attempt_out, webhook_delivery_out
+from pushserver.web.api.subscriptions import (
+    SUBSCRIPTION_PATH,
+    subscription_from_path,
+)
+from pushserver.web.api.tags import Tag
+from pushserver.web.api.webhook_delivery_types import (
     PingOut,
     RecoverIn,
     RecoverOut,
@@ -18,12 +24,6 @@ from pushserver.web.api.subscription_types import (
     WebhookDeliveriesQuery,
     WebhookDeliveryOut,
 )
-from pushserver.web.api.subscription_views import attempt_out, webhook_delivery_out
-from pushserver.web.api.subscriptions import (
-    SUBSCRIPTION_PATH,
-    subscription_from_path,
-)
-from pushserver.web.api.tags import Tag
 
 routes = Routes(
     Tag.SUBSCRIPTIONS, Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE
