@@ -35,7 +35,9 @@ class QueueBounds:
         requests: Sequence[CommandRequest] = (),
     ) -> None:
         """
-        Require, in a decision, room for so many commands; *requests* may replace some.
+        Require, in a decision, room for so many commands.
+
+        *requests* may replace some that wait, and each other: those need none.
 
         Raises:
             QueueFull: there is none.
@@ -67,14 +69,16 @@ class QueueBounds:
 def _count_replaced(
     scope_id: int, lane: Lane, requests: Sequence[CommandRequest]
 ) -> int:
-    """Count the waiting commands that *requests* take the place of."""
-    keys = {each.supersede_key for each in requests} - {None}
-    return sum(
-        command.supersede_key in keys
+    """Count the commands that *requests* take the place of, their own among them."""
+    keys = [each.supersede_key for each in requests if each.supersede_key is not None]
+    last_ones = set(keys)
+    waiting = sum(
+        command.supersede_key in last_ones
         and command.scope_id == scope_id
         and not command.attempts
         for command in lane.waiting
     )
+    return waiting + len(keys) - len(last_ones)
 
 
 def _count_new(scope_id: int, changes: Changes) -> int:

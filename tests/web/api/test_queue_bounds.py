@@ -78,6 +78,39 @@ async def test_what_takes_a_place_needs_none(server: LocalServer) -> None:
     assert is_full(refused), refused.body
 
 
+async def test_an_array_that_replaces_itself(server: LocalServer) -> None:
+    """
+    Of an array those need room that wait in the end: one of each key, in place of the
+    one that waited; and each that has none.
+    """
+    same = [{**LOAD_USERS, "supersede": "a"}] * 5
+    alone = await server.api("POST", PATH, same)
+    await fill(server, but=1)
+    in_its_place = await server.api("POST", PATH, same)
+    refused = [
+        await server.api("POST", PATH, [*same, {**LOAD_USERS, "supersede": "b"}]),
+        await server.api("POST", PATH, [*same, dict(LOAD_USERS)]),
+    ]
+
+    assert (201, 201) == (alone.status, in_its_place.status), in_its_place.body
+    assert [True] * 2 == [is_full(each) for each in refused], refused
+    assert BOUND == (await server.get_device())["queueDepth"]
+
+
+async def test_an_array_in_a_full_scope(database: str, clock: ManualClock) -> None:
+    """
+    The same holds of the scope's bound.
+    """
+    same = [{**LOAD_USERS, "supersede": "a"}] * 4
+    async with running_server(database, clock, scope_queue=2) as server:
+        await server.enqueue(device_id=7)
+        answers = [await server.api("POST", PATH, same) for _ in range(2)]
+        refused = await server.api("POST", PATH, [*same, dict(LOAD_USERS)])
+
+    assert [201, 201] == [each.status for each in answers], answers
+    assert is_full(refused), refused.body
+
+
 async def test_every_way_in(server: LocalServer) -> None:
     """
     A retry, an operation and the refresh of a shadow need room, too, and a key under
