@@ -334,6 +334,31 @@ async def test_repeated_from_everywhere(store: Store) -> None:
     assert {"times": 4} == found[0].detail
 
 
+async def test_new_keys_from_everywhere(store: Store) -> None:
+    """Of keys that are made without a pause no more than so many have an entry."""
+    for _ in range(MAX_KINDS + 3):
+        await store.audit.add_entries([entry(AuditAction.DEVICE_KEY)])
+
+    newest, *others = await entries(store)
+    assert {"fields": "name ☃", "times": 4} == newest.detail
+    assert MAX_KINDS - 1 == len(others)
+    assert all(each.detail == {"fields": "name ☃"} for each in others)
+
+
+async def test_cancels_of_a_device(store: Store) -> None:
+    """Each entry that ended several commands of a device stays one of its own."""
+    cancel = AuditAction.COMMAND_CANCEL
+    several = [device_entry(1, ACTOR, cancel, DEVICE, {"commands": 2}) for _ in "12"]
+
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
+        changes.audit(several.pop())
+
+    for _ in "12":
+        await store.change_lane(DEVICE, decide)
+
+    assert [{"commands": 2}] * 2 == [each.detail for each in await entries(store)]
+
+
 async def test_repeated_cancel(store: Store) -> None:
     """To withdraw a command in flight again and again is one entry."""
     one = command()

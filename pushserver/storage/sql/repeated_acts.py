@@ -40,6 +40,15 @@ _REPEATABLE = frozenset(
         AuditAction.SUBSCRIPTION_REDELIVER,
     }
 )
+#: What makes or ends something each time. Nothing bounds how often that can be done,
+#: so more than `MAX_KINDS` in a minute count to the last of them, as anything else.
+_ANEW = frozenset(
+    {
+        AuditAction.DEVICE_KEY,
+        AuditAction.SUBSCRIPTION_SECRET,
+        AuditAction.SUBSCRIPTION_REDELIVER,
+    }
+)
 _COUNT_SQLITE = (
     "UPDATE audit SET detail = json_set(coalesce(detail, '{}'), '$.times',"
     " coalesce(json_extract(detail, '$.times'), 1) + 1) WHERE id = ?"
@@ -60,10 +69,7 @@ class _Window:
 
     def find_first(self, entry: AuditEntry) -> AuditEntry | None:
         """Return what *entry* repeats, or the last one if there are enough."""
-        kind = (
-            network_of(entry.actor.address),
-            tuple(sorted((entry.detail or {}).items())),
-        )
+        kind = _kind_of(entry)
         if kind in self.firsts:
             return self.firsts[kind]
         if len(self.firsts) >= MAX_KINDS:
@@ -81,7 +87,7 @@ class RepeatedActs:
     def mark(self, entries: Iterable[AuditEntry]) -> None:
         """Let each entry, which is stamped, say which earlier one it repeats."""
         for entry in entries:
-            if entry.action in _REPEATABLE:
+            if entry.action in _REPEATABLE and not _ends_many(entry):
                 first = self._window_of(entry).find_first(entry)
                 entry.first = None if first is entry else first
 
@@ -97,6 +103,20 @@ class RepeatedActs:
             if len(self._windows) > _MAX_WINDOWS:
                 del self._windows[next(iter(self._windows))]
         return window
+
+
+def _ends_many(entry: AuditEntry) -> bool:
+    """Tell whether it is of commands of a device that were live: never the same."""
+    is_cancel = entry.action is AuditAction.COMMAND_CANCEL
+    return is_cancel and entry.target_kind is TargetKind.DEVICE
+
+
+def _kind_of(entry: AuditEntry) -> Hashable:
+    """Return what acts of one kind at one target have in common."""
+    if entry.action in _ANEW:
+        return entry.id
+    detail = tuple(sorted((entry.detail or {}).items()))
+    return network_of(entry.actor.address), detail
 
 
 def count_repetition(connection: SqlConnection, first: AuditEntry) -> bool:
