@@ -44,6 +44,25 @@ async def test_the_default_protocol_is_not_told(server: LocalServer) -> None:
     assert "protocol" not in device
 
 
+async def test_one_key_for_one_device(beacon: BeaconDevice) -> None:
+    """
+    A key stands for the device; with its protocol before its id it is the same.
+    """
+    answers = [
+        await beacon.server.api(
+            "POST",
+            f"/devices/{spelled}/commands",
+            BLINK,
+            headers={"Idempotency-Key": "k1"},
+        )
+        for spelled in (NAME_IN_PATH, f"beacon:{NAME_IN_PATH}")
+    ]
+
+    assert [201, 201] == [each.status for each in answers]
+    assert answers[0].body == answers[1].body
+    assert 1 == len(await beacon.poll())
+
+
 async def test_one_id_in_two_protocols(server: LocalServer) -> None:
     """
     A number is the first protocol's; `protocol:id` means the other, and is shown so.

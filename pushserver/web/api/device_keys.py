@@ -32,6 +32,7 @@ from pushserver.web.request import device_base
 from pushserver.web.spooled_response import LongResponse
 
 routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
+_ANSWER_TYPES = (JSON_MEDIA_TYPE, CSV)
 _COLUMNS = ("deviceId", "name", "key", "path", "url", "enforced")
 
 
@@ -63,6 +64,7 @@ async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
     "makeDeviceKeys",
     DeviceKeysOut,
     status=201,
+    answer_types=_ANSWER_TYPES,
     idempotency=Idempotency.CLAIMED,
     max_body=MAX_BODY_SIZE,
     limits_itself=True,
@@ -88,7 +90,7 @@ async def create_keys(call: ApiCall[None, DeviceKeysIn]) -> web.StreamResponse:
     made.reverse()
     rows = in_pieces(_key_row(call, *made.pop()) for _ in range(len(made)))
     accept = call.request.headers.get("Accept", "")
-    media_type = preferred_media_type(accept, (JSON_MEDIA_TYPE, CSV))
+    media_type = preferred_media_type(accept, _ANSWER_TYPES)
     pieces = _csv_pieces(rows) if media_type == CSV else _json_pieces(rows)
     pages = [page async for page in pages_of(pieces)]
     return LongResponse(pages, status=201, content_type=media_type)

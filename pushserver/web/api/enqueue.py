@@ -218,12 +218,11 @@ async def _enqueue_response(
     if not is_array:
         command_id = commands[0].id if commands else created_id(enqueued.answer)
         headers |= location(call.request, f"/commands/{command_id}")
-    seconds = granted_wait(call)
+    # A stored answer is repeated at once, whatever was waited for then.
+    seconds = 0.0 if enqueued.replayed else granted_wait(call)
     if not seconds:
         return _created(enqueued.answer, headers)
     applied = headers | preference_applied(seconds)
-    if not commands:
-        return _created(enqueued.answer, applied)
 
     async def show() -> web.StreamResponse:
         outcomes = await _outcomes_out(call, commands, is_array)

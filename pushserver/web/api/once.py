@@ -2,7 +2,7 @@
 
 import enum
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -20,6 +20,8 @@ from pushserver.model.secret import hash_secret
 from pushserver.model.token import Token
 from pushserver.services.idempotency import IdempotencyKeys, IdempotentRequest
 from pushserver.services.off_loop import MAX_IN_THREAD, MAX_INLINE, run_in_thread
+from pushserver.web.api.accept import preferred_media_type
+from pushserver.web.api.canonical_request import canonical_query
 from pushserver.web.authentication import bearer_secret
 from pushserver.web.device_url import mask_keys_in_text
 from pushserver.web.json_body import JSON_MEDIA_TYPE
@@ -54,12 +56,15 @@ class _StoredResponse(msgspec.Struct, array_like=True):
 async def parse_idempotent_request(
     request: web.Request,
     token: Token,
-    media_type: str,
+    path: str,
+    media_types: str,
     raw_body: bytes,
     spool: Spool | None = None,
 ) -> IdempotentRequest | None:
     """
     Return the request's Idempotency-Key and what identifies the request, if it has one.
+
+    The *path* is canonical; the *media_types* are its body's and that of its answer.
 
     Raises:
         Malformed: there are two.
@@ -70,8 +75,8 @@ async def parse_idempotent_request(
         return None
     if not value or len(value) > MAX_KEY_LENGTH or not value.isprintable():
         raise Invalid(f"{HEADER} must have 1 to {MAX_KEY_LENGTH} printable characters.")
-    type_and_query = f"{media_type}\n{request.query_string}\n"
-    digest = hashlib.sha256(type_and_query.encode(errors="replace"))
+    types_and_query = f"{media_types}\n{canonical_query(request.query)}\n"
+    digest = hashlib.sha256(types_and_query.encode(errors="replace"))
     if spool is not None:
         await spool.feed(digest.update)
     elif len(raw_body) <= MAX_IN_THREAD:
@@ -80,8 +85,15 @@ async def parse_idempotent_request(
         await run_in_thread(digest.update, raw_body)
     if value != mask_keys_in_text(value):
         value = hash_secret(value)  # a device's key, typed here: none is stored
-    fingerprint = digest.hexdigest()
-    return IdempotentRequest(IdempotencyKey(token.id, request.path, value), fingerprint)
+    return IdempotentRequest(IdempotencyKey(token.id, path, value), digest.hexdigest())
+
+
+def other_answer_type(request: web.Request, offered: Sequence[str]) -> str:
+    """Return which type of answer is meant, if it is not the first that is offered."""
+    if not offered:
+        return ""
+    preferred = preferred_media_type(request.headers.get("Accept", ""), offered)
+    return "" if preferred == offered[0] else f" for {preferred}"
 
 
 async def answer_once(

@@ -13,6 +13,7 @@ from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission, Token
 from pushserver.web import content_digest
 from pushserver.web.api.call import ApiCall
+from pushserver.web.api.canonical_request import canonical_path
 from pushserver.web.api.device_import import CSV, NDJSON
 from pushserver.web.api.long_steps import NO_BODIES, decode_spooled
 from pushserver.web.api.once import (
@@ -20,10 +21,12 @@ from pushserver.web.api.once import (
     REPLAYED_HEADER,
     Idempotency,
     answer_once,
+    other_answer_type,
     parse_idempotent_request,
 )
 from pushserver.web.api.query import NO_QUERY, NoQuery, decode_query
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
+from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.api.tags import Tag
 from pushserver.web.api.types import PageOut
 from pushserver.web.authentication import find_token
@@ -65,17 +68,17 @@ class ApiRoute:
 
     `response_type` is sent with `status`, or with `created_status` if the call created
     something, unless that has a `created_type` of its own; media types in place of a
-    type are files. A handler that decodes its body itself has `raw_body_types` in place
-    of `body_type`: what OpenAPI says of each media type. Nothing is said there of the
-    `undescribed_media_types` that it takes, too, nor of `raw_body_query`: the query
-    that goes with one that is bytes. A body may have `max_body` bytes: those few that
-    the handler decodes, or that list steps or devices, are large. `example` is a body
-    that succeeds. `errors` are the statuses of this call's own; those of its token, its
-    parameters, its body and the store are added, and 404 unless the call takes whatever
-    its path names (`path_must_exist`). Without a `permission` no token is needed. A
-    call that makes something has an `idempotency`: it is done once for an Idempotency-
-    Key. A restricted token may call it if its path names what leads to a device, or if
-    the handler `limits_itself` to the token's devices.
+    type are files. `Accept` chooses among `answer_types`. A handler that decodes its
+    body itself has `raw_body_types` in place of `body_type`: what OpenAPI says of each
+    media type. Nothing is said there of the `undescribed_media_types` that it takes,
+    too, nor of `raw_body_query`: the query that goes with one that is bytes. A body may
+    have `max_body` bytes: those few that the handler decodes, or that list steps or
+    devices, are large. `example` is a body that succeeds. `errors` are the statuses of
+    this call's own; those of its token, its parameters, its body and the store are
+    added, and 404 unless it takes whatever its path names (`path_must_exist`). Without
+    a `permission` no token is needed. With an `idempotency` it is done once for a key.
+    A restricted token may call what names a way to a device in its path, or a handler
+    that `limits_itself` to the token's devices.
     """
 
     method: str
@@ -95,6 +98,7 @@ class ApiRoute:
     status: int = 200
     created_status: int | None = None
     created_type: Any = None
+    answer_types: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
     path_must_exist: bool = True
     needs_store: bool = True
@@ -199,8 +203,10 @@ class ApiRoute:
         raw_body, spool = await self._receive_body(request, services, media_type)
         once = None
         if self.idempotency is not None and HEADER in request.headers:
+            path = canonical_path(self.path, path_params, services.protocols)
+            types = media_type + other_answer_type(request, self.answer_types)
             once = await parse_idempotent_request(
-                request, token, media_type, raw_body, spool
+                request, token, BASE_PATH + path, types, raw_body, spool
             )
         body, long_bodies = None, NO_BODIES
         if self.body_type is not None and spool is not None:

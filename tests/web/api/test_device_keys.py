@@ -77,6 +77,32 @@ async def test_csv(server: LocalServer) -> None:
     ]
 
 
+async def test_another_format_is_another_request(server: LocalServer) -> None:
+    """
+    Under one key there is one answer: whoever asks for another format of it is refused,
+    and gets the first one by asking for that.
+    """
+    await populate(server)
+    body, once = {"targets": {"all": True}}, {"Idempotency-Key": "k"}
+    accepts = ("application/json", "text/csv", "*/*, text/csv;q=0.5", "text/*")
+    json_first, *others = [
+        await server.api(
+            "POST", "/devices/keys", body, headers={**once, "Accept": each}
+        )
+        for each in accepts
+    ]
+    once = {"Idempotency-Key": "k2"}
+    csv_first = await server.api("POST", "/devices/keys", body, headers={**CSV, **once})
+    as_json = await server.api("POST", "/devices/keys", body, headers=once)
+
+    mismatch = (422, "idempotency-mismatch", None)
+    assert [mismatch, None, mismatch] == [
+        None if each.status == 201 else each.problem for each in others
+    ]
+    assert json_first.body == others[1].body
+    assert (201, mismatch) == (csv_first.status, as_json.problem)
+
+
 async def test_audited(server: LocalServer) -> None:
     """
     The audit says of each device that its key was shown.

@@ -98,6 +98,55 @@ async def test_own_of_each_token_and_path(server: LocalServer) -> None:
     assert 4 == len({answer.json()["id"] for answer in answers})
 
 
+async def test_one_device_in_other_words(server: LocalServer) -> None:
+    """
+    A key stands for the device that a path names, however it is spelled.
+    """
+    number = str(DEVICE)
+    encoded = f"%{ord(number[0]):x}{number[1:]}"
+    plain = [number, f"00{number}", encoded]
+    spelled = plain + [f"controlid{c}{each}" for c in (":", "%3A") for each in plain]
+    paths = [f"/devices/{each}/commands" for each in spelled]
+    answers = [await post(server, OPEN_DOOR, path=path) for path in paths]
+    others = [await post(server, path=path) for path in paths]
+
+    assert [201] * len(paths) == [each.status for each in answers]
+    assert {answers[0].body} == {each.body for each in answers}
+    assert {(422, "idempotency-mismatch", None)} == {each.problem for each in others}
+    assert 1 == len(await commands(server))
+
+
+async def test_another_order_of_the_query(server: LocalServer) -> None:
+    """
+    Nor does it matter how a query is spelled, and in which order; its values do.
+    """
+    path = f"{PATH}/bytes?"
+    options = {"headers": {"Content-Type": "application/octet-stream"}}
+    first, again, other = [
+        await post(server, b"a", path=path + query, **options)
+        for query in (
+            "endpoint=x&queryString=a%3D1%26b%3D2",
+            "queryString=%61=1%26b=2&endpoint=x",
+            "endpoint=x&queryString=a%3D1&b=2",
+        )
+    ]
+
+    assert (201, first.body) == (again.status, again.body)
+    assert 422 == other.status
+    assert 1 == len(await commands(server))
+
+
+async def test_replayed_without_waiting(server: LocalServer) -> None:
+    """
+    A stored answer is repeated at once, and does not say that it waited.
+    """
+    await post(server)
+    again = await post(server, headers={"Prefer": "wait=30"})
+
+    assert (201, "PENDING") == (again.status, again.json()["state"])
+    assert "Preference-Applied" not in again.headers
+
+
 async def test_a_day(server: LocalServer) -> None:
     """
     After 24 hours a key is new again.

@@ -1,6 +1,7 @@
 """Idempotency-Key of every call that makes something, not of an enqueue alone."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -145,6 +146,17 @@ CALLS: dict[str, Prepare] = {
     "makeSubscription": _new_subscription,
     "rotateSecret": _rotation,
 }
+#: Those whose path has the number of what they are about.
+NAMING = (
+    "retryCommand",
+    "notifyOperation",
+    "refreshShadow",
+    "retryTask",
+    "retryUpgrade",
+    "makeDeviceKey",
+    "makeTokenOfScope",
+    "rotateSecret",
+)
 prepared = pytest.mark.parametrize("prepare", CALLS.values(), ids=CALLS)
 
 
@@ -180,6 +192,20 @@ async def test_done_once(server: LocalServer, database: str, prepare: Prepare) -
     assert "true" == again.headers["Idempotency-Replayed"]
     assert "Idempotency-Replayed" not in first.headers
     assert before == rows(database)
+
+
+@pytest.mark.parametrize("name", NAMING)
+async def test_the_same_in_other_words(server: LocalServer, name: str) -> None:
+    """
+    Whatever a path names, with zeros before its number it is the same.
+    """
+    path, body = await CALLS[name](server)
+    first = await post(server, path, body)
+
+    again = await post(server, re.sub(r"/(?=[0-9])", "/0", path), body)
+
+    assert (first.status, first.body) == (again.status, again.body)
+    assert "true" == again.headers["Idempotency-Replayed"]
 
 
 async def test_another_request(server: LocalServer) -> None:
