@@ -33,8 +33,9 @@ class Command:
     device that it writes or reads; `service` is set while that follows it. While
     it is `held`, it is not handed out. `withdrawn`: it was taken back after it had been
     handed out, and is not handed out again. `replaced_by` is the
-    command that took its place; `superseded` are those whose place it took, known while
-    it is being made. `canceled_by` took it back.
+    command that took its place. Known while it is being made: `superseded` are those
+    whose place it took, and until `blocked_until` an earlier one that was not answered
+    holds back its endpoint. `canceled_by` took it back.
     `request_id`, `traceparent` and `tracestate` are of the request that enqueued it.
     """
 
@@ -75,6 +76,7 @@ class Command:
     operation: Operation | None = None
     service: Service | None = None
     superseded: tuple[int, ...] = ()
+    blocked_until: int = 0
 
     @property
     def is_finished(self) -> bool:

@@ -226,14 +226,14 @@ class Lane:
             return now
         if command.held:
             return NEVER
-        ready = command.scheduled_at
         if self.blocked_endpoints:
-            blocking_id, blocked_until = self.blocked_endpoints.get(
-                command.endpoint, (command.id, 0)
-            )
-            if blocking_id != command.id:
-                ready = max(ready, blocked_until)
-        return ready
+            return max(command.scheduled_at, self.blocked_until(command))
+        return command.scheduled_at
+
+    def blocked_until(self, command: Command) -> int:
+        """Return until when another command's late result holds its endpoint back."""
+        blocking_id, until = self.blocked_endpoints.get(command.endpoint, (0, 0))
+        return 0 if blocking_id == command.id else until
 
     def move_schedules(self, jump: int, now: int) -> None:
         """

@@ -129,6 +129,9 @@ class Queue:
             for request in requests
         ]
         enqueue_all(lane, commands, changes)
+        if lane.blocked_endpoints:
+            for command in commands:
+                command.blocked_until = lane.blocked_until(command)
         answer = b"" if render is None else render(commands)
         remember_answer(idempotency, answer, changes)
         return Enqueued(commands, answer)

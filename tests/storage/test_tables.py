@@ -45,7 +45,14 @@ from tests.storage.test_devices import device
 #: What only memory knows of a value.
 TRANSIENT: dict[type, set[str]] = {
     AuditEntry: {"first"},
-    Command: {"stored_state", "order", "operation", "service", "superseded"},
+    Command: {
+        "stored_state",
+        "order",
+        "operation",
+        "service",
+        "superseded",
+        "blocked_until",
+    },
     Delivery: {"stored"},
     Result: {"trace_id"},
     Device: {

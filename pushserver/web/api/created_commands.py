@@ -41,12 +41,10 @@ def created_out(
     device: Device, services: Services, is_held: bool, command: Command, order: Order
 ) -> CommandOut:
     """Render a new command, whose device polls at this moment if *is_held*."""
-    # A device whose poll is held is in contact.
-    warnings = None if is_held else enqueue_warnings(device, command)
     return command_out(
         services.protocols,
         command,
         order,
-        warnings=warnings,
+        warnings=enqueue_warnings(device, command, is_held=is_held),
         device_seen=UNSET if device.last_seen_at is not None else False,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pushserver.clock import SECOND, rfc3339
 from pushserver.services import off_loop
 from pushserver.web.api.created_commands import created_out
 from tests.web.local_server import ADMIN, DEVICE, LOAD_USERS, OPEN_DOOR, LocalServer
@@ -127,6 +128,35 @@ async def test_too_late_for_its_period(server: LocalServer) -> None:
 
     (warning,) = (await server.enqueue(OPEN_DOOR))["warnings"]
     assert "expires" in warning
+
+
+async def test_held_back_by_one_that_was_not_answered(server: LocalServer) -> None:
+    """
+    Whoever enqueues for an endpoint that an earlier command holds back learns until
+    when, and whether it has expired by then; another endpoint, or what is planned for
+    later, is not held back.
+    """
+    first = await server.enqueue(OPEN_DOOR)
+    await server.poll()
+    until = rfc3339(server.clock.now() + first["responseTimeout"] * SECOND)
+    server.clock.tick(seconds=6)
+    assert (await server.poll()).is_empty
+
+    tomorrow = rfc3339(server.clock.now() + 86_400 * SECOND)
+    later, too_late, *others = [
+        await server.enqueue(command)
+        for command in (
+            {**OPEN_DOOR, "expiresIn": 3600},
+            {**OPEN_DOOR, "expiresIn": 10},
+            {**OPEN_DOOR, "notBefore": tomorrow},
+            LOAD_USERS,
+        )
+    ]
+
+    (of_later,), (of_too_late,) = later["warnings"], too_late["warnings"]
+    assert of_later.endswith(f"not handed out before {until}.")
+    assert of_too_late.endswith(f"{until}, when it has expired.")
+    assert not [each for each in others if "warnings" in each]
 
 
 async def test_numbers_to_the_digit(server: LocalServer) -> None:
