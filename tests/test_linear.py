@@ -121,7 +121,7 @@ def find_plain(raw: bytes) -> object:
     )
 
     async def find() -> object:
-        plain_request._read_block.cache_clear()
+        plain_request._read_headers.cache_clear()
         return [plain_request.read_plain_request(each % raw) for each in requests]
 
     return asyncio.run(find())
@@ -211,7 +211,7 @@ TAKES_DECODED = {
     "parse_task_filter", "split_at_marks", "find_long", "find_session_token",
     "find_signed_in", "read_short_form", "read_asked", "find_form", "find_target",
     "read_configuration", "decode_fields", "read_fields", "read_storage", "read_token",
-    "find_needs",
+    "find_needs", "parse_head",
 }  # fmt: skip
 STARTS = (b"", b'{"error":"x\t', b"response=", b'{"a":[', b'{"deviceId":"', b"a\n")
 _PARSER_NAME = re.compile(
@@ -284,7 +284,6 @@ ANCHORED = {
     "pushserver.protocols.controlid.sloppy_json._HUGE",
     "pushserver.services.ssrf_guard._AMBIGUOUS_IPV4",
     "pushserver.web.forwarded._PAIR",
-    "pushserver.web.plain_request._BLOCK",
 }
 
 

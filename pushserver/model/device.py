@@ -75,8 +75,8 @@ class Device:
     was created before it polled. `keyless_since` and `keyless_address` are when and
     from where it was first served without a key. `other_address` is the one that it had
     before; conflicts are what this server noticed since its start.
-    `requests_in_second` were served in this `second`. `access_version` grows with each
-    change of who is served as this device.
+    `requests_in_second` were served in this `second`. Whoever sends `known_poll`, but
+    for its uuid, was served as this device; None since that may have changed.
     """
 
     device_id: int
@@ -114,7 +114,7 @@ class Device:
     shut_out_address: str | None = None
     second: int = 0
     requests_in_second: int = 0
-    access_version: int = 0
+    known_poll: bytes | None = attrs.field(default=None, repr=False)
 
     @property
     def identity(self) -> DeviceIdentity:

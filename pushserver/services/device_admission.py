@@ -109,7 +109,7 @@ class DeviceAdmission:
         """
         Record a poll or a result, as `admit` does, of a device that is surely served.
 
-        So `may_admit_again` said, and its address and `access_version` are the same.
+        So `may_admit_again` said, and its address and `known_poll` are the same since.
         """
         self.request_count += 1
         device.record_poll(self.clock.now(), device.address)
@@ -141,7 +141,7 @@ class DeviceAdmission:
         if device.key_hash is not None or not device.polled_without_key:
             device.keyless_since = self.clock.now()
             device.keyless_address = address
-            device.access_version += 1
+            device.known_poll = None
             self.write_behind.add_keyless(device)
         device.polled_without_key = True
 
@@ -158,13 +158,13 @@ class DeviceAdmission:
             device.key_enforced = True
             device.old_key_hash = None
             device.used_key_hash = device.key_hash
-            device.access_version += 1
+            device.known_poll = None
             self.write_behind.add_key_enforced(device)
             return True
         if decision is AccessDecision.OLD_KEY:
             if device.used_key_hash != device.old_key_hash:
                 device.used_key_hash = device.old_key_hash
-                device.access_version += 1
+                device.known_poll = None
                 self.write_behind.add_old_key_used(device)
             return True
         reason = decision.value

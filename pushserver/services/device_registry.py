@@ -203,7 +203,7 @@ class DeviceRegistry:
                 setattr(device, name, getattr(source, name))
             self.tags_version += tags != (device.scope_id, device.tags)
             self._count_in(device)
-            device.access_version += 1
+            device.known_poll = None
         if "hold" in names:
             device = device or source
             device.hang_up_count, device.shortest_aborted_hold = 0, None
@@ -249,4 +249,4 @@ class DeviceRegistry:
             self._ids.discard(device_id)
             self.tags_version += bool(device.tags)
             self._count_out(device)
-            device.access_version += 1
+            device.known_poll = None

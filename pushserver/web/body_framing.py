@@ -5,9 +5,6 @@ import re
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
-#: The bytes that are missing until a request begins, where they cannot be counted.
-UNKNOWN, ENDS_AS_HEAD = -1, -2
-_FRAMING = re.compile(rb"content-length|transfer-encoding", re.IGNORECASE)
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 #: What ends the head of a request.
 END_OF_HEAD = b"\r\n\r\n"
@@ -42,32 +39,3 @@ def end_of_request(data: bytes, start: int) -> int:
     length = _LENGTH.search(data, start, head + 2)
     end = head + 4 + (int(length[1]) if length else 0)
     return end if end < len(data) else 0
-
-
-def bytes_missing(data: bytes, missing: int) -> int:
-    """
-    Return how many bytes have to follow *data* until a request begins.
-
-    *missing* were before; nothing, if *data* begins one. `UNKNOWN`: it may end anywhere
-    in a request. `ENDS_AS_HEAD`: so it may, but once all that came was answered, what
-    ends so cannot be the beginning of another.
-    """
-    size = missing or _request_size(data)
-    left = size - len(data) if size >= 0 else UNKNOWN
-    if left < 0:
-        return ENDS_AS_HEAD if data.endswith(END_OF_HEAD) else UNKNOWN
-    return left
-
-
-def _request_size(data: bytes) -> int:
-    """Return the size of the request that *data* begins, if that is plain to see."""
-    head = data.find(END_OF_HEAD)
-    if head < 0:
-        return UNKNOWN
-    framing = _FRAMING.findall(data, 0, head + 2)
-    if not framing:
-        return head + 4
-    length = _LENGTH.search(data, 0, head + 2)
-    if length is None or len(framing) > 1:
-        return UNKNOWN
-    return head + 4 + int(length[1])

@@ -20,8 +20,12 @@ from pushserver.services.polling import PollAnswer
 from pushserver.web.blob_parts import AnswerParts, mark_blob, split_at_marks
 from pushserver.web.draining import MAX_KERNEL_UNSENT
 from pushserver.web.request_identity import trace_fields
+from pushserver.web.response import SmallResponse
 from pushserver.web.services import Services
 
+#: For how long a poll may be held, in microseconds, and whether there is something for
+#: it; None: it is answered empty at once.
+Granted = tuple[int, bool] | None
 _has_ended = attrgetter("is_half_closed")
 
 
@@ -124,8 +128,8 @@ class DevicePoll:
         body = self.protocol.render(handed_out)
         return split_at_marks(body, blobs) if blobs else body
 
-    def render_at_once(self, answer: PollAnswer) -> bytes | None:
-        """Return a short body with the commands; None unless it can be sent now."""
+    def render_at_once(self, answer: PollAnswer) -> SmallResponse | None:
+        """Return a short response with the commands; None unless it can be sent now."""
         handed_out = [
             HandedOut(order, each.delivery)
             for each in answer.in_flights
@@ -134,7 +138,9 @@ class DevicePoll:
         if len(handed_out) < len(answer.in_flights) or not self.may_send(answer):
             return None
         body = self.protocol.render(handed_out)
-        return body if len(body) < MAX_KERNEL_UNSENT else None
+        if len(body) >= MAX_KERNEL_UNSENT:
+            return None
+        return SmallResponse(body, content_type=self.protocol.content_type)
 
     def may_send(self, answer: PollAnswer) -> bool:
         """
@@ -159,13 +165,8 @@ class DevicePoll:
 
 def begin_poll(
     services: Services, device: Device, connection: PollConnection
-) -> tuple[int, bool] | None:
-    """
-    Begin the poll of a device that was admitted just now.
-
-    Return for how long it may be held, and whether there is something for it; None if
-    it is answered empty at once.
-    """
+) -> Granted:
+    """Begin the poll of a device that was admitted just now."""
     if device.requests_in_second > services.admission.max_requests:
         services.counts["bounds.deviceRequests"] += 1
         return None

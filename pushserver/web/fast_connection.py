@@ -1,32 +1,28 @@
-"""A connection that looks for plain requests before aiohttp does."""
+"""A connection that answers plain requests before aiohttp parses them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from aiohttp import web
+from aiohttp.http import StreamWriter
+from aiohttp.streams import EMPTY_PAYLOAD
 
-from pushserver.web.body_framing import (
-    END_OF_HEAD,
-    ENDS_AS_HEAD,
-    bytes_missing,
-)
+from pushserver.errors import PushServerError
 from pushserver.web.connection import HttpConnection
-from pushserver.web.middleware import Handler
-from pushserver.web.plain_request import PlainRequest
-from pushserver.web.request import make_request
+from pushserver.web.middleware import Handler, RequestLog, with_error_responses
+from pushserver.web.plain_request import PlainRequest, parse_head
+from pushserver.web.request import HttpRequest
+from pushserver.web.request_identity import IDENTITY, RequestIdentity
+from pushserver.web.response import SmallResponse
 
 if TYPE_CHECKING:
     from pushserver.web.device_polls import DevicePoll
 
-#: Reading stops when so many bytes, or ends of heads, are held back: aiohttp queues
-#: fewer requests than 32, too, before it stops.
-_MAX_HELD_BACK, _MAX_HELD_HEADS = 65_536, 31
-
-
-#: What is missing when the next byte begins a request, if all that came was answered.
-_BEGINS = (0, ENDS_AS_HEAD)
-#: Begins to answer what bytes on a connection begin with; False: it is not the lane's.
+#: Begins to answer what came on a connection. If it does not, or something is wrong
+#: with that and it raises a `PushServerError`, aiohttp gets the bytes as they came.
 TakeRequest = Callable[[bytes, "FastLaneConnection"], bool]
 
 
@@ -34,167 +30,80 @@ class FastLaneConnection(HttpConnection):
     """
     A connection whose plain requests the lane answers.
 
-    One is `_under_way`, maybe in a `_task`, or is a poll that is `held`; bytes that
-    come meanwhile are `_held_back`.
-    `_missing`: how many bytes aiohttp needs until a request begins, as `bytes_missing`.
+    One that is under way, maybe in a `_task`, or as a poll that is `held`, stands where
+    aiohttp has the request that it answers: what comes behind it is parsed, bounded,
+    and waits as everywhere. What tells aiohttp of the next request is `_aside` then.
     """
 
-    __slots__ = (
-        "_held_back",
-        "_missing",
-        "_take",
-        "_task",
-        "_under_way",
-        "held",
-    )
+    __slots__ = ("_aside", "_take", "_task", "held")
 
     def __init__(self, server: web.Server, take: TakeRequest, **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
         self._take = take
-        self._missing = 0
-        self._held_back = b""
-        self._under_way = False
-        self.held: DevicePoll | None = None
+        self._aside: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether it waits for a request, or for the end of a request's head."""
-        return not self._under_way and super().is_idle
-
-    @property
-    def is_busy(self) -> bool:
-        """Tell whether an answer is under way, or still to be begun."""
-        return self._under_way or super().is_busy
+        self.held: DevicePoll | None = None
 
     def data_received(self, data: bytes) -> None:
         """Take a plain request, or hand the bytes over to aiohttp."""
-        if self._under_way:
-            if data:
-                self.received_at = self._loop.time()
-                self._hold_back(self._held_back + data)
-        elif self._may_take and self._take(data, self):
+        may_take = self.is_idle and self._ends_whole and not self.is_from_proxy
+        try:
+            is_taken = may_take and self._take(data, self)
+        except PushServerError:
+            # The handlers say what is wrong.
+            is_taken = False
+        if is_taken:
             self.received_at = self._loop.time()
             self.header_awaited_since = None
         else:
-            is_first = self._missing == ENDS_AS_HEAD and self.is_idle
-            self._missing = bytes_missing(data, 0 if is_first else self._missing)
             super().data_received(data)
 
-    @property
-    def _may_take(self) -> bool:
-        """
-        Tell whether aiohttp waits for a request, and has no part of one.
+    def begin(self) -> None:
+        """Begin to answer a request: aiohttp begins none meanwhile."""
+        self._aside, self._waiter = self._waiter, None
+        self._request_in_progress = True
 
-        Of whoever sends no more it gets the rest: it knows which answer is the last.
-        """
-        return not (
-            self._waiter is None
-            or self._messages
-            or self._missing not in _BEGINS
-            or self._close
-            or self._force_close
-            or self.is_half_closed
-            or self.is_from_proxy
-        )
-
-    def begin(self, rest: bytes) -> None:
-        """Begin to answer a request; *rest* came behind it, and waits."""
-        self._under_way = True
-        if rest:
-            self._hold_back(rest)
-
-    def _hold_back(self, data: bytes) -> None:
-        """Keep *data* until the answer is written; stop reading if it is much."""
-        self._held_back = data
-        is_full = len(data) > _MAX_HELD_BACK
-        is_full = is_full or data.count(END_OF_HEAD) > _MAX_HELD_HEADS
-        if self.transport is not None and is_full is self.transport.is_reading():
-            pause, resume = self.transport.pause_reading, self.transport.resume_reading
-            (pause if is_full else resume)()
-        self._take_room()
-
-    @property
-    def _held_bytes(self) -> int:
-        """The memory of requests that are not answered, and of what is held back."""
-        return super()._held_bytes + len(self._held_back)
-
-    def write_idle(self, answer: bytes, rest: bytes) -> None:
-        """Answer a request that is not begun: there was nothing to do."""
-        assert self.transport is not None  # noqa: S101 - bytes came just now
-        self.transport.write(answer)
-        if self._paused or rest:
-            self.begin(rest)
-            self.end_request()
-
-    def write_at_once(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Write, if there is still somebody to read."""
         if self.transport is not None:
             self.transport.write(data)
 
-    def end_request(self) -> None:
-        """Go on with what has come meanwhile, when the answer has left."""
+    def end_request(self, _drained: object = None) -> None:
+        """Have aiohttp go on with what has come meanwhile, when the answer has left."""
         if self.transport is not None and self.writing_paused:
-            self._run(self.drain())
-        elif self._held_back:
-            # Others have their turn before.
-            self._loop.call_soon(self._go_on)
-        else:
-            self._go_on()
-
-    def answer_in_task(self, plain: PlainRequest, work: Handler) -> None:
-        """Have *work* answer the request, as aiohttp would."""
-        self._run(self._answer(plain, work))
-
-    async def _answer(self, plain: PlainRequest, work: Handler) -> bool:
-        """Answer as aiohttp would; tell whether the connection stays."""
-        assert self._task is not None  # noqa: S101 - this is it
-        request = self._current_request = make_request(plain, self, self._task)
-        response = await work(request)
-        self._current_request = None
-        await response.prepare(request)
-        await response.write_eof()
-        return bool(response.keep_alive)
-
-    def _run(self, work: Coroutine[Any, Any, bool | None]) -> None:
-        """Do in a task what ends the request."""
-        self._task = self._loop.create_task(self._run_task(work))
-
-    async def _run_task(self, work: Coroutine[Any, Any, bool | None]) -> None:
-        stays = False
-        try:
-            stays = await work is not False
-        except ConnectionError:
-            pass
-        except Exception as error:  # noqa: BLE001 - as aiohttp does
-            self.log_exception("Unhandled exception", exc_info=error)
-        finally:
-            self._task = self._current_request = None
-            if not stays:
-                self.force_close()
-            self._go_on()
-
-    def _go_on(self) -> None:
-        """Go on with what was held back; without it, and all answered, read on."""
-        self._under_way = False
+            drained = asyncio.gather(self.drain(), return_exceptions=True)
+            drained.add_done_callback(self.end_request)
+            return
+        self._request_in_progress = False
+        self._aside, self._waiter = None, self._aside
         if self.is_ending:
             self.force_close()
-        if self.transport is None or self.transport.is_closing():
-            self._held_back = b""
-            return
-        rest = self._held_back
-        if rest:
-            self._hold_back(b"")
-            self.data_received(rest)
-        if self.is_half_closed and not self._under_way:
-            self._end_input()
-            if self.is_idle:
-                self.force_close()
+        elif self._messages and self._waiter is not None:
+            self._waiter.set_result(None)
 
-    def _close_after_last_answer(self) -> None:
-        """Close when all is answered; what is held back asks for more."""
-        if not self._held_back:
-            super()._close_after_last_answer()
+    def go_on(self, lane_request: "LaneRequest", work: Handler) -> None:
+        """Have *work* answer a request as a handler of aiohttp does, errors and all."""
+        responses, fields = lane_request.log.responses, lane_request.fields
+        handler = with_error_responses(work, responses, fields=fields)
+        self._task = self._loop.create_task(self._go_on(lane_request, handler))
+
+    async def _go_on(self, lane_request: "LaneRequest", handler: Handler) -> None:
+        message, stays = parse_head(lane_request.plain.data), False
+        assert message and self._task  # noqa: PT018, S101 - it was plain; this is it
+        of_connection = self, StreamWriter(self, self._loop), self._task, self._loop
+        request = HttpRequest(message, EMPTY_PAYLOAD, *of_connection)
+        if lane_request.identity is not None:
+            request[IDENTITY] = lane_request.identity
+        try:
+            response, is_lost = await self._handle_request(request, None, handler)  # type: ignore[arg-type]
+            stays = bool(response.keep_alive) and not is_lost
+        except ConnectionError:
+            pass
+        finally:
+            self._task = None
+            if not stays:
+                self.force_close()
+            self.end_request()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
         """Tell whether anything is to be answered; a held poll is, at once."""
@@ -204,17 +113,35 @@ class FastLaneConnection(HttpConnection):
         return stays_open
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Drop what was held back, and hold no poll."""
-        self._held_back = b""
+        """Hold no poll, and have aiohttp wait for nothing."""
+        self._waiter = self._waiter or self._aside
         super().connection_lost(exc)
         if self.held is not None:
             self.held.abandon()
             self.held = None
 
-    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109
-        """Wait up to *timeout* seconds for the answer that is under way."""
-        if self._task is not None:
-            _, unfinished = await asyncio.wait((self._task,), timeout=timeout)
-            for task in unfinished:
-                task.cancel()
-        await super().shutdown(timeout)
+
+@attrs.define(eq=False)
+class LaneRequest:
+    """
+    A plain request, and what is logged of its answer.
+
+    `path` is fit to be shown. A program's has an `identity`.
+    """
+
+    connection: FastLaneConnection
+    plain: PlainRequest
+    log: RequestLog
+    path: str
+    fields: dict[str, object] = attrs.field(factory=dict)
+    identity: RequestIdentity | None = None
+    _started: float = attrs.field(factory=time.perf_counter, init=False)
+
+    def answer(self, response: SmallResponse, *, is_written: bool = False) -> None:
+        """Write the answer, unless it is written; count and log it."""
+        if not is_written:
+            self.connection.write(response.as_plain())
+        method, started, fields = self.plain.method, self._started, self.fields
+        status, identity = response.status, self.identity
+        self.log.record(method, self.path, status, started, fields, identity)
+        self.connection.end_request()

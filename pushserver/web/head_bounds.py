@@ -29,11 +29,13 @@ class HeadBoundedConnection(PacedConnection):
 
     `_head_size` and `_head_lines` are of the head that arrives. `_current_head` and
     `_waiting_heads` are the memory of those that are parsed; `_room_taken` is what the
-    connection has of the budget, `_last_fed` the end of what was parsed.
+    connection has of the budget, `_last_fed` the end of what was parsed. That
+    `_ends_whole` if a request is sure to begin with what comes next.
     """
 
     __slots__ = (
         "_current_head",
+        "_ends_whole",
         "_head_budget",
         "_head_lines",
         "_head_size",
@@ -52,6 +54,7 @@ class HeadBoundedConnection(PacedConnection):
         self._head_size = self._head_lines = self._room_taken = 0
         self._current_head = self._waiting_heads = 0
         self._last_fed = b""
+        self._ends_whole = True
 
     @property
     def _is_in_head(self) -> bool:
@@ -68,6 +71,7 @@ class HeadBoundedConnection(PacedConnection):
         if was_in_head and self._is_too_long(data):
             self._refuse_head()
             return
+        body_start = self._end_of_head(data) if was_in_head else -before
         super()._feed(data)
         if len(self._messages) > count:
             new = islice(self._messages, count, None)
@@ -79,6 +83,10 @@ class HeadBoundedConnection(PacedConnection):
         else:
             self._begin_head(data, size_of(self._newest_body) - before)
         self._last_fed = (self._last_fed + data)[-len(END_OF_HEAD) :]
+        # One that began in these bytes, or whose body went on in them, ends with them.
+        is_one = len(self._messages) - count == was_in_head
+        ends = is_one and body_start + size_of(self._newest_body) == len(data)
+        self._ends_whole = self._is_in_head and (ends or self._last_fed == END_OF_HEAD)
 
     def _begin_head(self, data: bytes, start: int) -> None:
         """Measure the next head; what is there of it is in *data* from *start* on."""

@@ -2,7 +2,7 @@
 
 import codecs
 import copyreg
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -45,6 +45,14 @@ T = TypeVar("T")
 JSON_MEDIA_TYPE = "application/json"
 #: Half of the 4300 digits that whole numbers have at most in Python.
 _DIGITS_BLOCK = 2150
+
+
+def media_type_of(headers: Mapping[str, str]) -> str:
+    """Return the media type of a body, without parameters; empty if it has none."""
+    content_type = headers.get("Content-Type", "")
+    if content_type == JSON_MEDIA_TYPE:
+        return content_type
+    return content_type.partition(";")[0].strip().lower()
 
 
 async def read_whole_body(request: web.Request, limit: int) -> bytes:

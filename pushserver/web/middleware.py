@@ -7,7 +7,8 @@ to time: a line for each would cost more than the poll.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 import attrs
 import structlog
@@ -40,6 +41,7 @@ ANY_PATH = "/{any}"
 
 #: What is added to the log line of a request.
 LOG_FIELDS = web.RequestKey("notes", dict[str, object])
+_NO_FIELDS: Mapping[str, object] = MappingProxyType({})
 
 
 @attrs.frozen(eq=False)
@@ -82,12 +84,16 @@ class RequestLog:
 
 
 def with_error_responses(
-    handler: Handler, responses: Responses, render_error: ErrorRenderer = problem
+    handler: Handler,
+    responses: Responses,
+    render_error: ErrorRenderer = problem,
+    fields: Mapping[str, object] = _NO_FIELDS,
 ) -> Handler:
     """
     Return *handler* with errors rendered by *render_error*, and one log line.
 
-    *responses* counts its answers by status, but those to idle polls.
+    *responses* counts its answers by status, but those to idle polls. The line has the
+    *fields* from the start.
 
     Wrapping each handler costs half of what a middleware of aiohttp does.
     """
@@ -96,7 +102,7 @@ def with_error_responses(
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
-        log_fields = request[LOG_FIELDS] = {}
+        log_fields = request[LOG_FIELDS] = {**fields}
         try:
             response = await handler(request)
         except PushServerError as error:

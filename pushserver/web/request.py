@@ -1,18 +1,13 @@
 """A request, with where it comes from and how whoever made it reaches the server."""
 
-import asyncio
 import ipaddress
 from typing import cast
 
-from aiohttp import StreamReader, hdrs, web
+from aiohttp import hdrs, web
 from aiohttp.helpers import reify
-from aiohttp.http import StreamWriter
-from aiohttp.streams import EMPTY_PAYLOAD
-from aiohttp.web_protocol import RequestHandler
 
 from pushserver.web.connection import connection_of
 from pushserver.web.forwarded import parse_host
-from pushserver.web.plain_request import MAX_PLAIN_BODY, PlainRequest
 from pushserver.web.proxies import RequestOrigin
 from pushserver.web.request_identity import IDENTITY, REQUEST_ID_HEADER
 
@@ -45,19 +40,6 @@ class HttpRequest(web.Request):
         if identity is not None:
             response.headers[REQUEST_ID_HEADER] = identity.request_id
         await super()._prepare_hook(response)
-
-
-def make_request(
-    plain: PlainRequest, connection: RequestHandler, task: asyncio.Task[None]
-) -> HttpRequest:
-    """Return the request that aiohttp would make of a plain one."""
-    loop, content = asyncio.get_running_loop(), EMPTY_PAYLOAD
-    if plain.body:
-        content = StreamReader(connection, MAX_PLAIN_BODY)
-        content.feed_data(plain.body)
-        content.feed_eof()
-    writer = StreamWriter(connection, loop)
-    return HttpRequest(plain.message(), content, connection, writer, task, loop)
 
 
 def is_head(request: web.BaseRequest) -> bool:

@@ -135,22 +135,9 @@ def whole_response(body: bytes, content_type: str) -> web.StreamResponse:
     return cast("web.StreamResponse", SmallResponse(body, content_type=content_type))
 
 
-class _IdlePollBytes:
-    """The bytes of the answer to an idle poll, the same for a second."""
-
-    def __init__(self) -> None:
-        self._second, self._bytes = 0, b""
-
-    def __call__(self) -> bytes:
-        """Return what the response is on a connection that is kept."""
-        second = wall_nanoseconds() // 10**9
-        if second != self._second:
-            self._bytes = _cached_head(second, HTTPStatus.OK, "", 0)
-            self._second = second
-        return self._bytes
-
-
-idle_poll_bytes = _IdlePollBytes()
+def idle_poll_bytes() -> bytes:
+    """Return what the response to an idle poll is on a connection that is kept."""
+    return _cached_head(wall_nanoseconds() // 10**9, 200, "", 0)
 
 
 def idle_poll_response() -> web.StreamResponse:

@@ -56,7 +56,7 @@ TRANSIENT: dict[type, set[str]] = {
     Delivery: {"stored"},
     Result: {"trace_id"},
     Device: {
-        "access_version",
+        "known_poll",
         "was_last_poll_idle",
         "hang_up_count",
         "shortest_aborted_hold",

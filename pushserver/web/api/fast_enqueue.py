@@ -5,74 +5,57 @@ from functools import partial
 
 from aiohttp import web
 
-from pushserver.errors import PushServerError
 from pushserver.model.actor import Actor
-from pushserver.model.command_request import CommandRequest
-from pushserver.model.device import Device
 from pushserver.model.token import Permission, Token
 from pushserver.services.door_permission import require_door_permission
 from pushserver.services.off_loop import is_quick
 from pushserver.services.queue import Enqueued
-from pushserver.web.api.command_parsing import COMMAND_OR_LIST, parse_json_commands
+from pushserver.web.api.command_parsing import parse_json_commands
+from pushserver.web.api.command_requests import CommandIn
 from pushserver.web.api.created_commands import render_created
 from pushserver.web.api.enqueue import enqueue_log_fields
 from pushserver.web.api.responses import BASE_PATH
-from pushserver.web.fast_request import LaneRequest
-from pushserver.web.json_body import JSON_MEDIA_TYPE
+from pushserver.web.fast_connection import LaneRequest
+from pushserver.web.json_body import JSON_MEDIA_TYPE, media_type_of
 from pushserver.web.plain_request import PlainRequest
-from pushserver.web.request_identity import identity_in
+from pushserver.web.request_identity import REQUEST_ID_HEADER, identity_in
 from pushserver.web.response import SmallResponse
 from pushserver.web.services import Services
+from pushserver.web.single_header import single_header
 
 
 def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> bool:
     """Answer an enqueue, unless anything about it is special; tell whether."""
-    plain = request.plain
-    try:
-        plain_enqueue = _read(services, plain, external_id)
-    except PushServerError:
+    plain, protocols = request.plain, services.protocols
+    token, identity = _find_token(services, plain), protocols.identify(external_id)
+    is_json = media_type_of(plain.headers) == JSON_MEDIA_TYPE and is_quick(plain.body)
+    if token is None or not is_json:
         return False
-    if plain_enqueue is None:
+    device = services.devices.find_adopted(token.scope_id, identity.device_id)
+    protocol = protocols.named(identity.protocol)
+    commands, _ = parse_json_commands(plain.body, protocol, CommandIn)
+    require_door_permission(token, protocols, [commands[0].order])
+    if device is None or commands[0].order.blob is not None:
         return False
-    request.connection.begin(plain.rest)
-    token, device, command = plain_enqueue
-    request_id, trace, _ = request.identity = identity_in(plain.head.headers)
+    request_id, trace, _ = request.identity = identity_in(plain.headers)
     request.fields["token_id"] = token.id
     address = request.connection.peer_address
-    services.queue.enqueue(
+    enqueuing = services.queue.enqueue(
         token.scope_id,
         device.device_id,
-        [command],
+        commands,
         partial(render_created, device, services, False),
         None,
         Actor(token.id, token.name, address, request_id, trace),
-    ).add_done_callback(partial(_answer, services, request, device.device_id))
+    )
+    enqueuing.add_done_callback(partial(_answer, services, request))
+    request.connection.begin()
     return True
-
-
-def _read(
-    services: Services, plain: PlainRequest, external_id: str
-) -> tuple[Token, Device, CommandRequest] | None:
-    """Return whose command it is, and for which device; None if it is special."""
-    token, protocols = _find_token(services, plain), services.protocols
-    is_json = plain.head.media_type == JSON_MEDIA_TYPE
-    if token is None or not is_json or not is_quick(plain.body):
-        return None
-    device_id = protocols.identify(external_id).device_id
-    device = services.devices.find_adopted(token.scope_id, device_id)
-    if device is None:
-        return None
-    protocol = protocols.named(device.protocol)
-    requests, is_array = parse_json_commands(plain.body, protocol, COMMAND_OR_LIST)
-    if is_array or requests[0].order.blob is not None:
-        return None
-    require_door_permission(token, protocols, [requests[0].order])
-    return token, device, requests[0]
 
 
 def _find_token(services: Services, plain: PlainRequest) -> Token | None:
     """Return the token, if it is one that may enqueue for any device."""
-    header = plain.head.headers.get("Authorization", "")
+    header = single_header(plain.headers, "Authorization") or ""
     # The secrets of sessions are looked up in the store.
     if "." in header or services.cluster_sync.may_have_missed_tokens():
         return None
@@ -82,19 +65,17 @@ def _find_token(services: Services, plain: PlainRequest) -> Token | None:
 
 
 def _answer(
-    services: Services,
-    request: LaneRequest,
-    device_id: int,
-    enqueuing: asyncio.Future[Enqueued],
+    services: Services, request: LaneRequest, enqueuing: asyncio.Future[Enqueued]
 ) -> None:
-    error = enqueuing.exception()
+    error, identity = enqueuing.exception(), request.identity
     if error is not None:
-        request.go_on(partial(_fail, error))
+        request.connection.go_on(request, partial(_fail, error))
         return
-    enqueued = enqueuing.result()
-    request.fields.update(enqueue_log_fields(device_id, enqueued))
-    base = f"{services.proxies.public_url}{BASE_PATH}/commands/"
-    headers = {"Location": f"{base}{enqueued.commands[0].id}"}
+    assert identity is not None  # noqa: S101 - `take_enqueue` made it
+    enqueued, command = enqueuing.result(), enqueuing.result().commands[0]
+    request.fields.update(enqueue_log_fields(command.device_id, enqueued))
+    url = f"{services.proxies.public_url}{BASE_PATH}/commands/{command.id}"
+    headers = {"Location": url, REQUEST_ID_HEADER: identity.request_id}
     request.answer(SmallResponse(enqueued.answer, 201, JSON_MEDIA_TYPE, headers))
 
 

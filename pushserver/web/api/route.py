@@ -35,6 +35,7 @@ from pushserver.web.body_budget import call_after_request
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
     decode_body,
+    media_type_of,
     read_whole_body,
     refuse_body,
     refuse_other_type,
@@ -197,8 +198,7 @@ class ApiRoute:
         self, request: web.Request, services: Services, path_params: Mapping[str, str]
     ) -> ApiCall[Any, Any]:
         token = await self._authorize(request, services, path_params)
-        header = request.headers.get("Content-Type", "")
-        media_type = header.partition(";")[0].strip().lower()
+        media_type = media_type_of(request.headers)
         query = self._decode_query(request, media_type)
         raw_body, spool = await self._receive_body(request, services, media_type)
         once = None

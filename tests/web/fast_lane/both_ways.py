@@ -228,6 +228,7 @@ def _accepted() -> Iterator[list[HttpConnection]]:
 def _described(device: Device) -> Mapping[str, Any]:
     """Return all that is known of a device; how long its polls waited is real time."""
     fields = attrs.asdict(device)
+    del fields["known_poll"]
     fields["shortest_aborted_hold"] = device.shortest_aborted_hold is not None
     # The next talk's polls are held as long as this one's were.
     device.shortest_aborted_hold, device.hang_up_count = None, 0

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pushserver.web import draining
 from pushserver.web import server as web_server
+from pushserver.web.fast_connection import FastLaneConnection
 from tests.clock import ManualClock
 from tests.web.local_server import (
     DEVICE,
@@ -36,19 +38,20 @@ ODD = {
     "old HTTP": POLL.replace("1.1", "1.0"),
     "a long header": POLL.replace("Host: x", "Host: x\r\nX: " + "y" * 3000),
     "a browser's": POLL.replace("Host: x", "Host: x\r\nOrigin: http://x"),
-    "a proxy's": POLL.replace("Host: x", "Host: x\r\nX-Forwarded-For: 1.1.1.1"),
     "the last one": POLL.replace("Host: x", "Host: x\r\nConnection: close"),
     "an expectation": RESULT.replace("User-Agent: x y", "Expect: 100-continue"),
     "a preference": ENQUEUE.replace("Accept: */*", "Prefer: wait=1"),
     "chunks": RESULT.replace("content-length: 15", "Transfer-Encoding: chunked"),
     "an encoding": RESULT.replace("User-Agent: x y", "Content-Encoding: gzip"),
     "no length": RESULT.replace("content-length: 15\r\n", ""),
-    "a header that comes twice": POLL.replace("Host: x", "Host: x\r\nA: b\r\na: b"),
+    "a key": ENQUEUE.replace("Accept: */*", "Idempotency-Key: x"),
     "two tokens": ENQUEUE.replace("Accept: */*", f"Authorization: Bearer {TOKEN}"),
     "two lengths": RESULT.replace("User-Agent: x y", "Content-Length: 15"),
+    "a bare line feed": POLL.replace("x\r\n", "x\nA: b\r\n"),
     "no host": POLL.replace("Host: x", "Accept: x"),
     "a body of a poll": POLL.replace("Host: x", "Host: x\r\nContent-Length: 1") + "x",
     "a part": ENQUEUE[:-1],
+    "two at once": POLL + POLL,
 }
 
 
@@ -84,8 +87,13 @@ async def test_plain(server: LocalServer, handed_over: bytearray) -> None:
         long = POLL.replace("u1", "u" * 1000)
         for each in (*cycle, odd, *cycle, long, *cycle):
             await ask(each)
+        # Its end is known, though it comes in pieces.
+        writer.write(ENQUEUE[:-1].encode())
+        await wait_until(lambda: handed_over.endswith(ENQUEUE[:-1].encode()))
+        for each in (ENQUEUE[-1], *cycle):
+            await ask(each)
 
-    assert (odd + long).encode() == bytes(handed_over)
+    assert (odd + long + ENQUEUE).encode() == bytes(handed_over)
 
 
 async def test_key(server: LocalServer) -> None:
@@ -169,6 +177,65 @@ async def test_idle(slow_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -
             await reader.readuntil(b"\r\n\r\n")
 
         assert b"" == await reader.read()
+
+
+@pytest.fixture(name="accepted")
+def _accepted(monkeypatch: pytest.MonkeyPatch) -> list[FastLaneConnection]:
+    """Return the connections that are opened from now on."""
+    accepted: list[FastLaneConnection] = []
+    accept = FastLaneConnection.connection_made
+
+    def note(connection: FastLaneConnection, transport: asyncio.BaseTransport) -> None:
+        accepted.append(connection)
+        accept(connection, transport)
+
+    monkeypatch.setattr(FastLaneConnection, "connection_made", note)
+    return accepted
+
+
+async def test_answer_has_not_left(
+    server: LocalServer, accepted: list[FastLaneConnection], handed_over: bytearray
+) -> None:
+    """
+    While an answer of the lane has not left, the next request waits, and then comes.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    await server.poll(f"deviceId={DEVICE}")
+    admission = server.services.admission
+    async with server.connect() as (reader, writer), asyncio.timeout(10):
+        await wait_until(lambda: accepted[-1].is_idle)
+        # So does a transport whose peer takes nothing.
+        accepted[-1].pause_writing()
+        handed_over.clear()
+        before = admission.request_count
+        writer.write(POLL.encode())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(POLL.encode())
+        await wait_until(lambda: bool(handed_over))
+
+        assert POLL.encode() == bytes(handed_over)
+        assert before + 1 == admission.request_count
+        accepted[-1].resume_writing()
+        await reader.readuntil(b"\r\n\r\n")
+
+
+async def test_answer_never_leaves(
+    server: LocalServer,
+    accepted: list[FastLaneConnection],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Whoever takes no byte of an answer of the lane for long loses it.
+    """
+    monkeypatch.setattr(draining, "WRITE_IDLE_TIMEOUT", 0.1)
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    await server.poll(f"deviceId={DEVICE}")
+    async with server.connect() as (_, writer), asyncio.timeout(10):
+        await wait_until(lambda: accepted[-1].is_idle)
+        accepted[-1].pause_writing()
+        writer.write(POLL.encode())
+
+        await wait_until(lambda: accepted[-1].transport is None)
 
 
 async def test_nobody_reads(server: LocalServer) -> None:

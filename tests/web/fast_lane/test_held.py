@@ -50,13 +50,15 @@ async def test_answered(held: LocalServer) -> None:
     A held poll gets the command the moment it is enqueued, and the next waits again.
     """
     async with held.connect() as (reader, writer), asyncio.timeout(10):
-        await _send(POLL + POLL, reader, writer)
+        await _send(POLL, reader, writer)
         await held.wait_for_held_polls(1)
         enqueued = await held.enqueue()
         head = await reader.readuntil(b"\r\n\r\n")
 
         assert b"application/json" in head
-        # The second poll is held in its turn, for the first one's command is there.
+        await reader.readexactly(int(head.partition(b"Length: ")[2].split()[0]))
+        writer.write(POLL)
+        # It is held in its turn, for the first one's command is there.
         await held.wait_for_held_polls(1)
 
     assert "SENT" == (await held.get_command(enqueued["id"]))["state"]
