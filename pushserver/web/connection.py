@@ -211,7 +211,8 @@ class HttpConnection(HeadBoundedConnection):
 
     async def await_unannounced(self, seconds: float) -> None:
         """Wait for a body that the request did not announce, for *seconds*."""
-        if not self._unannounced and self.transport is not None:
+        is_over = self.is_half_closed or self.transport is None
+        if not self._unannounced and not is_over:
             self._wakeup = asyncio.Event()
             try:
                 async with asyncio.timeout(seconds):

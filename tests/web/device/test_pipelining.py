@@ -68,6 +68,18 @@ async def test_unannounced_body_behind(server: LocalServer) -> None:
     assert [400, 200, 201, 411] == statuses(answer)
 
 
+async def test_no_body_after_the_end(server: LocalServer) -> None:
+    """
+    Nobody waits for a body of which no header told once its sender sends no more.
+    """
+    async with server.connect() as (reader, writer), asyncio.timeout(3):
+        writer.write(UNANNOUNCED.removesuffix(b"{}"))
+        writer.write_eof()
+        answer = await reader.read()
+
+    assert [200] == statuses(answer)
+
+
 async def test_cut_behind_an_empty_body(server: LocalServer) -> None:
     """
     The rest of a request is no body of the one before, though that has none.
