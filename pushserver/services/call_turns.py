@@ -1,26 +1,25 @@
 """Lets large calls work one after the other, and refuses those that are too many."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import attrs
 
 from pushserver.errors import Unavailable
+from pushserver.fair_turns import FairTurns
 
 
 @attrs.define(eq=False, repr=False)
 class CallTurns:
     """
-    One call at a time works, and others wait, up to `limit` in all.
+    One call at a time works, and of each token's `max_waiting` others wait.
 
     `name` is what they are called in words.
     """
 
     name: str
-    limit: int
-    _count: int = attrs.field(default=0, init=False)
-    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    max_waiting: int
+    _turns: FairTurns = attrs.field(factory=FairTurns, init=False)
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[None]:
@@ -28,13 +27,9 @@ class CallTurns:
         Wait until no other of these calls works; the block does.
 
         Raises:
-            Unavailable: too many wait.
+            Unavailable: too many of this token's wait.
         """
-        if self._count >= self.limit:
+        if self._turns.waiting_count >= self.max_waiting:
             raise Unavailable(f"Too many {self.name} are under way. Try again.")
-        self._count += 1
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self._count -= 1
+        async with self._turns:
+            yield

@@ -14,8 +14,8 @@ from pushserver.services.call_turns import CallTurns
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.off_loop import in_pieces
 
-#: So many large imports may be under way: one computes, and the others wait.
-MAX_LARGE = 4
+#: One large import computes; so many of each token wait.
+MAX_WAITING = 3
 
 
 @attrs.define(eq=False, repr=False)
@@ -24,7 +24,7 @@ class DeviceImport:
 
     fleet: FleetAdmin
     _turns: CallTurns = attrs.field(
-        factory=partial(CallTurns, "large imports", MAX_LARGE), init=False
+        factory=partial(CallTurns, "large imports", MAX_WAITING), init=False
     )
 
     def turn(self) -> AbstractAsyncContextManager[None]:

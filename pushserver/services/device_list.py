@@ -1,6 +1,5 @@
 """Lists the devices of a scope that match a filter, sorted."""
 
-import asyncio
 from collections.abc import (
     AsyncIterator,
     Callable,
@@ -16,6 +15,7 @@ from operator import itemgetter
 import attrs
 
 from pushserver.clock import Clock
+from pushserver.fair_turns import FairTurns
 from pushserver.model.device import Device
 from pushserver.model.device_filter import (
     DeviceFilter,
@@ -45,8 +45,8 @@ class DeviceList:
     clock: Clock
     devices: DeviceRegistry
     online_rule: OnlineRule
-    _room: asyncio.Semaphore = attrs.field(
-        factory=partial(asyncio.Semaphore, _MAX_CALLS_WITH_QUEUES), init=False
+    _room: FairTurns = attrs.field(
+        factory=partial(FairTurns, _MAX_CALLS_WITH_QUEUES), init=False
     )
 
     @asynccontextmanager

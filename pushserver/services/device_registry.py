@@ -10,6 +10,7 @@ from itertools import chain
 import attrs
 
 from pushserver.errors import Invalid, NotFound
+from pushserver.fair_turns import FairTurns
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.device import Device
 from pushserver.model.device_filter import DeviceFilter
@@ -41,8 +42,8 @@ class DeviceRegistry:
     _devices: dict[int, Device] = attrs.field(factory=dict, init=False)
     _ids: OrderedIds = attrs.field(factory=OrderedIds, init=False)
     _counts: Counter[int] = attrs.field(factory=Counter, init=False)
-    _room_for_many: asyncio.Semaphore = attrs.field(
-        factory=partial(asyncio.Semaphore, _MAX_CALLS_WITH_MANY), init=False
+    _room_for_many: FairTurns = attrs.field(
+        factory=partial(FairTurns, _MAX_CALLS_WITH_MANY), init=False
     )
 
     async def load(self) -> None:

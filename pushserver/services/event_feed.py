@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from pushserver.fair_turns import FairTurns
 from pushserver.model.event import Event
 from pushserver.model.token import Permission
 from pushserver.services.event_renderer import EventRenderer
@@ -35,7 +36,7 @@ class EventFeed:
 
     store: SubscriptionStore
     renderer: EventRenderer
-    turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    turn: FairTurns = attrs.field(factory=FairTurns, init=False)
     _batches: dict[tuple[int, int, int], EventBatch] = attrs.field(
         factory=dict, init=False
     )

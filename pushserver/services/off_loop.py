@@ -11,7 +11,6 @@ import os
 import pickle
 import sys
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pushserver.errors import PushServerError
+from pushserver.fair_turns import FairLine, FairTurns
 
 T = TypeVar("T")
 
@@ -39,11 +39,10 @@ CHILD_TIMEOUT = 300.0
 _PIECE = 0.001
 #: So many threads, and as many processes, at a time.
 _MAX_WORKERS = 2
-_SEMAPHORES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
-_SEMAPHORES = WeakKeyDictionary()
-_Waiting = deque[asyncio.Future[None]]
-#: Those of a loop that wait to go on with their next piece.
-_GAVE_WAY: WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting]
+_CHILDREN: WeakKeyDictionary[asyncio.AbstractEventLoop, FairTurns]
+_CHILDREN = WeakKeyDictionary()
+#: Those of a loop that wait to go on with their next piece, if there are any.
+_GAVE_WAY: WeakKeyDictionary[asyncio.AbstractEventLoop, FairLine]
 _GAVE_WAY = WeakKeyDictionary()
 #: Until when loops over many items may begin in this turn, by the monotonic clock.
 _BEGIN_UNTIL: WeakKeyDictionary[asyncio.AbstractEventLoop, float]
@@ -121,10 +120,10 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="off-loop")
 
 
-def _children() -> asyncio.Semaphore:
-    """Return the semaphore that bounds how many processes a loop has."""
+def _children() -> FairTurns:
+    """Return what bounds how many processes a loop has."""
     loop = asyncio.get_running_loop()
-    return _SEMAPHORES.setdefault(loop, asyncio.Semaphore(_MAX_WORKERS))
+    return _CHILDREN.setdefault(loop, FairTurns(_MAX_WORKERS))
 
 
 async def _run_in_child(work: object, file: int | None) -> Any:
@@ -232,16 +231,16 @@ async def _await_beginning() -> None:
 async def give_way() -> None:
     """Let others have their turn; of all who give way, one goes on at each turn."""
     loop = asyncio.get_running_loop()
-    waiting, turn = _GAVE_WAY.setdefault(loop, deque()), loop.create_future()
-    waiting.append(turn)
-    if len(waiting) == 1:
-        loop.call_soon(_go_on, loop, waiting)
-    await turn
+    line = _GAVE_WAY.get(loop)
+    if line is None:
+        line = _GAVE_WAY[loop] = FairLine()
+        loop.call_soon(_go_on, loop, line)
+    await line.join()
 
 
-def _go_on(loop: asyncio.AbstractEventLoop, waiting: _Waiting) -> None:
-    turn = waiting.popleft()
-    if not turn.done():
-        turn.set_result(None)
-    if waiting:
-        loop.call_soon(_go_on, loop, waiting)
+def _go_on(loop: asyncio.AbstractEventLoop, line: FairLine) -> None:
+    line.let_go_on()
+    if line:
+        loop.call_soon(_go_on, loop, line)
+    else:
+        del _GAVE_WAY[loop]

@@ -28,8 +28,8 @@ from pushserver.storage.commands import Lookup, PriorState
 
 #: So many devices are changed at once at most, with so many bytes of desired values.
 MAX_AT_ONCE, MAX_BYTES_AT_ONCE = 250, 1024 * 1024
-#: So many calls for more devices than that may be under way: one works, others wait.
-MAX_LARGE = 3
+#: One call for more devices than that works; so many of each token wait.
+MAX_WAITING = 2
 _encode = msgspec.json.Encoder().encode
 _SHADOW_LOOKUP = Lookup(services=True)
 
@@ -41,7 +41,7 @@ class ShadowTasks:
     lanes: Lanes
     reconciler: ShadowReconciler
     _turns: CallTurns = attrs.field(
-        factory=partial(CallTurns, "changes of many shadows", MAX_LARGE), init=False
+        factory=partial(CallTurns, "changes of many shadows", MAX_WAITING), init=False
     )
 
     def turn(

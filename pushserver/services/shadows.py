@@ -1,6 +1,5 @@
 """Shadows: set the desired properties of a device, and show the reported ones."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
@@ -8,6 +7,7 @@ from functools import partial
 import attrs
 
 from pushserver.errors import PreconditionFailed
+from pushserver.fair_turns import FairTurns
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, device_entry
 from pushserver.model.changes import Changes
@@ -44,9 +44,7 @@ class Shadows:
     devices: DeviceRegistry
     lanes: Lanes
     reconciler: ShadowReconciler
-    _large: asyncio.Semaphore = attrs.field(
-        factory=partial(asyncio.Semaphore, MAX_LARGE), init=False
-    )
+    _large: FairTurns = attrs.field(factory=partial(FairTurns, MAX_LARGE), init=False)
 
     def turn(self, size: int) -> AbstractAsyncContextManager[None]:
         """Wait, with a patch of *size* bytes, until few large ones are under way."""

@@ -1,12 +1,12 @@
 """What an operator wants to see at a glance: of every scope, and of all servers."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
 
 import attrs
 
 from pushserver.clock import SECOND, Clock
+from pushserver.fair_turns import FairTurns
 from pushserver.model.ids import first_instant_after
 from pushserver.model.state import CommandState
 from pushserver.services.backups import Backups
@@ -74,7 +74,7 @@ class StatisticsReader:
     online_rule: OnlineRule
     backups: Backups
     _stock: tuple[int, Stock] | None = attrs.field(default=None, init=False)
-    _reading: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _reading: FairTurns = attrs.field(factory=FairTurns, init=False)
 
     async def read(self) -> Statistics:
         """

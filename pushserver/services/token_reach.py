@@ -1,6 +1,5 @@
 """What a restricted token reaches: some devices, and what belongs to them alone."""
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import attrs
 
 from pushserver.errors import Invalid
+from pushserver.fair_turns import FairTurns
 from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.subscription import Subscription
 from pushserver.model.target import TargetSelector
@@ -28,7 +28,7 @@ class TokenReach:
     """
 
     devices: DeviceRegistry
-    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _turn: FairTurns = attrs.field(factory=FairTurns, init=False)
     _found: dict[object, tuple[int, frozenset[int]]] = attrs.field(
         factory=dict, init=False
     )

@@ -9,6 +9,7 @@ from itertools import chain, islice
 import attrs
 
 from pushserver.errors import Conflict, NotFound
+from pushserver.fair_turns import FairTurns
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry, command_entry, device_entry
 from pushserver.model.changes import Changes
@@ -60,8 +61,8 @@ class Withdrawals:
 
     store: Store
     lanes: Lanes
-    _room_for_many: asyncio.Semaphore = attrs.field(
-        factory=partial(asyncio.Semaphore, _MAX_CALLS_WITH_MANY), init=False
+    _room_for_many: FairTurns = attrs.field(
+        factory=partial(FairTurns, _MAX_CALLS_WITH_MANY), init=False
     )
 
     async def withdraw(

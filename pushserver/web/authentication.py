@@ -4,6 +4,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.errors import Unauthorized
+from pushserver.fair_turns import CALLER
 from pushserver.model.actor import Actor
 from pushserver.model.session import Session
 from pushserver.model.token import Token
@@ -119,7 +120,7 @@ async def _find_token(
     session: Session | None,
     address: str | None,
 ) -> Token:
-    """Return the token in a header, or that of the session there."""
+    """Return the token in a header, or that of the session there: it calls now."""
     tokens = services.tokens
     try:
         token = tokens.authenticate(authorization, session)
@@ -128,6 +129,7 @@ async def _find_token(
             token = tokens.authenticate(authorization, session)
     except Unauthorized:
         token = await _find_late_token(services, authorization, session, address)
+    CALLER.set(token.id)
     return token
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 
 from pushserver.errors import TooMany, Unavailable
-from pushserver.web.fair_turn import DEVICES, FairTurn
+from pushserver.fair_turns import FairTurns
 from pushserver.web.spool import Spool, SpoolMemory
 
 MEBIBYTE = 1024 * 1024
@@ -36,8 +36,8 @@ class BodyBudget:
     folder: Path | None
     token_reads: int
     counts: Counter[str]
-    turn: FairTurn = attrs.field(factory=FairTurn, init=False)
-    form_turn: FairTurn = attrs.field(factory=FairTurn, init=False)
+    turn: FairTurns = attrs.field(factory=FairTurns, init=False)
+    form_turn: FairTurns = attrs.field(factory=FairTurns, init=False)
     memory: SpoolMemory = attrs.field(
         factory=partial(SpoolMemory, MAX_PIECES), init=False
     )
@@ -75,14 +75,14 @@ class BodyBudget:
             self._taken += size
         call_after_request(lambda: self._give_back(size))
 
-    def require_read(self, token_id: int) -> None:
+    def require_read(self) -> None:
         """
-        Require that one more of a token's calls may wait to read.
+        Require that one more of the present token's calls may wait to read.
 
         Raises:
             TooMany: it may not.
         """
-        if self.turn.waiting_count(token_id) >= self.token_reads:
+        if self.turn.waiting_count >= self.token_reads:
             self.counts["bounds.tokenReads"] += 1
             raise TooMany(
                 f"At most {self.token_reads} calls of a token may wait at once to read"
@@ -91,11 +91,11 @@ class BodyBudget:
 
     async def take_turn(self) -> Callable[[], None]:
         """
-        Wait for the turn with a device's body; return what gives it back.
+        Wait for the turn; return what gives it back.
 
         It is given back when the present request is over, at the latest.
         """
-        await self.turn.acquire(DEVICES)
+        await self.turn.acquire()
         releases = [self.turn.release]
 
         def release() -> None:

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from pushserver.errors import PushServerError
+from pushserver.fair_turns import CALLER, DEVICES
 from pushserver.metrics.recorder import Responses
 from pushserver.web.connection import connection_of
 from pushserver.web.device_url import mask_keys
@@ -102,6 +103,8 @@ def with_error_responses(
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
+        # The last request on this connection may have had a token.
+        CALLER.set(DEVICES)
         log_fields = request[LOG_FIELDS] = {**fields}
         try:
             response = await handler(request)

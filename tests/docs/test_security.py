@@ -242,7 +242,7 @@ def test_numbers_in_sentences() -> None:
     )
 
     assert 10 == MAX_WAITING == FREE_TRIES
-    assert (3, 4) == (shadow_tasks.MAX_LARGE, device_import.MAX_LARGE)
+    assert (2, 3) == (shadow_tasks.MAX_WAITING, device_import.MAX_WAITING)
     assert 8 == shadows.MAX_LARGE
     assert [] == [each for each in sentences if each not in text]
 

@@ -17,6 +17,7 @@ from pushserver import __version__
 from pushserver.app import listening
 from pushserver.background import build_webhook_supervisor
 from pushserver.composition import PROTOCOLS, build_services
+from pushserver.fair_turns import FairTurns
 from pushserver.services.deadlines import Deadlines
 from pushserver.settings import Settings
 from pushserver.stores import open_store
@@ -224,6 +225,11 @@ class LocalServer:
             writer.write(request)
             async with asyncio.timeout(15):
                 return await reader.read()
+
+
+def waiting_for(turns: FairTurns) -> int:
+    """Return how many calls of the admin's token wait for their turn."""
+    return turns._line.count_of(TOKEN_ID)
 
 
 def reset_connection(writer: asyncio.StreamWriter) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import attrs
 import structlog
 
+from pushserver.fair_turns import CALLER
 from pushserver.model.audit import AuditEntry
 from pushserver.model.changes import Changes
 from pushserver.model.state import CommandState
@@ -29,7 +30,7 @@ class WriteJob:
     A decision on a device's lane, or a function that executes SQL.
 
     The function writes `audit`; the round stamps the entries before. A trial only shows
-    whether the store can be written.
+    whether the store can be written. `seconds` is the processor time that it took.
     """
 
     future: asyncio.Future[Any]
@@ -41,6 +42,8 @@ class WriteJob:
     is_trial: bool = False
     audit: Sequence[AuditEntry] = ()
     value: Any = None
+    caller: int = attrs.field(factory=CALLER.get, init=False)
+    seconds: float = attrs.field(default=0.0, init=False)
 
     def settle(self, value: Any = None, error: Exception | None = None) -> None:
         """Call `on_done`, once, and set the outcome if a caller still waits for it."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from pushserver.errors import Misconfigured, Unavailable
+from pushserver.fair_turns import FairTurns
 from pushserver.storage.sqlite.checkpoints import (
     AUTOCHECKPOINT_PAGES,
     JOURNAL_SIZE_LIMIT,
@@ -61,6 +62,19 @@ class SqliteConnection(aiosqlite.Connection):
         return result
 
 
+class SqliteReader(SqliteConnection):
+    """A connection that can only read; its callers take turns."""
+
+    def __init__(self, connector: Callable[[], sqlite3.Connection], size: int) -> None:
+        super().__init__(connector, size)
+        self._turns = FairTurns()
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Call *work*, when it is its caller's turn."""
+        async with self._turns:
+            return await super().run(work)
+
+
 async def connect_writer(path: Path, now: int, *, again: bool) -> SqliteConnection:
     """
     Open the one connection that writes.
@@ -79,13 +93,14 @@ async def connect_writer(path: Path, now: int, *, again: bool) -> SqliteConnecti
 
 async def connect_reader(path: Path) -> SqliteConnection:
     """Open a connection that can only read."""
-    return await _connect(path, _READER_PRAGMAS)
+    return await _connect(path, _READER_PRAGMAS, new_connection=SqliteReader)
 
 
 async def _connect(
     path: Path,
     pragmas: tuple[str, ...],
     prepare: Callable[[sqlite3.Connection], None] | None = None,
+    new_connection: type[SqliteConnection] = SqliteConnection,
 ) -> SqliteConnection:
     def connector() -> sqlite3.Connection:
         # Of a file that is there: SQLite would make one for all to read.
@@ -102,7 +117,7 @@ async def _connect(
         if prepare is not None:
             prepare(raw)
 
-    connection = SqliteConnection(connector, 64)
+    connection = new_connection(connector, 64)
     try:
         await connection
         await connection.run(set_up)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -34,6 +35,7 @@ from pushserver.storage.sql.order_cache import OrderCache
 from pushserver.storage.sql.repeated_acts import RepeatedActs
 from pushserver.storage.sql.results import has_pieces
 from pushserver.storage.sql.round_budget import MAX_JOBS, RoundBudget
+from pushserver.storage.sql.waiting_jobs import WaitingJobs
 from pushserver.storage.sql.write_jobs import (
     LastWrite,
     WriteJob,
@@ -79,7 +81,7 @@ class GroupCommit:
     repeated_acts: RepeatedActs = attrs.field(factory=RepeatedActs, init=False)
     is_closing_soon: bool = attrs.field(default=False, init=False)
     metrics: CommitMetrics = attrs.field(factory=CommitMetrics, init=False)
-    _waiting: list[WriteJob] = attrs.field(factory=list, init=False)
+    _waiting: WaitingJobs = attrs.field(factory=WaitingJobs, init=False)
     _stale_devices: set[int] = attrs.field(factory=set, init=False)
     _in_flights_before: dict[int, Sequence[InFlight]] = attrs.field(
         factory=dict, init=False
@@ -125,17 +127,21 @@ class GroupCommit:
             self._wakeup.clear()
             # Nothing here keeps them: what they wrote may be large.
             await self._run_round(self._take_waiting())
+            if self._waiting:
+                # A round that wrote nothing has not given way to anybody.
+                await asyncio.sleep(0)
 
     def _take_waiting(self) -> list[WriteJob]:
-        jobs = [job for job in self._waiting if not job.future.done()]
-        self._waiting = []
-        self._put_back(jobs[MAX_JOBS:])
-        return jobs[:MAX_JOBS]
+        awaited = (job for job in self._waiting.take() if not job.future.done())
+        jobs = list(islice(awaited, MAX_JOBS))
+        if self._waiting:
+            self._wakeup.set()
+        return jobs
 
     def _put_back(self, jobs: Sequence[WriteJob]) -> None:
-        """Leave *jobs* for the next round, before all that came later."""
+        """Leave *jobs* for the next round, before all of their callers' later ones."""
         if jobs:
-            self._waiting[:0] = jobs
+            self._waiting.put_back(jobs)
             self._wakeup.set()
 
     async def _run_round(self, jobs: Sequence[WriteJob]) -> None:
@@ -259,6 +265,7 @@ class GroupCommit:
         for i, job in enumerate(jobs):
             if i and budget.is_spent:
                 self._put_back(jobs[i:])
+                jobs = jobs[:i]
                 break
             if job.decide is None:
                 decided.append(job)
@@ -278,6 +285,8 @@ class GroupCommit:
             except Exception as error:  # noqa: BLE001 - told to its caller, who logs it
                 self._stale_devices.add(job.device_id)
                 job.settle(error=error)
+            budget.spend(job)
+        self._waiting.charge(jobs)
         return decided
 
     def _publish_commit(

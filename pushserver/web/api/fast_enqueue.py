@@ -5,6 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
+from pushserver.fair_turns import CALLER, DEVICES
 from pushserver.model.actor import Actor
 from pushserver.model.token import Permission, Token
 from pushserver.services.door_permission import require_door_permission
@@ -40,6 +41,7 @@ def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> 
     request_id, trace, _ = request.identity = identity_in(plain.headers)
     request.fields["token_id"] = token.id
     address = request.connection.peer_address
+    CALLER.set(token.id)
     enqueuing = services.queue.enqueue(
         token.scope_id,
         device.device_id,
@@ -48,6 +50,8 @@ def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> 
         None,
         Actor(token.id, token.name, address, request_id, trace),
     )
+    # What comes next on this connection may be a device's.
+    CALLER.set(DEVICES)
     enqueuing.add_done_callback(partial(_answer, services, request))
     request.connection.begin()
     return True

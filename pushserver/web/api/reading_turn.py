@@ -33,9 +33,9 @@ async def respond_in_turn(
 @asynccontextmanager
 async def _turn(call: AuthorizedCall) -> AsyncIterator[None]:
     turn = call.services.body_budget.turn
-    call.services.body_budget.require_read(call.token.id)
+    call.services.body_budget.require_read()
     with cancelled_when_lost(call.request):
-        has_waited = await turn.acquire(call.token.id)
+        has_waited = await turn.acquire()
     try:
         if has_waited:
             await _require_still_valid(call)

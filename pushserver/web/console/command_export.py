@@ -83,7 +83,7 @@ async def _pieces(call: SignedInCall, kind: str) -> AsyncIterator[bytes]:
     criteria = await command_criteria(call, call.form)
     before, left = None, MAX_EXPORTED
     while left > 0:
-        async with call.services.body_budget.turn.taken_by(call.token.id):
+        async with call.services.body_budget.turn:
             if await has_ended(call.request, call.services, call.token):
                 raise Unauthorized("You are not signed in any more.")
             records = await call.services.store.commands(

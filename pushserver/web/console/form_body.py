@@ -38,7 +38,7 @@ class SentForm:
 
 @asynccontextmanager
 async def received_form(
-    request: web.Request, token_id: int, max_bytes: int
+    request: web.Request, max_bytes: int
 ) -> AsyncIterator[SentForm]:
     """
     Receive what a form of a page has; of long ones, one is in memory at a time.
@@ -53,8 +53,7 @@ async def received_form(
     budget = connection_of(request).body_budget
     with closing(budget.new_spool()) as spool:
         await spool_whole_body(request, spool, max_bytes)
-        turn = budget.form_turn.taken_by(token_id) if spool.is_file else nullcontext()
-        async with turn:
+        async with budget.form_turn if spool.is_file else nullcontext():
             content_type = request.headers.get("Content-Type", "")
             yield _checked(parse_multipart(await take_body(spool), content_type))
 

@@ -64,7 +64,7 @@ class PageRoute:
         )
         if self.method != "POST":
             return await self._handle(request, who, SentForm())
-        async with received_form(request, who.token.id, self.max_bytes) as sent:
+        async with received_form(request, self.max_bytes) as sent:
             return await self._handle(request, who, sent)
 
     async def _handle(

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pushserver.services.device_import import MAX_LARGE
+from pushserver.services.device_import import MAX_WAITING
 from pushserver.web.api import device_import
 from tests.each_case import each_case
 from tests.web.local_server import LocalServer, Response, wait_until
@@ -336,13 +336,14 @@ async def test_many_at_once(server: LocalServer) -> None:
     content, imports = ndjson(1, 1000), server.services.device_import
     async with asyncio.TaskGroup() as group, imports.turn():
         waiting = [
-            group.create_task(send(server, content, NDJSON)) for _ in range(MAX_LARGE)
+            group.create_task(send(server, content, NDJSON))
+            for _ in range(MAX_WAITING + 1)
         ]
         await wait_until(lambda: any(each.done() for each in waiting))
         small = await send(server, ndjson(1, 9), NDJSON)
 
     assert 200 == small.status
-    assert [200] * (MAX_LARGE - 1) + [503] == sorted(
+    assert [200] * MAX_WAITING + [503] == sorted(
         each.result().status for each in waiting
     )
     assert 200 == (await send(server, content, NDJSON)).status

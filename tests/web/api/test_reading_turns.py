@@ -6,17 +6,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from pushserver.web.fair_turn import DEVICES
 from tests.clock import ManualClock
 from tests.web.local_server import (
     DEVICE,
     TOKEN,
-    TOKEN_ID,
     LocalServer,
     Response,
     reset_connection,
     running_server,
     wait_until,
+    waiting_for,
 )
 
 READS = ("/commands", "/commands/{id}", "/results", f"/devices/{DEVICE}/commands")
@@ -30,18 +29,13 @@ async def _server(database: str, clock: ManualClock) -> AsyncIterator[LocalServe
         yield server
 
 
-def waiting_count(server: LocalServer) -> int:
-    """Return how many calls of the admin's token wait to read."""
-    return server.services.body_budget.turn.waiting_count(TOKEN_ID)
-
-
 @asynccontextmanager
 async def reading(server: LocalServer) -> AsyncIterator[list[asyncio.Task[Response]]]:
     """Have a large result arrive during the block, and two calls wait to read."""
     turn = server.services.body_budget.turn
-    async with asyncio.TaskGroup() as group, turn.taken_by(DEVICES):
+    async with asyncio.TaskGroup() as group, turn:
         reads = [group.create_task(server.api("GET", "/commands")) for _ in range(2)]
-        await wait_until(lambda: waiting_count(server) == 2)
+        await wait_until(lambda: waiting_for(turn) == 2)
         yield reads
 
 
@@ -69,7 +63,7 @@ async def test_another_token(server: LocalServer) -> None:
     async with reading(server) as reads:
         other = asyncio.create_task(server.api("GET", "/results", token=secret))
         turn = server.services.body_budget.turn
-        await wait_until(lambda: len(turn._lines) == 2)
+        await wait_until(lambda: len(turn._line._lines) == 2)
         for each in (*reads, other):
             each.add_done_callback(done.append)
     await other
@@ -102,18 +96,18 @@ async def test_gone(server: LocalServer) -> None:
     """
     head = f"GET /api/v1/commands HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}"
     turn = server.services.body_budget.turn
-    async with turn.taken_by(DEVICES), server.connect() as (reader, writer):
+    async with turn, server.connect() as (reader, writer):
         writer.write(f"{head}\r\n\r\n".encode())
         writer.write_eof()
-        await wait_until(lambda: waiting_count(server) == 1)
+        await wait_until(lambda: waiting_for(turn) == 1)
         async with server.connect() as (_, gone):
             gone.write(f"{head}\r\n\r\n".encode())
-            await wait_until(lambda: waiting_count(server) == 2)
+            await wait_until(lambda: waiting_for(turn) == 2)
             reset_connection(gone)
-            await wait_until(lambda: waiting_count(server) == 1)
+            await wait_until(lambda: waiting_for(turn) == 1)
         turn.release()
         status = await reader.readline()
-        await turn.acquire(DEVICES)
+        await turn.acquire()
 
     assert b"HTTP/1.1 200 OK\r\n" == status
 
@@ -128,9 +122,9 @@ async def test_revoked_meanwhile(server: LocalServer) -> None:
         )
     ).json()
     turn = server.services.body_budget.turn
-    async with turn.taken_by(DEVICES):
+    async with turn:
         call = asyncio.create_task(server.api("GET", "/results", token=made["token"]))
-        await wait_until(lambda: turn.waiting_count(int(made["id"])) == 1)
+        await wait_until(lambda: turn._line.count_of(int(made["id"])) == 1)
         await server.api("DELETE", f"/tokens/{made['id']}")
 
     assert 401 == (await call).status

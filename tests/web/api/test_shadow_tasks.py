@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pushserver.services import shadow_tasks
-from pushserver.services.shadow_tasks import MAX_LARGE
+from pushserver.services.shadow_tasks import MAX_WAITING
 from tests.web.api.audit_log import audit
 from tests.web.api.shadows import get_services, run_command, set_desired
 from tests.web.api.tasks import get_task, task_counts
@@ -296,12 +296,12 @@ async def test_many_at_once(
     async with asyncio.TaskGroup() as group, turn:
         calls = [
             group.create_task(server.api("PATCH", "/shadows", body))
-            for _ in range(MAX_LARGE)
+            for _ in range(MAX_WAITING + 1)
         ]
         await wait_until(lambda: any(each.done() for each in calls))
         small = await post_desired(server, targets={"deviceIds": [1, 2]})
 
     assert 201 == small.status
     answers = [each.result() for each in calls]
-    assert [201] * (MAX_LARGE - 1) + [503] == sorted(each.status for each in answers)
+    assert [201] * MAX_WAITING + [503] == sorted(each.status for each in answers)
     assert 1 == sum("Retry-After" in each.headers for each in answers)

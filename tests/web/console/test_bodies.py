@@ -10,13 +10,12 @@ import pytest
 from pushserver.model.command import Result
 from pushserver.protocols.controlid.secrets import SECRET_FIELDS
 from pushserver.web.console.command_export import EXPORTED_AT_ONCE
-from pushserver.web.fair_turn import DEVICES
 from pushserver.web.json_view import Branch, Grid, Leaf, Photo, build_view
 from pushserver.web.secrets_mask import SecretsMask
 from pushserver.web.spool import MAX_IN_MEMORY
 from tests.web.console.test_send import shown, upload
 from tests.web.console.visitor import Visitor
-from tests.web.local_server import DEVICE, TOKEN_ID, wait_until
+from tests.web.local_server import DEVICE, wait_until, waiting_for
 
 MASK = SecretsMask(SECRET_FIELDS)
 JPEG = "/9j/" + "A" * 96
@@ -169,11 +168,11 @@ async def test_export_ends_with_the_session(visitor: Visitor) -> None:
     server, turn = visitor.server, visitor.server.services.body_budget.turn
     for _ in range(2 * EXPORTED_AT_ONCE):
         await server.enqueue()
-    await turn.acquire(DEVICES)
+    await turn.acquire()
     export = asyncio.create_task(visitor.send("/commands/export", format="csv"))
-    await wait_until(lambda: turn.waiting_count(TOKEN_ID) == 1)
+    await wait_until(lambda: waiting_for(turn) == 1)
     turn.release()
-    await turn.acquire(DEVICES)  # when the first lines have been read
+    await turn.acquire()  # when the first lines have been read
     await visitor.send("/sign-out")
     turn.release()
 
@@ -272,13 +271,13 @@ async def test_large_forms_take_turns(visitor: Visitor) -> None:
     """
     turn = visitor.server.services.body_budget.form_turn
     large = ("image", b"x" * (MAX_IN_MEMORY + 1))
-    await turn.acquire(DEVICES)
+    await turn.acquire()
     waiting = asyncio.create_task(upload(visitor, large, form="set_image"))
-    await wait_until(lambda: turn.waiting_count(TOKEN_ID) == 1)
+    await wait_until(lambda: waiting_for(turn) == 1)
     short = await upload(visitor, form="set_image")
     is_waiting = not waiting.done()
     turn.release()
 
     assert is_waiting
     assert [short.status] == [(await waiting).status]
-    assert not await turn.acquire(DEVICES)
+    assert not await turn.acquire()

@@ -225,4 +225,5 @@ def _run_decisions(
         except Exception as error:  # noqa: BLE001 - told to its caller
             failed.add(job.device_id)
             job.settle(error=error)
+        budget.spend(job)
     return len(jobs), failed

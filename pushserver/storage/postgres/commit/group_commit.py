@@ -26,6 +26,7 @@ from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.sql.changes import prepare_write
 from pushserver.storage.sql.repeated_acts import RepeatedActs
 from pushserver.storage.sql.round_budget import MAX_JOBS
+from pushserver.storage.sql.waiting_jobs import WaitingJobs
 from pushserver.storage.sql.write_jobs import (
     LastWrite,
     WriteJob,
@@ -51,7 +52,7 @@ class GroupCommit:
     last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
     repeated_acts: RepeatedActs = attrs.field(factory=RepeatedActs, init=False)
     _idle_writers: list[ConnectionThread] = attrs.field(init=False)
-    _pending_jobs: list[WriteJob] = attrs.field(factory=list, init=False)
+    _pending_jobs: WaitingJobs = attrs.field(factory=WaitingJobs, init=False)
     _busy_devices: set[int] = attrs.field(factory=set, init=False)
     _first_ids: dict[ConnectionThread, int] = attrs.field(factory=dict, init=False)
     _counted_writers: dict[ConnectionThread, int] = attrs.field(
@@ -119,18 +120,19 @@ class GroupCommit:
         remaining: list[WriteJob] = []
         devices: set[int] = set()
         skipped = set(self._busy_devices)
-        for job in self._pending_jobs:
+        for job in self._pending_jobs.take():
             if job.future.done():
                 continue
             is_same_kind = not taken or (job.work is None) is (taken[0].work is None)
-            is_full = len(taken) >= MAX_JOBS
-            if is_full or not is_same_kind or job.device_id in skipped:
+            if not is_same_kind or job.device_id in skipped:
                 skipped.add(job.device_id)
                 remaining.append(job)
             else:
                 taken.append(job)
                 devices.add(job.device_id)
-        self._pending_jobs = remaining
+            if len(taken) == MAX_JOBS:
+                break
+        self._pending_jobs.put_back(remaining)
         self._busy_devices |= devices
         return taken
 
@@ -140,9 +142,12 @@ class GroupCommit:
         slow_timer = loop.call_later(_SLOW_ROUND_AFTER, self._stop_counting, writer)
         try:
             if jobs[0].work is None:
-                self._pending_jobs[:0] = await self.decisions.run(writer, jobs)
+                undecided = await self.decisions.run(writer, jobs)
+                self._pending_jobs.charge(jobs[: len(jobs) - len(undecided)])
+                self._pending_jobs.put_back(undecided)
             else:
                 await self._run_work_jobs(writer, jobs)
+                self._pending_jobs.charge(jobs)
             self.last_write.record(jobs, failed=False)
         except Exception as error:  # noqa: BLE001 - told to the callers
             if is_of_the_database(error):

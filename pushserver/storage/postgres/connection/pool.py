@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import attrs
 
 from pushserver.errors import Unavailable
+from pushserver.fair_turns import FairTurns
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 
@@ -18,17 +19,19 @@ _STALE_CONNECTION_WINDOW = 1.0
 
 @attrs.define(eq=False)
 class Pool:
-    """Several threads that read; each call takes an idle one."""
+    """Several threads that read; each call takes an idle one, in its caller's turn."""
 
     threads: Sequence[ConnectionThread]
-    _idle: asyncio.LifoQueue[ConnectionThread] = attrs.field(init=False)
+    _idle: list[ConnectionThread] = attrs.field(init=False)
+    _turns: FairTurns = attrs.field(init=False)
 
     @_idle.default
-    def _all_idle(self) -> asyncio.LifoQueue[ConnectionThread]:
-        queue: asyncio.LifoQueue[ConnectionThread] = asyncio.LifoQueue()
-        for thread in self.threads:
-            queue.put_nowait(thread)
-        return queue
+    def _all_idle(self) -> list[ConnectionThread]:
+        return [*self.threads]
+
+    @_turns.default
+    def _new_turns(self) -> FairTurns:
+        return FairTurns(len(self.threads))
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """
@@ -45,12 +48,14 @@ class Pool:
     async def _acquire(self) -> ConnectionThread:
         try:
             async with asyncio.timeout(self.threads[0].timeout):
-                return await self._idle.get()
+                await self._turns.acquire()
         except TimeoutError:
             raise Unavailable("The database has too much to do.") from None
+        return self._idle.pop()
 
     def _release(self, thread: ConnectionThread, future: "asyncio.Future[Any]") -> None:
-        self._idle.put_nowait(thread)
+        self._idle.append(thread)
+        self._turns.release()
         if not future.cancelled():
             future.exception()
 
