@@ -390,6 +390,7 @@ def test_every_field_is_tried() -> None:
         "withdrawn",
         "replaced_by",
         "superseded",
+        "blocked_until",
     }
 
     assert {f.name for f in attrs.fields(Command)} == moved | set(FULL)
