@@ -95,7 +95,8 @@ class Bounds:
     )
     token_reads: int = _bound(
         100,
-        "calls of a token that wait to read commands or results",
+        "calls of a token that wait to read commands or results, and as many that wait"
+        " for other lists",
         "429 `too-many`",
         "bounds.tokenReads",
     )

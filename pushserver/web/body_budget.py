@@ -20,6 +20,8 @@ MEBIBYTE = 1024 * 1024
 #: So many bytes of bodies that arrive, or leave in pieces, are in memory: of those that
 #: take room. The others are in files.
 MAX_PIECES = 16 * MEBIBYTE
+#: So many lists are made at once.
+MAX_LISTS = 4
 
 
 @attrs.define(eq=False, repr=False)
@@ -28,8 +30,9 @@ class BodyBudget:
     Room for `limit` bytes of bodies; `folder` is for those that are kept in files.
 
     `turn`: whoever takes a large body, or a page of them, into memory, waits for it;
-    `form_turn`: so does whoever takes a large form, whose answer may show results. Of
-    a token's calls that read `token_reads` may wait.
+    `form_turn`: so does whoever takes a large form, whose answer may show results;
+    `list_turns`: so do lists of all else. Of a token's calls that read `token_reads`
+    may wait.
     """
 
     limit: int
@@ -38,6 +41,9 @@ class BodyBudget:
     counts: Counter[str]
     turn: FairTurns = attrs.field(factory=FairTurns, init=False)
     form_turn: FairTurns = attrs.field(factory=FairTurns, init=False)
+    list_turns: FairTurns = attrs.field(
+        factory=partial(FairTurns, MAX_LISTS), init=False
+    )
     memory: SpoolMemory = attrs.field(
         factory=partial(SpoolMemory, MAX_PIECES), init=False
     )
@@ -75,18 +81,18 @@ class BodyBudget:
             self._taken += size
         call_after_request(lambda: self._give_back(size))
 
-    def require_read(self) -> None:
+    def require_read(self, turns: FairTurns) -> None:
         """
-        Require that one more of the present token's calls may wait to read.
+        Require that one more of the present token's calls may wait for *turns*.
 
         Raises:
             TooMany: it may not.
         """
-        if self.turn.waiting_count >= self.token_reads:
+        if turns.waiting_count >= self.token_reads:
             self.counts["bounds.tokenReads"] += 1
             raise TooMany(
                 f"At most {self.token_reads} calls of a token may wait at once to read"
-                " commands or results."
+                " the same."
             )
 
     async def take_turn(self) -> Callable[[], None]:

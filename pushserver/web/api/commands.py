@@ -42,6 +42,7 @@ _COMMAND = "/commands/{command_id}"
     "listCommandsOfDevice",
     CommandsOut,
     path_must_exist=False,
+    in_turn=False,
 )
 async def list_device_commands(
     call: ApiCall[DeviceCommandsQuery, None],
@@ -51,7 +52,9 @@ async def list_device_commands(
     return await respond_in_turn(call, page)
 
 
-@routes("GET", "/commands", "listCommands", CommandsOut, limits_itself=True)
+@routes(
+    "GET", "/commands", "listCommands", CommandsOut, limits_itself=True, in_turn=False
+)
 async def list_commands(call: ApiCall[CommandsQuery, None]) -> web.StreamResponse:
     """List commands, newest first."""
     device_id = optional_device_id(call, call.query.device_id)

@@ -1,15 +1,19 @@
-"""Reads commands and results one call at a time: they may be large, and take long."""
+"""Reads what may be large, or take long, for few calls at a time."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from aiohttp import web
 
 from pushserver.errors import Unauthorized
+from pushserver.fair_turns import FairTurns
 from pushserver.web.api.authorized_call import AuthorizedCall
 from pushserver.web.api.reach import require_reach
 from pushserver.web.spooled_response import spooled
 from pushserver.web.waiting import cancelled_when_lost
+
+C = TypeVar("C", bound=AuthorizedCall)
 
 
 async def respond_in_turn(
@@ -26,14 +30,27 @@ async def respond_in_turn(
         NotFound: what the path names is no longer within its reach.
         Unavailable: too many responses are under way.
     """
-    async with _turn(call):
-        return await spooled(await respond(), call.services.body_budget)
+    budget = call.services.body_budget
+    async with _turn(call, budget.turn):
+        return await spooled(await respond(), budget)
+
+
+async def list_in_turn(
+    handler: Callable[[C], Awaitable[web.StreamResponse]], call: C
+) -> web.StreamResponse:
+    """
+    Respond with a list, or what takes as long to read: a few are made at a time.
+
+    Raises what `respond_in_turn` does.
+    """
+    budget = call.services.body_budget
+    async with _turn(call, budget.list_turns):
+        return await spooled(await handler(call), budget)
 
 
 @asynccontextmanager
-async def _turn(call: AuthorizedCall) -> AsyncIterator[None]:
-    turn = call.services.body_budget.turn
-    call.services.body_budget.require_read()
+async def _turn(call: AuthorizedCall, turn: FairTurns) -> AsyncIterator[None]:
+    call.services.body_budget.require_read(turn)
     with cancelled_when_lost(call.request):
         has_waited = await turn.acquire()
     try:

@@ -31,6 +31,7 @@ routes = Routes(Tag.RESULTS, Permission.RESULTS_READ, Permission.RESULTS_READ)
     errors=(429,),
     response_headers=("Link",),
     limits_itself=True,
+    in_turn=False,
 )
 async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
     """

@@ -1,6 +1,7 @@
 """Declares the calls of one part of the API at their handlers."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from inspect import cleandoc
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -9,6 +10,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.model.token import Permission
+from pushserver.web.api.reading_turn import list_in_turn
 from pushserver.web.api.route import ApiRoute
 from pushserver.web.api.tags import Tag
 
@@ -40,9 +42,11 @@ class Routes:
 
         The handler's annotation names the types of the query and the body, the first
         line of its docstring is the summary, the rest its description. *options* are
-        the other fields of the route.
+        the other fields of the route. Lists are read `in_turn`, unless the handler says
+        itself what of it is.
         """
         is_read = method == "GET"
+        in_turn = options.pop("in_turn", is_read and _is_list(response_type))
 
         def declare(handler: H) -> H:
             query_type, body_type = _call_types(handler)
@@ -60,7 +64,7 @@ class Routes:
                     path=path,
                     name=name,
                     tag=self.tag,
-                    handler=handler,
+                    handler=partial(list_in_turn, handler) if in_turn else handler,
                     query_type=query_type,
                     body_type=body_type,
                     response_type=response_type,
@@ -70,6 +74,10 @@ class Routes:
             return handler
 
         return declare
+
+
+def _is_list(response_type: Any) -> bool:
+    return "items" in getattr(response_type, "__struct_fields__", ())
 
 
 def _call_types(handler: Callable[..., object]) -> tuple[Any, Any]:

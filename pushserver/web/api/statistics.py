@@ -21,7 +21,7 @@ from pushserver.web.api.tags import Tag
 routes = Routes(Tag.SERVER, Permission.METRICS_READ, Permission.METRICS_READ)
 
 
-@routes("GET", "/statistics", "getStatistics", StatisticsOut)
+@routes("GET", "/statistics", "getStatistics", StatisticsOut, in_turn=True)
 async def get_statistics(call: ApiCall[None, None]) -> web.StreamResponse:
     """
     Tell how many devices, commands and rows there are, and how old the backup is.

@@ -11,6 +11,7 @@ from pushserver.errors import Forbidden, Invalid
 from pushserver.model.actor import Actor
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission, Token
+from pushserver.web.api.reading_turn import list_in_turn
 from pushserver.web.authentication import authenticate, request_actor
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.kapua.problems import EntityNotFound, IllegalArgument
@@ -40,6 +41,11 @@ class KapuaCall:
     def actor(self) -> Actor:
         """Who calls, and from where; for what the call changes."""
         return request_actor(self.request, self.token)
+
+    @property
+    def path_params(self) -> Mapping[str, str]:
+        """The named parts of its path."""
+        return self.request.match_info
 
     def not_found(self, kind: str, name: str) -> EntityNotFound:
         """Return the error for the entity called *name* in the path."""
@@ -102,9 +108,15 @@ class KapuaRoute:
             )
         _check_device(request, services, token, ids.get("deviceId"))
         check_parameters(request, self.parameters, self.repeatable)
-        body = await self.handler(KapuaCall(request, services, token, ids))
+        call = KapuaCall(request, services, token, ids)
+        if self.method == "GET":
+            return await list_in_turn(self._respond, call)
+        return await self._respond(call)
+
+    async def _respond(self, call: KapuaCall) -> web.StreamResponse:
+        body = await self.handler(call)
         if body is None:
-            return web.Response(status=services.kapua_delete_status)
+            return web.Response(status=call.services.kapua_delete_status)
         return make_response(body, content_type=JSON_MEDIA_TYPE)
 
 

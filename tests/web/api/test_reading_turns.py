@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from pushserver.web.body_budget import MAX_LISTS
 from tests.clock import ManualClock
 from tests.web.local_server import (
     DEVICE,
@@ -19,6 +20,16 @@ from tests.web.local_server import (
 )
 
 READS = ("/commands", "/commands/{id}", "/results", f"/devices/{DEVICE}/commands")
+LISTS = (
+    "/api/v1/devices",
+    "/api/v1/operations",
+    "/api/v1/tasks",
+    "/api/v1/tokens",
+    "/api/v1/subscriptions",
+    "/api/v1/statistics",
+    "/v1/_/devices",
+)
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 REFUSED = (429, "too-many", None)
 
 
@@ -128,3 +139,43 @@ async def test_revoked_meanwhile(server: LocalServer) -> None:
         await server.api("DELETE", f"/tokens/{made['id']}")
 
     assert 401 == (await call).status
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_lists(server: LocalServer, path: str) -> None:
+    """
+    Of other lists a few are made at a time; the next ones wait, so many of a token.
+    """
+    turns, headers = server.services.body_budget.list_turns, AUTHORIZED
+    async with AsyncExitStack() as stack:
+        for _ in range(MAX_LISTS):
+            await stack.enter_async_context(turns)
+        calls = [
+            asyncio.create_task(server.request("GET", path, headers=headers))
+            for _ in range(3)
+        ]
+        done, waiting = await asyncio.wait(
+            calls, return_when=asyncio.FIRST_COMPLETED, timeout=10
+        )
+        commands = await server.api("GET", "/commands")
+
+    assert [429] == [each.result().status for each in done]
+    assert [200, 200] == [(await each).status for each in waiting]
+    assert 200 == commands.status
+    assert [False] * MAX_LISTS == [await turns.acquire() for _ in range(MAX_LISTS)]
+
+
+async def test_reading_is_not_waiting(server: LocalServer) -> None:
+    """
+    What is at once at hand, and waits for results, needs no turn among the lists.
+    """
+    turns = server.services.body_budget.list_turns
+    async with AsyncExitStack() as stack:
+        for _ in range(MAX_LISTS):
+            await stack.enter_async_context(turns)
+        statuses = [
+            (await server.api("GET", path)).status
+            for path in ("/results", "/commands", f"/devices/{DEVICE}/commands")
+        ]
+
+    assert [200, 200, 200] == statuses
