@@ -1,6 +1,6 @@
 """Responses of the API: JSON, pages that link to the next one, and what was created."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -46,6 +46,17 @@ def encoded_json_response(
     return make_response(
         body, status=status, content_type=JSON_MEDIA_TYPE, headers=headers
     )
+
+
+async def whole_list_response(
+    items: Iterable[R], view: Callable[[R], Any]
+) -> web.StreamResponse:
+    """Return a list that has no pages, each item as *view* renders it."""
+    pieces = [b'{"items":[']
+    async for item in in_pieces(items):
+        pieces += encode_json(view(item)), b","
+    pieces[max(1, len(pieces) - 1) :] = [b"]}"]
+    return LongResponse(pieces, content_type=JSON_MEDIA_TYPE)
 
 
 async def list_response(

@@ -9,7 +9,7 @@ from pushserver.model.token import Permission
 from pushserver.services.token_reach import reaches_subscription
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.once import Idempotency
-from pushserver.web.api.responses import json_response
+from pushserver.web.api.responses import json_response, whole_list_response
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_settings import (
     change_subscription,
@@ -80,15 +80,12 @@ async def list_subscriptions(call: ApiCall[None, None]) -> web.StreamResponse:
     """List the subscriptions, oldest first."""
     await call.services.subscription_registry.refresh_follower()
     subscriptions = call.services.subscription_registry.in_scope(call.scope_id)
-    return json_response(
-        SubscriptionsOut(
-            [
-                await _load_subscription_out(call, each)
-                for each in subscriptions
-                if reaches_subscription(call.token, each)
-            ]
-        )
-    )
+    outs = [
+        await _load_subscription_out(call, each)
+        for each in subscriptions
+        if reaches_subscription(call.token, each)
+    ]
+    return await whole_list_response(outs, lambda out: out)
 
 
 @routes("GET", SUBSCRIPTION_PATH, "getSubscription", SubscriptionOut)

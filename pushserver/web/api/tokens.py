@@ -1,5 +1,7 @@
 """Tokens over the API."""
 
+from functools import partial
+
 from aiohttp import web
 
 from pushserver.model.token import Permission
@@ -7,7 +9,7 @@ from pushserver.web.api.access_types import RevokeQuery, TokenIn, TokenOut, Toke
 from pushserver.web.api.access_views import parse_token_limits, token_out
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.once import Idempotency
-from pushserver.web.api.responses import json_response
+from pushserver.web.api.responses import json_response, whole_list_response
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
 from pushserver.web.response import make_response
@@ -43,8 +45,9 @@ async def create(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
 async def list_tokens(call: ApiCall[None, None]) -> web.StreamResponse:
     """List the valid tokens."""
     tokens = call.services.tokens.in_scope(call.scope_id)
-    protocols = call.services.protocols
-    return json_response(TokensOut([token_out(protocols, token) for token in tokens]))
+    return await whole_list_response(
+        tokens, partial(token_out, call.services.protocols)
+    )
 
 
 @routes("DELETE", "/tokens/{token_id}", "revokeToken", status=204, errors=(409,))
