@@ -72,6 +72,8 @@ async def find_target(call: SignedInCall, kind: str, typed: str) -> Target:
     """
     if kind == ONE:
         return await _one(call, typed)
+    if kind not in (MATCHING, ALL):
+        raise Invalid("to must be one, matching or all.", pointer="/to")
     search = parse_device_search(typed if kind == MATCHING else "")
     if search.unknown or (kind == MATCHING and not typed):
         raise Invalid("This is no filter of devices.", pointer="/who")

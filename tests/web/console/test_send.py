@@ -10,6 +10,7 @@ import attrs
 
 from pushserver.model.target import TargetDevice
 from pushserver.web.console.send_target import ExpectedDevices
+from tests.each_case import each_case
 from tests.services.test_device_list import BLANK
 from tests.web.console.visitor import SAME_SITE, Visitor
 from tests.web.local_server import DEVICE, Response
@@ -299,3 +300,17 @@ async def test_expected_devices() -> None:
 
     expected = ExpectedDevices(count=4, online=3, next_poll_at=(20, 30))
     assert expected == await ExpectedDevices.among(devices())
+
+
+@each_case("to", ["", "One", "device", str(DEVICE), "ALL"])
+async def test_unknown_target(visitor: Visitor, to: str) -> None:
+    """
+    A form that names its devices in no known way is refused: it is not for all.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    answer = await visitor.send("/send", action="send", **{**DOOR, "to": to})
+
+    assert "to must be one, matching or all" in shown(answer)
+    assert [] == (await server.api("GET", "/tasks")).json()["items"]
+    assert (await server.poll()).is_empty
