@@ -200,7 +200,10 @@ async def test_one_scope(driver: ServiceDriver, retention: Retention) -> None:
 async def test_operations(
     operation_driver: OperationDriver, clock: ManualClock
 ) -> None:
-    """A task goes with its operations, their steps, notifications and commands."""
+    """
+    A task goes with its operations, their steps, notifications and commands; until it
+    has ended, all of its operations are kept.
+    """
     task = await operation_driver.adopt_and_create_task(
         "load_objects", devices=2, seen=2
     )
@@ -211,7 +214,7 @@ async def test_operations(
     )
     clock.tick(31 * DAY)
     await retention.purge_expired()
-    assert 1 == await operation_driver.count_operations()
+    assert 2 == await operation_driver.count_operations()
 
     await operation_driver.services.operations.cancel(
         DEFAULT_SCOPE_ID,

@@ -13,14 +13,19 @@ from pushserver.storage.sql.fetch import fetch_column
 from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.upgrade_rows import DEVICE_UPGRADES
 
+#: An operation that is over. A task that is not counts those that failed.
+_IS_OVER = (
+    "status <> 'RUNNING' AND NOT EXISTS"
+    " (SELECT 1 FROM task WHERE task.id = operation.task_id AND ended_at IS NULL)"
+)
 #: Which rows of each table may be deleted; `{}` is the condition on the scope.
 _SELECT_PURGEABLE = {
     "notification": (
         "SELECT id FROM notification WHERE operation_id IN (SELECT id FROM operation"
-        " WHERE id < ? AND status <> 'RUNNING'{} ORDER BY id LIMIT 100) LIMIT ?"
+        f" WHERE id < ? AND {_IS_OVER}{{}} ORDER BY id LIMIT 100) LIMIT ?"
     ),
     "operation": (
-        "SELECT id FROM operation WHERE id < ? AND status <> 'RUNNING'{}"
+        f"SELECT id FROM operation WHERE id < ? AND {_IS_OVER}{{}}"
         " AND NOT EXISTS (SELECT 1 FROM notification WHERE operation_id = operation.id)"
         " ORDER BY id LIMIT ?"
     ),
@@ -37,8 +42,7 @@ _SELECT_PURGEABLE = {
 }
 #: Notifications go before their operation, in the same run.
 _SELECT_OLDEST = (
-    "SELECT id FROM operation WHERE id < ? AND status <> 'RUNNING'{}"
-    " ORDER BY id LIMIT ?",
+    f"SELECT id FROM operation WHERE id < ? AND {_IS_OVER}{{}} ORDER BY id LIMIT ?",
     *(_SELECT_PURGEABLE[kind] for kind in ("task", "command", "result")),
 )
 #: Tables whose rows are deleted with a row, and their column with its id.
@@ -50,7 +54,7 @@ _DEPENDENT_TABLES = {
 }
 _SELECT_OLD_AUDIT = "SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?"
 _COUNT = "SELECT count(*) FROM {} WHERE id < ?"
-_IS_OLD_OPERATION = "operation.id < ?1 AND status <> 'RUNNING'"
+_IS_OLD_OPERATION = f"operation.id < ?1 AND {_IS_OVER}"
 #: Which rows of each table are deleted by enough batches.
 _PURGEABLE = {
     "notification": (

@@ -11,6 +11,13 @@ from pushserver.clock import rfc3339
 from pushserver.services import purging
 from tests.database_rows import every_row
 from tests.each_case import each_case
+from tests.web.api.tasks import (
+    change_task,
+    create_task,
+    get_task,
+    run_steps,
+    task_counts,
+)
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, Response
 
 LATER = "2999-01-01T00:00:00Z"
@@ -168,3 +175,25 @@ async def test_log_in_use(
 
     assert answer.json()["done"]
     assert "purge.log_in_use" in {line["event"] for line in logs}
+
+
+async def test_task_under_way(server_with_devices: LocalServer) -> None:
+    """
+    What has ended of a task that has not is kept: it counts, and failures stop it.
+    """
+    server = server_with_devices
+    task = await create_task(server, concurrency=1, stopAfterFailures=2)
+    kept = []
+    for device in (1, 2):
+        await run_steps(server, device, body=b'{"error":"no"}')
+        await server.api("POST", "/purge", FUTURE)
+        kept.append(task_counts(await get_task(server, task)))
+    paused = await get_task(server, task)
+    await change_task(server, task, "cancel")
+    await server.services.task_scheduler.advance()
+    purged = (await server.api("POST", "/purge", FUTURE)).json()
+
+    assert [1, 2] == [failed for _, _, failed, *_ in kept]
+    assert "PAUSED" == paused["state"]
+    assert purged["done"]
+    assert 404 == (await server.api("GET", f"/tasks/{task['id']}")).status
