@@ -7,8 +7,9 @@ import attrs
 import msgspec
 from aiohttp import web
 
+from pushserver.clock import SECOND
 from pushserver.errors import Unauthorized
-from pushserver.model.ids import parse_int64
+from pushserver.model.ids import first_instant_after, parse_int64
 from pushserver.model.subscription import (
     SubscriptionFilter,
     WebhookFormat,
@@ -177,7 +178,11 @@ async def _stream(
 ) -> None:
     services, event_filter = call.services, _event_filter(call)
     cursor, is_gapless = await _start_cursor(call), True
-    if cursor and _last_event_id(call) is not None:
+    is_ahead = first_instant_after(cursor) > services.clock.now() + SECOND
+    if is_ahead and cursor > (newest := await _newest(call)):
+        # It was made while a clock was ahead: nothing comes after it for so long.
+        cursor, is_gapless = newest, False
+    elif cursor and _last_event_id(call) is not None:
         interests = services.event_interest
         is_gapless = interests.is_complete_after(
             call.scope_id, event_filter.event_types, cursor
@@ -207,10 +212,14 @@ async def _start_cursor(call: ApiCall[EventsQuery, None]) -> int:
     """Return the id to start after: that of the last event read, or the newest."""
     last_event_id = _last_event_id(call)
     if last_event_id is None:
-        return await call.services.store.subscriptions.newest_event_id()
+        return await _newest(call)
     return parse_int64(
         last_event_id, field_name="Last-Event-ID", pointer="/lastEventId"
     )
+
+
+async def _newest(call: ApiCall[EventsQuery, None]) -> int:
+    return await call.services.store.subscriptions.newest_event_id()
 
 
 def _last_event_id(call: ApiCall[EventsQuery, None]) -> str | None:

@@ -7,7 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from pushserver.clock import SECOND
 from pushserver.model.event import EventType
+from pushserver.model.ids import first_id_at
 from pushserver.services import event_feed
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.web.api import events
@@ -180,6 +182,21 @@ async def test_missed(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> N
     assert ("missed", '{"missed":4}') == (missed["event"], missed["data"])
     assert int(missed["id"]) < int(rest[0])
     assert str(await newest(server)) == rest[-1]
+
+
+async def test_ahead(server: LocalServer) -> None:
+    """
+    A reader whose last event is of a time to come learns that it missed some, and gets
+    what comes now.
+    """
+    ahead = str(first_id_at(server.clock.now() + 10 * 365 * 86_400 * SECOND))
+    async with open_event_stream(server, last_event_id=ahead) as stream:
+        missed = await stream.next_event()
+        await server.api("POST", PATH, LOAD_USERS)
+        event = await stream.next_event()
+
+    assert ("missed", '{"missed":null}') == (missed["event"], missed["data"])
+    assert str(await newest(server)) == event["id"]
 
 
 async def test_too_slow(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
