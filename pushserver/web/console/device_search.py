@@ -9,6 +9,8 @@ from pushserver.model.device import DeviceState
 from pushserver.model.device_filter import DeviceFilter, fold
 
 _TERM = re.compile(r'(?:(\w+):)?("[^"]*"|\S+)', re.ASCII)
+#: What is longer is not read to its end.
+_MAX_TYPED = 500
 _ANSWERS: Mapping[str, bool] = {
     **dict.fromkeys(("yes", "sim", "true"), True),
     **dict.fromkeys(("no", "não", "nao", "false"), False),
@@ -26,6 +28,11 @@ class DeviceSearch:
     words: list[str] = attrs.Factory(list)
     unknown: list[str] = attrs.Factory(list)
 
+    @property
+    def is_for_all(self) -> bool:
+        """Whether it leaves no device out."""
+        return self.online is None and self.criteria() == DeviceFilter()
+
     def criteria(self) -> DeviceFilter:
         """Return the filter."""
         text = fold(" ".join(self.words))
@@ -40,10 +47,13 @@ class DeviceSearch:
 def parse_device_search(typed: str) -> DeviceSearch:
     """Return what *typed* means; half a word is no error: somebody is typing."""
     search = DeviceSearch()
-    for name, value in _TERM.findall(typed[:500]):
+    for name, value in _TERM.findall(typed[:_MAX_TYPED]):
         plain = value.strip('"')
         if not _add_term(search, name.lower(), plain):
             search.unknown.append(f"{name}:{value}")
+    if typed[_MAX_TYPED:]:
+        # Without its end it may mean more devices.
+        search.unknown.append("…")
     return search
 
 

@@ -64,10 +64,12 @@ async def _chosen(call: SignedInCall) -> Sequence[Device]:
     Return the devices that are meant, of those that the token concerns.
 
     Raises:
-        Invalid: there is none, or there are too many.
+        Invalid: there is none, there are too many, or nobody knows which.
     """
     if "all" in call.form:
         search = parse_device_search(call.form.get("q", ""))
+        if search.unknown:
+            raise Invalid("This is no filter of devices.", pointer="/q")
         criteria, online = search.criteria(), search.online
     else:
         shown_ids = [n.removeprefix(_ID) for n in call.form if n.startswith(_ID)]

@@ -51,8 +51,16 @@ def checked(form: Mapping[str, str], prefix: str) -> list[str]:
 
 
 def words(text: str) -> list[str] | None:
-    """Return the words of a text, with commas or spaces between; None without any."""
-    return text.replace(",", " ").split() or None
+    """
+    Return the words of a text, with commas or spaces between; None if it is blank.
+
+    Raises:
+        Invalid: there is something, but no word: blank may mean all.
+    """
+    found = text.replace(",", " ").split()
+    if not found and text.strip():
+        raise Invalid("A list has words with commas or spaces between.")
+    return found or None
 
 
 def tag_pairs(text: str) -> list[tuple[str, str]]:

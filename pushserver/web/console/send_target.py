@@ -75,7 +75,7 @@ async def find_target(call: SignedInCall, kind: str, typed: str) -> Target:
     if kind not in (MATCHING, ALL):
         raise Invalid("to must be one, matching or all.", pointer="/to")
     search = parse_device_search(typed if kind == MATCHING else "")
-    if search.unknown or (kind == MATCHING and not typed):
+    if search.unknown or (kind == MATCHING and search.is_for_all):
         raise Invalid("This is no filter of devices.", pointer="/who")
     selector, as_json, words = await _selector(call, search)
     services = call.services

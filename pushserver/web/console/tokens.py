@@ -84,7 +84,9 @@ def read_token(call: SignedInCall) -> TokenIn:
         Invalid: a field is wrong; the pointer names it.
     """
     form, life, expires_at = call.form, call.form.get("expiresAt", ""), None
-    if life in LIVES and life:
+    if life not in LIVES:
+        raise Invalid("A token lives for a number of days that is offered here.")
+    if life:
         expires_at = rfc3339(call.services.clock.now() + int(life) * _DAY)
     fields = {
         "name": form.get("name", ""),

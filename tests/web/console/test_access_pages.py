@@ -2,6 +2,7 @@
 
 import re
 
+from tests.each_case import each_case
 from tests.web.console.visitor import Visitor
 from tests.web.local_server import TOKEN
 
@@ -63,6 +64,20 @@ async def test_wrong_token(visitor: Visitor) -> None:
     assert b'id="permissions-hint"' in empty.body
     assert b'value="lift"' in empty.body
     assert b'id="tags-hint" class="error"' in wrong.body
+
+
+@each_case("wrong", [{"expiresAt": "60"}, {"expiresAt": "never"}, {"deviceIds": ","}])
+async def test_no_wider_token(visitor: Visitor, wrong: dict[str, str]) -> None:
+    """
+    A limit that nobody understands makes no token without that limit.
+    """
+    fields = {"name": "lift", "permission.devices:read": "on", "token": TOKEN}
+    answer = await visitor.send("/tokens", **fields, **wrong)
+    tokens = (await visitor.server.api("GET", "/tokens")).json()["items"]
+
+    assert 422 == answer.status
+    assert b'role="alert"' in answer.body
+    assert "lift" not in {each["name"] for each in tokens}
 
 
 async def test_own_token_again(visitor: Visitor) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from tests.each_case import each_case
 from tests.web.console.visitor import SAME_SITE, Visitor
 from tests.web.local_server import DEVICE
 
@@ -108,6 +109,20 @@ async def test_plots(visitor: Visitor) -> None:
 
     assert (0, 2) == (empty.count("<polyline") // 2, page.count("<polyline") // 2)
     assert "p50" in page
+
+
+@each_case("typed", ["sate:quarantined", "online:maybe", "a " + "b" * 500])
+async def test_unknown_selection(visitor: Visitor, typed: str) -> None:
+    """
+    What nobody understands selects nothing: all that match are not all devices.
+    """
+    server = visitor.server
+    await server.api("PUT", "/devices/5", {"name": "a " + "b" * 100})
+    fields = {"act": "delete", "value": "1", "all": "1", "q": typed}
+    answer = await visitor.send("/devices/selection/run", **fields)
+
+    assert 422 == answer.status
+    assert 1 == len((await server.api("GET", "/devices")).json()["items"])
 
 
 async def test_selection(visitor: Visitor) -> None:

@@ -176,6 +176,20 @@ async def test_what_is_wrong(visitor: Visitor) -> None:
     assert [] == (await server.api("GET", "/commands")).json()["items"]
 
 
+@each_case("who", ["", " ", '""', "site=north" + " " * 500 + "tag:a=b"])
+async def test_filter_of_nothing(visitor: Visitor, who: str) -> None:
+    """
+    A filter that leaves no device out, or is too long to be read, is not for all.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {"name": "site=north"})
+    fields = {**DOOR, "to": "matching", "who": who}
+    answer = await visitor.send("/send", action="send", **fields)
+
+    assert "This is no filter of devices" in shown(answer)
+    assert [] == (await server.api("GET", "/tasks")).json()["items"]
+
+
 async def test_what_destroys(visitor: Visitor) -> None:
     """
     What destroys is done only for who types the device's id, or how many they are;
