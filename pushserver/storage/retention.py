@@ -42,7 +42,8 @@ class RetentionStore(Protocol):
         """
         Delete at most *limit* each of old commands, results, operations and tasks.
 
-        What has not ended stays. Return how many rows of each table were deleted.
+        What has not ended stays, a task with all of its operations. Return how many
+        rows of each table were deleted.
         """
 
     async def oldest_audit(self, before: int) -> int | None:
