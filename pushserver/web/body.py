@@ -6,6 +6,7 @@ Who asks is known before: of whoever was not let in, only the beginning is read.
 import asyncio
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 import attrs
 from aiohttp import ClientConnectionError, StreamReader, web
@@ -188,8 +189,13 @@ async def _receive_into(
             await budget.wait(expected)
         else:
             budget.take(expected)
-        error = await _fill(spool, content, limit)
+        with budget.transfers.under_way(lambda: spool.size, partial(_end, request)):
+            error = await _fill(spool, content, limit)
     return _too_large(limit) if spool.size > limit else error
+
+
+def _end(request: web.Request) -> None:
+    request._cancel(BodyTimeout("The body came too slowly, and others need its room."))
 
 
 async def _fill(

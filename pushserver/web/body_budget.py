@@ -15,11 +15,14 @@ import attrs
 from pushserver.errors import TooMany, Unavailable
 from pushserver.fair_turns import FairTurns
 from pushserver.web.spool import Spool, SpoolMemory
+from pushserver.web.transfers import Transfers
 
 MEBIBYTE = 1024 * 1024
 #: So many bytes of bodies that arrive, or leave in pieces, are in memory: of those that
 #: take room. The others are in files.
 MAX_PIECES = 16 * MEBIBYTE
+#: Seconds after which those who wait for room look again who could make some.
+PRESS_INTERVAL = 5.0
 #: So many lists are made at once.
 MAX_LISTS = 4
 
@@ -47,11 +50,16 @@ class BodyBudget:
     memory: SpoolMemory = attrs.field(
         factory=partial(SpoolMemory, MAX_PIECES), init=False
     )
+    transfers: Transfers = attrs.field(init=False)
     _taken: int = attrs.field(default=0, init=False)
     _waiting: deque[tuple[int, asyncio.Future[None]]] = attrs.field(
         factory=deque, init=False
     )
     _closed: bool = attrs.field(default=False, init=False)
+
+    @transfers.default
+    def _new_transfers(self) -> Transfers:
+        return Transfers(self.counts)
 
     def new_spool(self) -> Spool:
         """Return a spool for a body; whoever asks closes it."""
@@ -67,6 +75,7 @@ class BodyBudget:
         size = min(size, self.limit)
         if not self._has_room(size) or self._waiting:
             self.counts["bodies.refused"] += 1
+            self.transfers.end_slowest()
             raise Unavailable("Too many large bodies are under way. Try again.")
         self._taken += size
         call_after_request(lambda: self._give_back(size))
@@ -121,6 +130,8 @@ class BodyBudget:
 
     async def _wait_in_line(self, size: int) -> None:
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._waiting:
+            self._press_on()
         self._waiting.append((size, admitted))
         try:
             await admitted
@@ -131,6 +142,15 @@ class BodyBudget:
                 self._waiting.remove((size, admitted))
                 self._admit()
             raise
+
+    def _press_on(self) -> None:
+        """Look from time to time, as long as anybody waits, who could make room."""
+        self.transfers.end_slowest()
+        asyncio.get_running_loop().call_later(PRESS_INTERVAL, self._press_again)
+
+    def _press_again(self) -> None:
+        if self._waiting:
+            self._press_on()
 
     def _give_back(self, size: int) -> None:
         self._taken -= size

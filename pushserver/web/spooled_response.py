@@ -96,9 +96,18 @@ class SpooledResponse(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         """Write the body, piece by piece, as the peer takes it."""
         assert self._req is not None  # noqa: S101 - it is prepared
-        with closing(self._spool):
-            if not is_head(self._req):
-                await _write_from(self._spool, self._req, self)
+        connection = cast("HttpConnection", self._req.protocol)
+        transfers = connection.body_budget.transfers
+        moved = 0
+        with (
+            closing(self._spool),
+            transfers.under_way(lambda: moved, connection.abort),
+        ):
+            while not is_head(self._req) and (
+                piece := await self._spool.read(_PIECE_SIZE)
+            ):
+                await write_and_drain(self._req, self, piece)
+                moved += len(piece)
         await super().write_eof(data)
 
 

@@ -61,7 +61,7 @@ from pushserver.services.wrong_tokens import (
 from pushserver.settings import Settings
 from pushserver.storage.sql.round_budget import MAX_JOBS, MAX_SECONDS
 from pushserver.storage.sql.shadows import MAX_READ
-from pushserver.web import head_budget
+from pushserver.web import head_budget, transfers
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
 from pushserver.web.api.device_import import MAX_DEVICES, MAX_FILE
@@ -243,6 +243,7 @@ def test_numbers_in_sentences() -> None:
 
     assert 10 == MAX_WAITING == FREE_TRIES
     assert (2, 3) == (shadow_tasks.MAX_WAITING, device_import.MAX_WAITING)
+    assert (30, 64 * 1024) == (transfers.FREE_SECONDS, transfers.ENOUGH_IN_A_SECOND)
     assert 8 == shadows.MAX_LARGE
     assert [] == [each for each in sentences if each not in text]
 

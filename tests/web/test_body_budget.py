@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from pushserver.web import body_budget, transfers
 from pushserver.web.body_budget import MAX_PIECES
 from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY, Spool, SpoolMemory
 from tests.clock import ManualClock
@@ -168,6 +169,59 @@ async def test_gone_while_it_waits(server: LocalServer) -> None:
         assert b"HTTP/1.1 200 OK\r\n" == await first.finish()
 
         assert b"HTTP/1.1 200 OK\r\n" == await finishing
+
+
+@pytest.fixture(name="_impatient")
+def _impatient_transfers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What moves less than the most of all is too slow from its first moment on."""
+    monkeypatch.setattr(transfers, "FREE_SECONDS", 0)
+    monkeypatch.setattr(transfers, "ENOUGH_IN_A_SECOND", 1 << 40)
+    monkeypatch.setattr(body_budget, "PRESS_INTERVAL", 0.01)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_too_slow(server: LocalServer) -> None:
+    """
+    Bodies that hardly arrive are ended when a result waits for room; it gets theirs.
+    """
+    requests = [(RESULT.format(n), HALF) for n in range(2)]
+    async with (
+        uploads(server, *requests) as slow,
+        uploads(server, (RESULT.format(3), HALF)) as (result,),
+    ):
+        await wait_until(lambda: server.services.counts["bodies.ended"] > 0)
+        reading = [asyncio.create_task(each.reader.readline()) for each in slow]
+        done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+        ended = next(iter(done)).result()
+        status = await result.finish()
+
+    assert b"HTTP/1.1 200 OK\r\n" == status
+    assert ended.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_slow_reader(server: LocalServer) -> None:
+    """
+    So are answers that are hardly read, when a program's body is refused.
+    """
+    await server.enqueue()
+    await server.poll()
+    await server.post_result(b'{"response":"' + b"x" * HALF + b'"}')
+    command = (await server.api("GET", "/commands")).json()["items"][0]["id"]
+    head = f"GET /api/v1/commands/{command}/result HTTP/1.1\r\nHost: x\r\n"
+    async with AsyncExitStack() as stack, asyncio.timeout(30):
+        for _ in range(1):
+            _, writer = await stack.enter_async_context(server.connect())
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(f"{head}Authorization: Bearer {TOKEN}\r\n\r\n".encode())
+        under_way = server.services.body_budget.transfers._under_way
+        await wait_until(lambda: len(under_way) == 1)
+        async with uploads(server, (PROGRAM, HALF)) as (program,):
+            answer = await program.reader.readline()
+        await wait_until(lambda: not under_way)
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert 1 == server.services.counts["bodies.ended"]
 
 
 @pytest.mark.parametrize("more", [0, 1])
