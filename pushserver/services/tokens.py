@@ -46,6 +46,8 @@ class Tokens:
     ids: IdGenerator
     bounds: StockBounds
     _by_hash: dict[str, Token] = attrs.field(factory=dict, init=False)
+    #: For whom each token that is no admin's calls, by its id.
+    _callers: dict[int, int] = attrs.field(factory=dict, init=False)
     _version: int = attrs.field(default=0, init=False)
     _last_used: dict[int, int] = attrs.field(factory=dict, init=False)
     _unsaved_uses: dict[int, int] = attrs.field(factory=dict, init=False)
@@ -85,6 +87,9 @@ class Tokens:
             version_before, found = self._version, [*await self.store.all_tokens()]
         from_settings = [token for token in self._by_hash.values() if token.id == 0]
         self._by_hash = {token.hash: token for token in (*found, *from_settings)}
+        self._callers = {}
+        for token in sorted(found, key=lambda token: token.id):
+            self._note_caller(token)
         self._version += 1
 
     def authenticate(
@@ -113,6 +118,21 @@ class Tokens:
     def is_valid(self, token: Token) -> bool:
         """Tell whether an authenticated token is still valid."""
         return token.hash in self._by_hash and not token.has_expired(self.clock.now())
+
+    def caller_of(self, token: Token) -> int:
+        """
+        Return whose turn it is when the token calls: the id of one that it calls for.
+
+        That is its own, but if it was made with one that is no admin's, that one's:
+        otherwise that could have as many turns as it makes tokens.
+        """
+        return self._callers.get(token.id, token.id)
+
+    def _note_caller(self, token: Token) -> None:
+        maker = token.created_by.token_id
+        if Permission.ADMIN not in token.permissions:
+            own = token.id
+            self._callers[own] = own if maker is None else self._callers.get(maker, own)
 
     async def save_uses(self) -> int:
         """
@@ -183,6 +203,7 @@ class Tokens:
     def activate(self, token: Token) -> None:
         """Make a stored token valid."""
         self._by_hash[token.hash] = token
+        self._note_caller(token)
         self._mark_changed()
 
     def forget_scope(self, scope_id: int) -> None:

@@ -129,7 +129,7 @@ async def _find_token(
             token = tokens.authenticate(authorization, session)
     except Unauthorized:
         token = await _find_late_token(services, authorization, session, address)
-    CALLER.set(token.id)
+    CALLER.set(tokens.caller_of(token))
     return token
 
 

@@ -41,7 +41,7 @@ def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> 
     request_id, trace, _ = request.identity = identity_in(plain.headers)
     request.fields["token_id"] = token.id
     address = request.connection.peer_address
-    CALLER.set(token.id)
+    CALLER.set(services.tokens.caller_of(token))
     enqueuing = services.queue.enqueue(
         token.scope_id,
         device.device_id,

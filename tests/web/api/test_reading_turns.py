@@ -179,3 +179,24 @@ async def test_reading_is_not_waiting(server: LocalServer) -> None:
         ]
 
     assert [200, 200, 200] == statuses
+
+
+async def test_tokens_of_a_token(server: LocalServer) -> None:
+    """
+    Tokens that a token without `admin` makes have one line together with it, after a
+    restart, too; those of an admin have a line each.
+    """
+    maker = await server.create_token("tokens:write", "results:read")
+    request = {"name": "made", "permissions": ["results:read"]}
+    made = [
+        (await server.api("POST", "/tokens", request, token=each)).json()["id"]
+        for each in (maker, maker, TOKEN, TOKEN)
+    ]
+    tokens = server.services.tokens
+    before = [tokens.caller_of(each) for each in tokens.in_scope(1)]
+    await tokens.refresh()
+    by_id = {str(each.id): tokens.caller_of(each) for each in tokens.in_scope(1)}
+
+    assert before == list(by_id.values())
+    assert by_id[made[0]] == by_id[made[1]] == tokens.in_scope(1)[1].id
+    assert [int(each) for each in made[2:]] == [by_id[each] for each in made[2:]]
