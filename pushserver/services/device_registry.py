@@ -1,6 +1,5 @@
 """Every known device, in memory, looked up within a scope."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -35,7 +34,7 @@ class DeviceRegistry:
     """
 
     store: Store
-    write_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    write_lock: FairTurns = attrs.field(factory=FairTurns, init=False)
     quarantined_ids: set[int] = attrs.field(factory=set, init=False)
     tags_version: int = attrs.field(default=0, init=False)
     _leaving_ids: set[int] = attrs.field(factory=set, init=False)

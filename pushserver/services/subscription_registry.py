@@ -7,6 +7,7 @@ from typing import Protocol
 import attrs
 
 from pushserver.errors import NotFound
+from pushserver.fair_turns import FairTurns
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import Event
 from pushserver.model.subscription import PingResult, Subscription, SubscriptionFilter
@@ -44,7 +45,7 @@ class SubscriptionRegistry:
     event_interest: EventInterest
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     workers: dict[int, SubscriptionWorker] = attrs.field(factory=dict, init=False)
-    write_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    write_lock: FairTurns = attrs.field(factory=FairTurns, init=False)
     _by_id: dict[int, Subscription] = attrs.field(factory=dict, init=False)
 
     async def load(self) -> None:
