@@ -23,7 +23,7 @@ _Place = asyncio.Future[None]
 class FairLine:
     """Those who wait, in the order in which they go on: of each caller one in turn."""
 
-    #: The caller whose turn is next is the first; none has nobody waiting.
+    #: The caller whose turn is next is the first. Who does not wait has no line.
     _lines: OrderedDict[int, OrderedDict[_Place, None]] = attrs.field(
         factory=OrderedDict, init=False
     )
@@ -56,8 +56,10 @@ class FairLine:
 
     def _leave(self, caller: int, place: _Place) -> None:
         places = self._lines.get(caller)
-        if places is not None and places.pop(place, self) is None and not places:
-            del self._lines[caller]
+        if places and place in places:
+            del places[place]
+            if not places:
+                del self._lines[caller]
 
 
 @attrs.define(eq=False, repr=False)

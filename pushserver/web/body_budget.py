@@ -21,8 +21,8 @@ MEBIBYTE = 1024 * 1024
 #: So many bytes of bodies that arrive, or leave in pieces, are in memory: of those that
 #: take room. The others are in files.
 MAX_PIECES = 16 * MEBIBYTE
-#: Seconds after which those who wait for room look again who could make some.
-PRESS_INTERVAL = 5.0
+#: Seconds after which it is looked again, while anybody waits for room, who is slow.
+CHECK_INTERVAL = 5.0
 #: So many lists are made at once.
 MAX_LISTS = 4
 
@@ -55,6 +55,8 @@ class BodyBudget:
     _waiting: deque[tuple[int, asyncio.Future[None]]] = attrs.field(
         factory=deque, init=False
     )
+    #: When it is looked next who is slow.
+    _check: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
     _closed: bool = attrs.field(default=False, init=False)
 
     @transfers.default
@@ -130,9 +132,9 @@ class BodyBudget:
 
     async def _wait_in_line(self, size: int) -> None:
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._waiting:
-            self._press_on()
         self._waiting.append((size, admitted))
+        if self._check is None:
+            self._end_slowest()
         try:
             await admitted
         except asyncio.CancelledError:
@@ -143,14 +145,13 @@ class BodyBudget:
                 self._admit()
             raise
 
-    def _press_on(self) -> None:
-        """Look from time to time, as long as anybody waits, who could make room."""
-        self.transfers.end_slowest()
-        asyncio.get_running_loop().call_later(PRESS_INTERVAL, self._press_again)
-
-    def _press_again(self) -> None:
+    def _end_slowest(self) -> None:
+        """Have room made for those who wait, as long as any do."""
+        self._check = None
         if self._waiting:
-            self._press_on()
+            self.transfers.end_slowest()
+            loop = asyncio.get_running_loop()
+            self._check = loop.call_later(CHECK_INTERVAL, self._end_slowest)
 
     def _give_back(self, size: int) -> None:
         self._taken -= size

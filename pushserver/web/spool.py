@@ -37,12 +37,14 @@ class Spool:
     """
     Bytes as they arrive.
 
-    The file is in `folder`, private, and has no name: it is gone with the process.
+    The file is in `folder`, private, and has no name: it is gone with the process. So
+    many bytes were read as `position` says.
     """
 
     folder: Path | None
     memory: SpoolMemory
     size: int = attrs.field(default=0, init=False)
+    position: int = attrs.field(default=0, init=False)
     _pieces: list[bytes | memoryview] = attrs.field(factory=list, init=False)
     _pending: int = attrs.field(default=0, init=False)
     _held: int = attrs.field(default=0, init=False)
@@ -111,9 +113,12 @@ class Spool:
     async def read(self, size: int) -> bytes:
         """Return the next bytes: *size*, fewer at the end alone."""
         if self._file is not None:
-            return await asyncio.to_thread(self._file.read, size)
-        assert self._memory is not None  # noqa: S101 - it was rewound
-        return self._memory.read(size)
+            piece: bytes = await asyncio.to_thread(self._file.read, size)
+        else:
+            assert self._memory is not None  # noqa: S101 - it was rewound
+            piece = self._memory.read(size)
+        self.position += len(piece)
+        return piece
 
     async def descriptor(self) -> int:
         """

@@ -96,18 +96,14 @@ class SpooledResponse(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         """Write the body, piece by piece, as the peer takes it."""
         assert self._req is not None  # noqa: S101 - it is prepared
-        connection = cast("HttpConnection", self._req.protocol)
+        connection, spool = cast("HttpConnection", self._req.protocol), self._spool
         transfers = connection.body_budget.transfers
-        moved = 0
         with (
-            closing(self._spool),
-            transfers.under_way(lambda: moved, connection.abort),
+            closing(spool),
+            transfers.under_way(lambda: spool.position, connection.abort),
         ):
-            while not is_head(self._req) and (
-                piece := await self._spool.read(_PIECE_SIZE)
-            ):
-                await write_and_drain(self._req, self, piece)
-                moved += len(piece)
+            if not is_head(self._req):
+                await _write_from(spool, self._req, self)
         await super().write_eof(data)
 
 

@@ -176,7 +176,7 @@ def _impatient_transfers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What moves less than the most of all is too slow from its first moment on."""
     monkeypatch.setattr(transfers, "FREE_SECONDS", 0)
     monkeypatch.setattr(transfers, "ENOUGH_IN_A_SECOND", 1 << 40)
-    monkeypatch.setattr(body_budget, "PRESS_INTERVAL", 0.01)
+    monkeypatch.setattr(body_budget, "CHECK_INTERVAL", 0.01)
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -210,10 +210,9 @@ async def test_slow_reader(server: LocalServer) -> None:
     command = (await server.api("GET", "/commands")).json()["items"][0]["id"]
     head = f"GET /api/v1/commands/{command}/result HTTP/1.1\r\nHost: x\r\n"
     async with AsyncExitStack() as stack, asyncio.timeout(30):
-        for _ in range(1):
-            _, writer = await stack.enter_async_context(server.connect())
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
-            writer.write(f"{head}Authorization: Bearer {TOKEN}\r\n\r\n".encode())
+        _, writer = await stack.enter_async_context(server.connect())
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(f"{head}Authorization: Bearer {TOKEN}\r\n\r\n".encode())
         under_way = server.services.body_budget.transfers._under_way
         await wait_until(lambda: len(under_way) == 1)
         async with uploads(server, (PROGRAM, HALF)) as (program,):

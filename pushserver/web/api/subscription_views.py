@@ -20,7 +20,7 @@ def subscription_out(
     protocols: DeviceProtocols,
     subscription: Subscription,
     backlog: BacklogOut,
-    secret: str | None,
+    secret: str | None = None,
 ) -> SubscriptionOut:
     """Render a subscription; its secret only when it is new."""
     ids, tags = subscription.device_ids, subscription.tags

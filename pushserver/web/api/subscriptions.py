@@ -61,16 +61,16 @@ async def _response(
     *,
     status: int = 200,
 ) -> web.StreamResponse:
-    body = await _load_subscription_out(call, subscription, secret)
+    backlog = await _load_backlog(call, subscription)
+    body = subscription_out(call.services.protocols, subscription, backlog, secret)
     return json_response(body, status=status)
 
 
-async def _load_subscription_out(
-    call: ApiCall[Any, Any], subscription: Subscription, secret: str | None = None
-) -> SubscriptionOut:
+async def _load_backlog(
+    call: ApiCall[Any, Any], subscription: Subscription
+) -> BacklogOut:
     lag = await call.services.store.subscriptions.lag(subscription)
-    backlog = BacklogOut(lag.pending, lag.dead, lag.unprocessed, subscription.dropped)
-    return subscription_out(call.services.protocols, subscription, backlog, secret)
+    return BacklogOut(lag.pending, lag.dead, lag.unprocessed, subscription.dropped)
 
 
 @routes(
@@ -80,12 +80,15 @@ async def list_subscriptions(call: ApiCall[None, None]) -> web.StreamResponse:
     """List the subscriptions, oldest first."""
     await call.services.subscription_registry.refresh_follower()
     subscriptions = call.services.subscription_registry.in_scope(call.scope_id)
-    outs = [
-        await _load_subscription_out(call, each)
+    shown = [
+        (each, await _load_backlog(call, each))
         for each in subscriptions
         if reaches_subscription(call.token, each)
     ]
-    return await whole_list_response(outs, lambda out: out)
+    protocols = call.services.protocols
+    return await whole_list_response(
+        shown, lambda each: subscription_out(protocols, *each)
+    )
 
 
 @routes("GET", SUBSCRIPTION_PATH, "getSubscription", SubscriptionOut)

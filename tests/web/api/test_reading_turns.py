@@ -165,9 +165,9 @@ async def test_lists(server: LocalServer, path: str) -> None:
     assert [False] * MAX_LISTS == [await turns.acquire() for _ in range(MAX_LISTS)]
 
 
-async def test_reading_is_not_waiting(server: LocalServer) -> None:
+async def test_a_turn_of_their_own(server: LocalServer) -> None:
     """
-    What is at once at hand, and waits for results, needs no turn among the lists.
+    Commands and results do not wait for other lists, however many are being made.
     """
     turns = server.services.body_budget.list_turns
     async with AsyncExitStack() as stack:
