@@ -9,7 +9,6 @@ from pushserver.web import api, console, device_api, health, kapua
 from pushserver.web import metrics as scraped
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.middleware import ANY_PATH, Handler, with_error_responses
-from pushserver.web.problems import render_error
 from pushserver.web.request_identity import identity_of
 from pushserver.web.services import SERVICES, Services
 from pushserver.web.unknown_requests import handle_unknown_request
@@ -40,9 +39,17 @@ def build_app(services: Services) -> web.Application:
     answer_unknown = partial(device_api.dispatch_any_path, services)
     console.add_routes(app.router, _send_continue, answer_unknown, metrics)
     kapua.add_routes(app.router, _send_continue, answer_unknown, metrics)
-    rest = with_error_responses(answer_unknown, others)
+    rest = _unknown_handler(services)
     app.router.add_route("*", _CATCH_ALL, rest, expect_handler=_send_continue)
     return app
+
+
+def _unknown_handler(services: Services) -> Handler:
+    """Return what answers each request that has no address of its own."""
+    return with_error_responses(
+        partial(device_api.dispatch_any_path, services),
+        services.metrics.responses_of("any", ANY_PATH),
+    )
 
 
 def bypass_router(app: web.Application, routed: Handler) -> Handler:
@@ -56,6 +63,7 @@ def bypass_router(app: web.Application, routed: Handler) -> Handler:
         device_api.fast_path_handlers(services),
         api.fast_enqueue_handler(services),
     )
+    unroutable = _unknown_handler(services)
 
     def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
         method, path = request.method, request.raw_path.partition("?")[0]
@@ -63,18 +71,20 @@ def bypass_router(app: web.Application, routed: Handler) -> Handler:
         if handler is None and method == "POST" and api.ENQUEUE_PATH.fullmatch(path):
             handler = enqueue_handler
         if handler is None or "Expect" in request.headers:
-            return _with_problems(routed, request)
+            return _route(routed, unroutable, request)
         return handler(request)
 
     return handle
 
 
-async def _with_problems(routed: Handler, request: web.Request) -> web.StreamResponse:
-    """Route the request; what no route takes (`OPTIONS *`) is a problem as well."""
+async def _route(
+    routed: Handler, unroutable: Handler, request: web.Request
+) -> web.StreamResponse:
+    """Route the request; what has no path (`OPTIONS *`, `CONNECT`) is unknown, too."""
     try:
         return await routed(request)
-    except web.HTTPException as error:
-        return render_error(error)
+    except web.HTTPException:
+        return await unroutable(request)
 
 
 async def _send_continue(request: web.Request) -> None:

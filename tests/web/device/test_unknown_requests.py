@@ -1,5 +1,6 @@
 """Unknown requests: what a terminal tells is acknowledged, everything else is 404."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -124,6 +125,39 @@ async def test_nothing_there(server: LocalServer, method: str, path: str) -> Non
     answer = await server.request(method, path, headers={"Accept": "text/html"})
 
     assert is_empty_404(answer)
+
+
+@each_case("expecting", ["", "Expect: 100-continue\r\n", "Expect: something\r\n"])
+@each_case(
+    "line", ["CONNECT x:80", "CONNECT /push?deviceId=1", "OPTIONS *", "GET http://x"]
+)
+async def test_no_path(server: LocalServer, line: str, expecting: str) -> None:
+    """
+    So it is for requests that name no path, at once, and they are counted.
+    """
+    counts = server.services.counts
+    before = counts["stray"]
+    head = f"{line} HTTP/1.1\r\nHost: x\r\n{expecting}\r\n"
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
+        writer.write(head.encode())
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if b" 100 " in answer:
+            answer = await reader.readuntil(b"\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n")
+    assert before + 1 == counts["stray"]
+
+
+async def test_program_without_a_path(server: LocalServer) -> None:
+    """
+    A program's is a problem there, too.
+    """
+    head = "OPTIONS * HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\n"
+
+    answer = await server.send_raw(f"{head}Connection: close\r\n\r\n".encode())
+
+    assert answer.startswith(b"HTTP/1.1 404 Not Found\r\n")
+    assert b'"detail":"There is nothing at *.","requestId":' in answer
 
 
 @each_case(
