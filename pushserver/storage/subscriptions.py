@@ -1,6 +1,6 @@
 """Events, subscriptions and the deliveries of webhooks."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -159,8 +159,12 @@ class SubscriptionStore(Protocol):
     async def backlog_start(self, scope_id: int, *, keep: int) -> int:
         """Return the id of the scope's newest event but *keep*; 0 if there is none."""
 
-    async def lag(self, subscription: Subscription) -> Lag:
-        """Count the pending and dead deliveries, and the events not processed yet."""
+    async def lags(self, subscriptions: Sequence[Subscription]) -> Mapping[int, Lag]:
+        """
+        Return the lag of each, by its id.
+
+        That is its pending and dead deliveries, and the events not processed yet.
+        """
 
     async def purge_events(self, *, before: int, limit: int) -> int:
         """Delete old events without undelivered deliveries; return how many."""

@@ -54,7 +54,7 @@ async def create_subscription(services: Services, **fields: object) -> Subscript
 
 async def left(services: Services, of: Subscription) -> int:
     """Return how many events a subscription has before it."""
-    return (await services.store.subscriptions.lag(of)).unprocessed
+    return (await services.store.subscriptions.lags([of]))[of.id].unprocessed
 
 
 def test_limits(services: Services) -> None:

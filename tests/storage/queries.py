@@ -269,7 +269,7 @@ OUTBOX: Mapping[str, Query] = {
         )
         for state in (None, *WebhookState)
     },
-    "lag": _subscription_query("lag", subscription(cursor=ABOVE_ALL_IDS)),
+    "lags": _subscription_query("lags", [subscription(cursor=ABOVE_ALL_IDS)]),
     "hurry": _subscription_query("retry_pending_now", 1, now=START, limit=LIMIT),
     "revive": _subscription_query(
         "requeue_dead", 1, since=START, now=START, limit=LIMIT

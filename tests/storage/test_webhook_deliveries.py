@@ -21,6 +21,7 @@ from pushserver.storage.base import Store
 from pushserver.storage.subscriptions import Lag
 from tests.clock import START, ManualClock
 from tests.model.factories import DEVICE
+from tests.storage.read_counts import count_reads
 from tests.storage.subscriptions import (
     emit_events,
     save_subscription,
@@ -233,7 +234,21 @@ async def test_lag(store: Store) -> None:
         owner=one,
     )
 
-    assert Lag(pending=2, dead=1, unprocessed=3) == await store.subscriptions.lag(one)
+    two = subscription(id=2, cursor=events[-1].id)
+    idle = subscription(id=3, scope_id=2)
+    lags = await store.subscriptions.lags([one, two, idle])
+
+    expected = {1: Lag(pending=2, dead=1, unprocessed=3), 2: Lag(0, 0, 0)}
+    assert expected | {3: Lag(0, 0, 1)} == lags
+    assert {} == await store.subscriptions.lags([])
+
+
+async def test_lags_of_a_list(store: Store) -> None:
+    """The lags of all that are listed are read together, not one by one."""
+    async with count_reads(store) as count:
+        await store.subscriptions.lags([subscription(id=n) for n in range(1, 51)])
+
+    assert 1 == len(count.statements)
 
 
 async def test_hurry(store: Store) -> None:

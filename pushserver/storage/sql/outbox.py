@@ -1,6 +1,6 @@
 """The deliveries of webhooks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -70,12 +70,16 @@ _SELECT_WITH_EVENTS = (
     " LEFT JOIN event ON event.id = webhook.event_id"
     " WHERE webhook.subscription_id = ?"
 )
-_LAG = (
-    "SELECT (SELECT count(*) FROM webhook WHERE subscription_id = ?1"
+_LAGS = (
+    "SELECT column1, (SELECT count(*) FROM webhook WHERE subscription_id = column1"
     " AND state = 'pending'), (SELECT count(*) FROM webhook"
-    " WHERE subscription_id = ?1 AND state = 'dead'),"
-    " (SELECT count(*) FROM event WHERE scope_id = ?2 AND id > ?3)"
+    " WHERE subscription_id = column1 AND state = 'dead'),"
+    " (SELECT count(*) FROM event WHERE scope_id = column2 AND id > column3)"
+    " FROM (VALUES {}) AS given"
 )
+_LAG_OF = f"({', '.join(['CAST(? AS BIGINT)'] * 3)})"
+#: Of so many subscriptions at a time: others, too, have to read.
+_MAX_LAGS = 64
 _RETRY_PENDING_NOW = (
     "UPDATE webhook SET next_attempt_at = ?1 WHERE subscription_id = ?2 AND event_id IN"
     " (SELECT event_id FROM webhook WHERE subscription_id = ?2 AND state = 'pending'"
@@ -221,10 +225,14 @@ class SqlOutbox:
 
         return await self.write(work)
 
-    async def lag(self, subscription: Subscription) -> Lag:
-        values = (subscription.id, subscription.scope_id, subscription.cursor)
-        (found,) = await fetch_all(self.reader, _read_lag, _LAG, values)
-        return found
+    async def lags(self, subscriptions: Sequence[Subscription]) -> Mapping[int, Lag]:
+        found: list[tuple[int, Lag]] = []
+        for start in range(0, len(subscriptions), _MAX_LAGS):
+            some = subscriptions[start : start + _MAX_LAGS]
+            values = [v for s in some for v in (s.id, s.scope_id, s.cursor)]
+            sql = _LAGS.format(", ".join([_LAG_OF] * len(some)))
+            found += await fetch_all(self.reader, _read_lag, sql, values)
+        return dict(found)
 
     async def purge_dead_deliveries(self, *, before: int, limit: int) -> int:
         values = (first_id_at(before), limit)
@@ -236,6 +244,6 @@ def _read_delivery_and_event(row: Row) -> tuple[WebhookDelivery, Event | None]:
     return delivery, event
 
 
-def _read_lag(row: Row) -> Lag:
-    pending, dead, unprocessed = row
-    return Lag(pending=pending, dead=dead, unprocessed=unprocessed)
+def _read_lag(row: Row) -> tuple[int, Lag]:
+    subscription_id, pending, dead, unprocessed = row
+    return subscription_id, Lag(pending, dead, unprocessed)

@@ -1,5 +1,6 @@
 """Subscriptions over the API."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -7,6 +8,7 @@ from aiohttp import web
 from pushserver.model.subscription import Subscription
 from pushserver.model.token import Permission
 from pushserver.services.token_reach import reaches_subscription
+from pushserver.storage.subscriptions import Lag
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response, whole_list_response
@@ -61,15 +63,14 @@ async def _response(
     *,
     status: int = 200,
 ) -> web.StreamResponse:
-    backlog = await _load_backlog(call, subscription)
+    lags = await call.services.store.subscriptions.lags([subscription])
+    backlog = _backlog(subscription, lags)
     body = subscription_out(call.services.protocols, subscription, backlog, secret)
     return json_response(body, status=status)
 
 
-async def _load_backlog(
-    call: ApiCall[Any, Any], subscription: Subscription
-) -> BacklogOut:
-    lag = await call.services.store.subscriptions.lag(subscription)
+def _backlog(subscription: Subscription, lags: Mapping[int, Lag]) -> BacklogOut:
+    lag = lags[subscription.id]
     return BacklogOut(lag.pending, lag.dead, lag.unprocessed, subscription.dropped)
 
 
@@ -80,14 +81,11 @@ async def list_subscriptions(call: ApiCall[None, None]) -> web.StreamResponse:
     """List the subscriptions, oldest first."""
     await call.services.subscription_registry.refresh_follower()
     subscriptions = call.services.subscription_registry.in_scope(call.scope_id)
-    shown = [
-        (each, await _load_backlog(call, each))
-        for each in subscriptions
-        if reaches_subscription(call.token, each)
-    ]
+    shown = [each for each in subscriptions if reaches_subscription(call.token, each)]
+    lags = await call.services.store.subscriptions.lags(shown)
     protocols = call.services.protocols
     return await whole_list_response(
-        shown, lambda each: subscription_out(protocols, *each)
+        shown, lambda each: subscription_out(protocols, each, _backlog(each, lags))
     )
 
 

@@ -43,11 +43,13 @@ async def list_subscriptions(call: SignedInCall) -> web.StreamResponse:
     registry, store = call.services.subscription_registry, call.services.store
     await registry.refresh_follower()
     shown = [
-        (each, await store.subscriptions.lag(each))
+        each
         for each in registry.in_scope(call.scope_id)
         if reaches_subscription(call.token, each)
     ]
-    return await call.render("subscriptions.html", rows=shown)
+    lags = await store.subscriptions.lags(shown)
+    rows = [(each, lags[each.id]) for each in shown]
+    return await call.render("subscriptions.html", rows=rows)
 
 
 @pages.page("/subscriptions/new", _WRITE, limits_itself=True)
@@ -112,7 +114,7 @@ async def show_subscription(call: SignedInCall) -> web.StreamResponse:
     return await call.render(
         "subscription.html",
         subscription=subscription,
-        lag=await store.lag(subscription),
+        lag=(await store.lags([subscription]))[subscription.id],
         host=typed_word(host_of(subscription)),
         rows=shown,
         webhook_states=[*WebhookState],
