@@ -1,11 +1,15 @@
 """Old history is deleted in batches; what has not ended stays."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
+import attrs
 import pytest
 from structlog.testing import capture_logs
 
 from pushserver.clock import SECOND
+from pushserver.model.ids import first_id_at
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.services.batches import BATCH_SIZE
@@ -13,11 +17,14 @@ from pushserver.services.retention import Retention
 from pushserver.storage.audit import AuditFilter
 from pushserver.storage.command_rows import PIECE_SIZE
 from pushserver.storage.history import CommandFilter
+from pushserver.storage.retention import PurgeCutoff
+from pushserver.storage.sql.connection import SqlConnection, SqlReader
+from pushserver.storage.sql.retention import SqlRetention
 from tests.clock import ManualClock
 from tests.database_rows import open_reader
 from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver
-from tests.services.operation_driver import OperationDriver
+from tests.services.operation_driver import ERROR, OperationDriver
 
 pytestmark = pytest.mark.scopes(77)
 
@@ -228,6 +235,54 @@ async def test_operations(
     assert [] == await operation_driver.services.store.tasks.tasks(
         DEFAULT_SCOPE_ID, before=None, limit=10
     )
+
+
+@attrs.define
+class InterruptedReader:
+    """Reads; after one of the reads, somebody acts before its reader does."""
+
+    reader: SqlReader
+    reads_before: int
+    act: Callable[[], Awaitable[object]]
+
+    async def run(self, work: Callable[[SqlConnection], Any]) -> Any:
+        """Run *work*, then the other act if its moment has come."""
+        found = await self.reader.run(work)
+        self.reads_before -= 1
+        if self.reads_before == -1:
+            await self.act()
+        return found
+
+
+@pytest.mark.parametrize("kind", ["notification", "operation"])
+async def test_retried_at_that_moment(
+    operation_driver: OperationDriver, kind: str
+) -> None:
+    """
+    What a purge has found of a task that is retried before it is deleted stays.
+    """
+    driver = operation_driver
+    task = await driver.adopt_and_create_task("load_objects", devices=2, seen=2)
+    await driver.advance_tasks()
+    for device in (1, 2):
+        await driver.run_command(device=device, body=ERROR)
+    await driver.advance_tasks()
+    driver.clock.tick(31 * DAY)
+    purge = driver.services.store.retention
+    assert isinstance(purge, SqlRetention)
+
+    async def retry() -> None:
+        await driver.services.tasks.retry(
+            DEFAULT_SCOPE_ID, task.id, include_unknown=False
+        )
+
+    reads_before = ["notification", "operation"].index(kind)
+    reader = InterruptedReader(purge.reader, reads_before, retry)
+    cutoff = PurgeCutoff(first_id_at(driver.clock.now()))
+    deleted = await attrs.evolve(purge, reader=reader).purge(cutoff, limit=9)
+
+    assert (0, 0, 0) == (deleted[kind], deleted["operation"], deleted["task"])
+    assert 4 == await driver.count_operations()
 
 
 async def test_it_does_not_come_back(

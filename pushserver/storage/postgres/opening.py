@@ -144,6 +144,7 @@ async def _open(
         writer_pids=writer_pids,
         on_behind=member.cluster.sweep.request_full_notice,
     )
+    task_lock = TaskLock(new_thread(_READ_TIMEOUT))
     await member.join()
     return PostgresStore(
         feed=feed,
@@ -157,12 +158,12 @@ async def _open(
         low_watermark=low_watermark,
         operations=SqlOperations(lists, workers),
         notifications=SqlNotifications(lists, write, OffsetMarks(is_enabled=False)),
-        tasks=SqlTasks(workers, lists, write, TaskLock(new_thread(_READ_TIMEOUT))),
+        tasks=SqlTasks(workers, lists, write, task_lock),
         upgrades=SqlUpgrades(lists),
         shadows=SqlShadows(lists, workers),
         subscriptions=SqlSubscriptions(workers, write, low_watermark),
         stream_interests=SqlStreamInterests(workers, write),
-        retention=SqlRetention(workers, write),
+        retention=SqlRetention(workers, write, task_lock),
         bodies=SqlBodies(workers, write),
         clock=SqlClock(
             write,

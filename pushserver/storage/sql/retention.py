@@ -1,6 +1,7 @@
 """Deletes old rows in small transactions, so that other writers wait briefly."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import attrs
 
@@ -18,22 +19,31 @@ _IS_OVER = (
     "status <> 'RUNNING' AND NOT EXISTS"
     " (SELECT 1 FROM task WHERE task.id = operation.task_id AND ended_at IS NULL)"
 )
-#: Which rows of each table may be deleted; `{}` is the condition on the scope.
+#: Which rows may be deleted, of tables where that may change: a task is retried.
+_MAY_GO = {
+    "notification": f"operation_id IN (SELECT id FROM operation WHERE {_IS_OVER})",
+    "operation": (
+        f"{_IS_OVER} AND NOT EXISTS"
+        " (SELECT 1 FROM notification WHERE operation_id = operation.id)"
+    ),
+    "task": (
+        "ended_at IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM operation WHERE task_id = task.id)"
+    ),
+}
+#: Which old ones there are; `{}` is the condition on the scope.
 _SELECT_PURGEABLE = {
     "notification": (
         "SELECT id FROM notification WHERE operation_id IN (SELECT id FROM operation"
         f" WHERE id < ? AND {_IS_OVER}{{}} ORDER BY id LIMIT 100) LIMIT ?"
     ),
-    "operation": (
-        f"SELECT id FROM operation WHERE id < ? AND {_IS_OVER}{{}}"
-        " AND NOT EXISTS (SELECT 1 FROM notification WHERE operation_id = operation.id)"
-        " ORDER BY id LIMIT ?"
-    ),
-    "task": (
-        "SELECT id FROM task WHERE id < ? AND ended_at IS NOT NULL{}"
-        " AND NOT EXISTS (SELECT 1 FROM operation WHERE task_id = task.id)"
-        " ORDER BY id LIMIT ?"
-    ),
+    **{
+        kind: (
+            f"SELECT id FROM {kind} WHERE id < ?{{}} AND {_MAY_GO[kind]}"
+            " ORDER BY id LIMIT ?"
+        )
+        for kind in ("operation", "task")
+    },
     "command": (
         f"SELECT id FROM command WHERE id < ? AND {IS_FINISHED}{{}} ORDER BY id LIMIT ?"
     ),
@@ -88,6 +98,7 @@ class SqlRetention:
 
     reader: SqlReader
     write: SqlWriter
+    task_lock: AbstractAsyncContextManager[None]
 
     async def count_older(self, cutoff: PurgeCutoff) -> int:
         where, values = _scope_condition(cutoff), _cutoff_values(cutoff)
@@ -144,9 +155,13 @@ class SqlRetention:
         sql = _SELECT_PURGEABLE[table].format(_scope_condition(cutoff))
         values = (*_cutoff_values(cutoff), limit)
         ids = await fetch_column(self.reader, sql, values)
-        if ids:
-            await self.write(lambda c: _delete(c, table, ids, cutoff.audit_from))
-        return len(ids)
+        if not ids:
+            return 0
+        # While they are deleted, nobody lets a task run again.
+        async with self.task_lock if table in _MAY_GO else nullcontext():
+            return await self.write(
+                lambda c: _delete_if_still_over(c, table, ids, cutoff.audit_from)
+            )
 
     async def oldest_audit(self, before: int) -> int | None:
         ids = await fetch_column(self.reader, _SELECT_OLD_AUDIT, (before, 1))
@@ -157,6 +172,19 @@ class SqlRetention:
         if ids:
             await self.write(lambda c: _delete(c, "audit", ids))
         return len(ids)
+
+
+def _delete_if_still_over(
+    connection: SqlConnection, kind: str, ids: Sequence[int], audit_from: int
+) -> int:
+    """Delete what has not come back to life since it was found; return how many."""
+    if kind in _MAY_GO:
+        placeholders = ", ".join("?" * len(ids))
+        sql = f"SELECT id FROM {kind} WHERE id IN ({placeholders}) AND {_MAY_GO[kind]}"
+        ids = [row_id for (row_id,) in connection.execute(sql, ids)]
+    if ids:
+        _delete(connection, kind, ids, audit_from)
+    return len(ids)
 
 
 def _delete(

@@ -142,6 +142,7 @@ class SqliteStore(SqlStore):
         )
         sql_writer = SqlWriter(writer)
         lists, workers = await reader(), await reader()
+        tasks = SqlTasks(workers, lists, sql_writer)
         store = cls(
             group_commit=writer,
             hot_reader=await reader(),
@@ -153,12 +154,12 @@ class SqliteStore(SqlStore):
             clock=SqlClock(sql_writer, clock, partial(_move_schedules, lanes, feed)),
             operations=SqlOperations(lists, workers),
             notifications=SqlNotifications(lists, sql_writer),
-            tasks=SqlTasks(workers, lists, sql_writer),
+            tasks=tasks,
             upgrades=SqlUpgrades(lists),
             shadows=SqlShadows(lists, workers),
             subscriptions=SqlSubscriptions(workers, sql_writer),
             stream_interests=SqlStreamInterests(workers, sql_writer),
-            retention=SqlRetention(workers, sql_writer),
+            retention=SqlRetention(workers, sql_writer, tasks.lock()),
             bodies=SqlBodies(workers, sql_writer),
             integrity=SqliteIntegrity(path, workers, sql_writer),
             backups=SqliteBackups(path, workers, sql_writer),
