@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import cast
 
 import attrs
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11, web, web_response
 
 from pushserver.clock import wall_nanoseconds
 from pushserver.web.draining import DrainingConnection
@@ -112,6 +112,14 @@ def _cached_head(second: int, status: int, content_type: str, length: int) -> by
 def _date(second: int) -> str:
     """Return *second* as HTTP writes it."""
     return formatdate(second, usegmt=True)
+
+
+def _date_now() -> str:
+    return _date(wall_nanoseconds() // 10**9)
+
+
+# Past the year 2262 aiohttp's own would raise, and no answer leave.
+web_response.rfc822_formatted_time = _date_now  # type: ignore[attr-defined]
 
 
 def make_response(
