@@ -80,6 +80,10 @@ class NobodyKnown:
     def find_in_any_scope(self, _device_id: int) -> None:
         """Return that there is none."""
 
+    def all_speak(self, _protocol: str) -> bool:
+        """Return that nobody speaks anything else."""
+        return True
+
 
 protocols = DeviceProtocols(PROTOCOLS, NobodyKnown())
 (controlid,) = PROTOCOLS

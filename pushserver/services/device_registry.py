@@ -41,6 +41,7 @@ class DeviceRegistry:
     _devices: dict[int, Device] = attrs.field(factory=dict, init=False)
     _ids: OrderedIds = attrs.field(factory=OrderedIds, init=False)
     _counts: Counter[int] = attrs.field(factory=Counter, init=False)
+    _protocol_counts: Counter[str] = attrs.field(factory=Counter, init=False)
     _room_for_many: FairTurns = attrs.field(
         factory=partial(FairTurns, _MAX_CALLS_WITH_MANY), init=False
     )
@@ -50,6 +51,7 @@ class DeviceRegistry:
         self._devices = {d.device_id: d for d in await self.store.all_devices()}
         self._ids.load(self._devices)
         self._counts = Counter(d.scope_id for d in self)
+        self._protocol_counts = Counter(d.protocol for d in self)
         self.quarantined_ids = {d.device_id for d in self if not d.is_adopted}
         self.tags_version += 1
 
@@ -69,6 +71,10 @@ class DeviceRegistry:
     def find_in_any_scope(self, device_id: int) -> Device | None:
         """Return the device, whichever scope it belongs to."""
         return self._devices.get(device_id)
+
+    def all_speak(self, protocol: str) -> bool:
+        """Tell whether every device speaks *protocol*."""
+        return self._protocol_counts[protocol] == len(self._devices)
 
     def find(self, scope_id: int, device_id: int) -> Device | None:
         """Return the device if the scope has it."""
@@ -211,12 +217,14 @@ class DeviceRegistry:
     def _count_in(self, device: Device) -> None:
         """Count a device as it is now."""
         self._counts[device.scope_id] += 1
+        self._protocol_counts[device.protocol] += 1
         if not device.is_adopted:
             self.quarantined_ids.add(device.device_id)
 
     def _count_out(self, device: Device) -> None:
         """Count a device no more, as it was until now."""
         self._counts[device.scope_id] -= 1
+        self._protocol_counts[device.protocol] -= 1
         self.quarantined_ids.discard(device.device_id)
 
     def publish_changed(self, device_ids: Iterable[int]) -> None:

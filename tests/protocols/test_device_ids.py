@@ -87,6 +87,43 @@ async def test_a_known_device_is_meant(server: LocalServer) -> None:
     assert "beacon" == (await server.get_device("5"))["name"]
 
 
+async def test_lists_of_ids(server: LocalServer) -> None:
+    """
+    A token lists its devices as programs call them now, also those that are unknown.
+    """
+    identify = server.services.protocols.identify
+    ids = ["beacon:5", "9", "7"]
+    token = {"name": "x", "permissions": ["devices:read"], "deviceIds": ids}
+    await server.api("POST", "/tokens", token)
+    listed = [await token_devices(server)]
+    await server.api("PUT", "/devices/beacon:5", {})
+    listed.append(await token_devices(server))
+    await server.api("DELETE", "/devices/beacon:5")
+    listed.append(await token_devices(server))
+
+    unknown = ["7", "9", str(identify("beacon:5").device_id)]
+    assert [unknown, ["7", "9", "beacon:5"], unknown] == listed
+
+
+async def token_devices(server: LocalServer) -> list[str]:
+    """Return the devices of the newest token."""
+    ids: list[str] = (await server.api("GET", "/tokens")).json()["items"][-1][
+        "deviceIds"
+    ]
+    return ids
+
+
+async def test_lists_of_ids_are_kept(server: LocalServer) -> None:
+    """
+    A long list of ids is rendered once, while all devices are called by their numbers.
+    """
+    display_ids = server.services.protocols.display_ids
+    first, again = (display_ids(frozenset(range(1000))) for _ in range(2))
+
+    assert list(map(str, range(1000))) == json.loads(first)
+    assert first is again
+
+
 async def test_id_of_no_protocol(server: LocalServer) -> None:
     """
     An id that no protocol has is refused, for the first one's reason.

@@ -1,5 +1,7 @@
 """Tokens and scopes as programs read them."""
 
+from msgspec import Raw
+
 from pushserver.clock import from_datetime, utc_text
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
@@ -20,7 +22,7 @@ def token_out(
         TokenOut,
         token,
         permissions=sorted(token.permissions),
-        device_ids=None if ids is None else [*map(protocols.display_id, sorted(ids))],
+        device_ids=None if ids is None else Raw(protocols.display_ids(ids)),
         tags=None if tags is None else dict(tags),
         expires_at=_expiry(token),
         token=secret,

@@ -1,5 +1,7 @@
 """Subscriptions and their deliveries as programs read them."""
 
+from msgspec import Raw
+
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import Event
 from pushserver.model.subscription import Subscription, WebhookAttempt, WebhookDelivery
@@ -28,9 +30,7 @@ def subscription_out(
         SubscriptionOut,
         subscription,
         events=format_event_names(subscription.events, subscription.format),
-        device_ids=None
-        if ids is None
-        else [protocols.display_id(each) for each in sorted(ids)],
+        device_ids=None if ids is None else Raw(protocols.display_ids(ids)),
         tags=tags and {key: sorted(values) for key, values in tags.items()},
         headers=dict(subscription.headers),
         include=["result"] if subscription.include_result else [],

@@ -1,5 +1,9 @@
 """Tokens: the list of them, making one, revoking one."""
 
+from collections.abc import Collection
+from functools import partial
+from heapq import nsmallest
+
 from aiohttp import web
 
 from pushserver.clock import SECOND, rfc3339
@@ -11,6 +15,7 @@ from pushserver.errors import (
     PushServerError,
 )
 from pushserver.model.token import Permission
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.access_types import TokenIn
 from pushserver.web.api.access_views import parse_token_limits
 from pushserver.web.console.form_fields import (
@@ -31,6 +36,8 @@ pages = Pages()
 #: After how many days a token may expire; none: never.
 LIVES = ("", "1", "7", "30", "90", "365")
 _DAY = 86_400 * SECOND
+#: How many of the devices that a token concerns are named.
+_SHOWN_IDS = 5
 
 
 @pages.page("/tokens", Permission.TOKENS_WRITE)
@@ -48,12 +55,17 @@ async def render_tokens(
         status=200 if error is None else status_of(error),
         tokens=call.services.tokens.in_scope(call.scope_id),
         now=call.services.clock.now(),
-        shown_id=call.services.protocols.display_id,
+        first_ids=partial(_first_ids, call.services.protocols),
         typed_word=typed_word,
         permissions=[each for each in Permission if call.may(each)],
         wrong=None if error is None else Wrong(error),
         lives=LIVES,
     )
+
+
+def _first_ids(protocols: DeviceProtocols, ids: Collection[int]) -> list[str]:
+    """Return the first few: of a thousand tokens, all would take seconds."""
+    return [*map(protocols.display_id, nsmallest(_SHOWN_IDS, ids))]
 
 
 @pages.form("/tokens", Permission.TOKENS_WRITE, once=True)

@@ -80,6 +80,19 @@ async def test_no_wider_token(visitor: Visitor, wrong: dict[str, str]) -> None:
     assert "lift" not in {each["name"] for each in tokens}
 
 
+async def test_many_devices(visitor: Visitor) -> None:
+    """
+    Of the devices that a token concerns, the first few are named; the rest is a number.
+    """
+    ids = [str(each) for each in range(1007, 7, -1)]
+    token = {"name": "lift", "permissions": ["devices:read"], "deviceIds": ids}
+    assert 201 == (await visitor.server.api("POST", "/tokens", token)).status
+    page = (await visitor.get("/tokens")).body.decode()
+
+    shown = "".join(f'<span class="tag">{each}</span>' for each in range(8, 13))
+    assert f"{shown}and 995 more" in page
+
+
 async def test_own_token_again(visitor: Visitor) -> None:
     """
     What outlasts a session is made with one's token alone: a cookie does not do.
