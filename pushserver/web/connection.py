@@ -22,7 +22,6 @@ from pushserver.web.body_framing import (
     announces_no_body,
     end_of_request,
 )
-from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
 from pushserver.web.head_bounds import HeadBoundedConnection
 from pushserver.web.problems import INTERNAL_ERROR, render_error
 from pushserver.web.proxies import Headers, Proxies, RequestOrigin
@@ -230,11 +229,11 @@ class HttpConnection(HeadBoundedConnection):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Cancel the handler if it only waits, with nothing left to do for its peer."""
-        request = self._current_request
+        waiting = self._waiting_request
         super().connection_lost(exc)
         self._wake()
-        if request is not None and request.get(CANCEL_ON_DISCONNECT):
-            request.task.cancel()
+        if waiting is not None:
+            waiting.task.cancel()
 
     @property
     def is_busy(self) -> bool:

@@ -26,7 +26,7 @@ from pushserver.web.services import Services
 #: For how long a poll may be held, in microseconds, and whether there is something for
 #: it; None: it is answered empty at once.
 Granted = tuple[int, bool] | None
-_has_ended = attrgetter("is_half_closed")
+_has_ended = attrgetter("may_have_ended")
 
 
 class PollConnection(Protocol):
@@ -39,6 +39,10 @@ class PollConnection(Protocol):
     @property
     def is_half_closed(self) -> bool:
         """Tell whether the device has closed its side."""
+
+    @property
+    def may_have_ended(self) -> bool:
+        """Tell whether it has, or would not be seen to."""
 
 
 @attrs.define(eq=False)
@@ -174,7 +178,7 @@ def begin_poll(
     hold = services.default_hold if device.hold is None else device.hold
     if hold > 0:
         # Whoever has closed its side gets what there is, and is not kept.
-        hold = 0 if connection.is_half_closed else device.effective_hold(hold)
+        hold = 0 if connection.may_have_ended else device.effective_hold(hold)
     has_work = not services.store.is_idle(device.device_id, now, services.lanes.grace)
     if hold <= 0 and not has_work:
         device.was_last_poll_idle = True

@@ -105,12 +105,11 @@ class FastLaneConnection(HttpConnection):
                 self.force_close()
             self.end_request()
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
-        """Tell whether anything is to be answered; a held poll is, at once."""
-        stays_open = super().eof_received()
+    def _end_wait(self) -> None:
+        """Have a request answered that only waits, or a held poll."""
+        super()._end_wait()
         if self.held is not None:
             self.held.release()
-        return stays_open
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Hold no poll, and have aiohttp wait for nothing."""

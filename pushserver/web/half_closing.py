@@ -40,17 +40,27 @@ class HalfClosableConnection(DrainingConnection):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
         """Stay open until all that was asked is answered; tell whether anything was."""
-        is_idle = self.is_idle or self._is_lingering
-        request = self._current_request
-        is_held = request is not None and request.get(CANCEL_ON_DISCONNECT)
-        release = request.get(RELEASE_ON_END) if request is not None else None
-        if is_idle or (is_held and release is None):
+        waiting = self._waiting_request
+        is_endless = waiting is not None and RELEASE_ON_END not in waiting
+        if is_endless or self.is_idle or self._is_lingering:
             return False
         self.is_half_closed = True
         self._end_input()
-        if is_held and release is not None:
-            release()
+        self._end_wait()
         return True
+
+    @property
+    def _waiting_request(self) -> web.BaseRequest | None:
+        """The request whose handler only waits, if it does."""
+        request = self._current_request
+        waits = request is not None and request.get(CANCEL_ON_DISCONNECT)
+        return request if waits else None
+
+    def _end_wait(self) -> None:
+        """Have a request answered that only waits."""
+        request = self._waiting_request
+        if request is not None and RELEASE_ON_END in request:
+            request[RELEASE_ON_END]()
 
     @property
     def is_idle(self) -> bool:

@@ -140,6 +140,17 @@ class PacedConnection(HalfClosableConnection):
     def _is_paused(self) -> bool:
         return self._reading_paused or self._buffer_paused
 
+    @property
+    def may_have_ended(self) -> bool:
+        """Tell whether its client has closed its side, or would not be seen to."""
+        return self.is_half_closed or self._is_paused
+
+    def _pause_transport_reading(self) -> None:
+        """Read no more; if that lasts until the answer, the answer must not wait."""
+        super()._pause_transport_reading()
+        if self._is_paused:
+            self._end_wait()
+
     def _drop(self, size: int) -> None:
         """Drop *size* bytes; read on at a turn, when there were many after a while."""
         self._dropped += size

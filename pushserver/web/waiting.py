@@ -14,7 +14,7 @@ from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
 @asynccontextmanager
 async def while_peer_stays(request: web.Request) -> AsyncIterator[None]:
     """
-    End the block early once the peer sends no more: it may have left.
+    End the block early once the peer sends no more, or too much: it may have left.
 
     It may also have closed its side alone, and read on: so what follows the block
     answers it. Of a peer that is gone for sure the handler is cancelled.
@@ -23,13 +23,14 @@ async def while_peer_stays(request: web.Request) -> AsyncIterator[None]:
     timeout = asyncio.timeout(None)
 
     def end() -> None:
-        timeout.reschedule(loop.time())
+        if timeout.when() is None:
+            timeout.reschedule(loop.time())
 
     try:
         async with timeout:
             request[RELEASE_ON_END] = partial(end)
             request[CANCEL_ON_DISCONNECT] = True
-            if connection.is_half_closed or connection.transport is None:
+            if connection.may_have_ended or connection.transport is None:
                 end()
             yield
     except TimeoutError:

@@ -74,9 +74,9 @@ from pushserver.web.body_budget import MAX_PIECES
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.console import form_body, send
 from pushserver.web.draining import WRITE_IDLE_TIMEOUT
-from pushserver.web.head_bounds import MAX_HEAD
+from pushserver.web.head_bounds import MAX_HEAD, MAX_PARSED_AHEAD
 from pushserver.web.kapua.list_query import MAX_QUERY
-from pushserver.web.server import HEADER_TIMEOUT, KEEPALIVE_TIMEOUT
+from pushserver.web.server import HEADER_TIMEOUT, KEEPALIVE_TIMEOUT, READ_SIZE
 from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY
 from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
 from pushserver.workers.webhooks.sender import REQUEST_TIMEOUT
@@ -136,6 +136,10 @@ def test_sizes_and_times() -> None:
         "open connections": "`CONNECTIONS`, what the open files allow",
         "open connections from one address": "`CONNECTIONS_PER_ADDRESS`, off",
         "answers begun on one connection": "1, until it is taken",
+        "what is read behind a held poll, or a call that waits; with more it is"
+        " answered at once, as its sender may have left": (
+            f"{MAX_PARSED_AHEAD} requests, {_kib(2 * READ_SIZE)} of a body"
+        ),
         "time for a request's headers, in all": f"{HEADER_TIMEOUT:g} s",
         "time without a byte while a body is sent": f"{BODY_IDLE_TIMEOUT:g} s",
         "time without a byte while an answer is taken: a command, a list, a result, a"

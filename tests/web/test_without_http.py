@@ -36,6 +36,11 @@ class Line(asyncio.Transport):
         """Return what is still open."""
         return self
 
+    @property
+    def may_have_ended(self) -> bool:
+        """Tell whether its end was seen: it always is."""
+        return self.is_half_closed
+
     def is_closing(self) -> bool:
         """Tell that it is not."""
         return False

@@ -12,6 +12,7 @@ from tests.web.local_server import (
     TOKEN,
     LocalServer,
     running_server,
+    wait_until,
 )
 
 QUERY = f"deviceId={DEVICE}"
@@ -98,6 +99,55 @@ async def test_cut_behind_an_empty_body(server: LocalServer) -> None:
             answer += await reader.read(65_536)
 
     assert [200, 400, 201] == statuses(answer)
+
+
+MANY = POLL.replace(b"GET", b"PUT") * 8
+LONG = f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "behind", [MANY, LONG.encode() + bytes(400_000)], ids=["many", "long"]
+)
+@pytest.mark.parametrize("is_at_once", [False, True])
+async def test_much_behind_a_held_poll(
+    server: LocalServer, behind: bytes, *, is_at_once: bool
+) -> None:
+    """
+    A poll is not held when nothing is read on behind it: its device may have gone.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {"hold": 60})
+
+    async with server.connect() as (reader, writer), asyncio.timeout(10):
+        writer.write(POLL)
+        if not is_at_once:
+            await server.wait_for_held_polls(1)
+        writer.write(behind)
+        answer = await reader.readuntil(b"\r\n\r\n")
+
+    assert [200] == statuses(answer)
+    assert b"Content-Length: 0" in answer
+    device = server.services.devices.find_in_any_scope(DEVICE)
+    assert device is not None
+    assert 0 == device.hang_up_count
+
+
+@pytest.mark.parametrize("is_at_once", [False, True])
+async def test_much_behind_a_call_that_waits(
+    server: LocalServer, *, is_at_once: bool
+) -> None:
+    """
+    So it is with a program's call that waits.
+    """
+    waiting = ENQUEUE.replace(b"Host: x\r\n", b"Host: x\r\nPrefer: wait=60\r\n")
+
+    async with server.connect() as (reader, writer), asyncio.timeout(10):
+        writer.write(waiting)
+        if not is_at_once:
+            await wait_until(lambda: server.services.wait_bounds.waiting_count == 1)
+        writer.write(MANY)
+        answer = await reader.readuntil(b"\r\n\r\n")
+
+    assert [201] == statuses(answer)
 
 
 async def test_behind_a_held_poll(server: LocalServer) -> None:
