@@ -14,7 +14,7 @@ from pushserver.web.waiting import cancelled_when_lost
 
 #: How many short calls start in one turn of the event loop, and for how many of them
 #: another one stands: it takes as much longer.
-_MAX_STARTS, _SHARE = 64, 8
+_MAX_STARTS, _SHARE = 64, 4
 
 
 @attrs.define(eq=False, repr=False)
