@@ -175,7 +175,7 @@ def build_services(
         protocols=protocols,
         cluster_sync=cluster_sync,
         scheduler=scheduler,
-        shadow_tasks=ShadowTasks(lanes, reconciler),
+        shadow_tasks=ShadowTasks(store, lanes, reconciler),
         open_bounds=open_bounds,
         online_rule=online_rule,
     )

@@ -8,7 +8,7 @@ from functools import partial
 import attrs
 import msgspec
 
-from pushserver.errors import Invalid, Unavailable
+from pushserver.errors import Invalid
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, device_entry
 from pushserver.model.changes import Changes
@@ -20,10 +20,11 @@ from pushserver.model.merge_patch import (
 )
 from pushserver.model.operation import OnFailure, OperationAction, OperationDescriptor
 from pushserver.protocols.base import DeviceProtocol
-from pushserver.services.batches import batches
+from pushserver.services.batches import batches_until_stop
 from pushserver.services.call_turns import CallTurns
 from pushserver.services.lanes import Lanes
 from pushserver.services.shadow_reconciler import ShadowReconciler
+from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 
 #: So many devices are changed at once at most, with so many bytes of desired values.
@@ -38,6 +39,7 @@ _SHADOW_LOOKUP = Lookup(services=True)
 class ShadowTasks:
     """Changes the shadows of a task's devices; its steps write the differences."""
 
+    store: Store
     lanes: Lanes
     reconciler: ShadowReconciler
     _turns: CallTurns = attrs.field(
@@ -73,9 +75,7 @@ class ShadowTasks:
             Invalid: it would be too much for one of them.
             Unavailable: the store is away, or the server stops.
         """
-        for piece in batches(device_ids, piece_size(merge)):
-            if self.lanes.holds.is_closed:
-                raise Unavailable("The server is stopping; try again.")
+        for piece in batches_until_stop(self.store, device_ids, piece_size(merge)):
             # All are done when the call is answered, also when it fails.
             errors = await asyncio.gather(
                 *(self._plan_device(scope_id, merge, i, actor) for i in piece),

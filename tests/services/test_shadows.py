@@ -9,6 +9,7 @@ from pushserver.errors import NotFound, Unavailable
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.shadow import Service, WriteOutcome
 from pushserver.protocols.controlid import configuration
+from pushserver.services import shadow_tasks
 from pushserver.services.shadow_tasks import (
     MAX_AT_ONCE,
     MAX_BYTES_AT_ONCE,
@@ -198,20 +199,25 @@ def test_size_of_a_piece() -> None:
     ]
 
 
-async def test_stopped_between_pieces(operation_driver: OperationDriver) -> None:
+async def test_stopped_between_pieces(
+    operation_driver: OperationDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     A stop of the server ends a change of many shadows before its next piece.
     """
-    await operation_driver.adopt(DEVICE)
-    services = operation_driver.services
-    services.holds.close()
+    monkeypatch.setattr(shadow_tasks, "MAX_AT_ONCE", 1)
+    services, both = operation_driver.services, [DEVICE, DEVICE + 1]
+    for device in both:
+        await operation_driver.adopt(device)
+    services.store.prepare_to_close()
 
     with pytest.raises(Unavailable, match="stopping"):
         await services.task_creator.shadow_tasks.set_desired_all(
-            DEFAULT_SCOPE_ID, DESIRED, [DEVICE]
+            DEFAULT_SCOPE_ID, DESIRED, both
         )
 
-    assert [] == await services.shadows.get(DEFAULT_SCOPE_ID, DEVICE)
+    shadows = [await services.shadows.get(DEFAULT_SCOPE_ID, each) for each in both]
+    assert [1, 0] == list(map(len, shadows))
 
 
 async def test_many_lapsed(operation_driver: OperationDriver) -> None:
