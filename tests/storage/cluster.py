@@ -50,3 +50,14 @@ async def cut_listener(store: PostgresStore, via: PostgresStore) -> None:
     await via.background_reader.run(
         lambda c: c.execute(f"SELECT pg_terminate_backend({pid})")
     )
+
+
+async def waits_for_a_lock(by: PostgresStore) -> bool:
+    """Tell, as *by* sees it, whether somebody waits for a lock of the database."""
+    sql = (
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND datname = current_database()"
+    )
+    return await by.background_reader.run(
+        lambda link: link.execute(sql).fetchone() is not None
+    )

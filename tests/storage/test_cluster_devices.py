@@ -1,17 +1,25 @@
 """What servers over one database write about each other's devices."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.errors import Misconfigured
+from pushserver.errors import Conflict, Misconfigured
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.storage.base import Store
+from pushserver.storage.device_rows import DEVICES
 from pushserver.storage.postgres.opening import open_postgres
 from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.sql.bulk import insert
+from pushserver.storage.sql.connection import SqlConnection
 from tests.clock import START, ManualClock
+from tests.each_case import each_case
 from tests.model.factories import at_most_once_command
+from tests.storage.cluster import ServerPair, waits_for_a_lock
 from tests.storage.locations import PostgresDatabase, StoreLocation, open_store
+from tests.storage.notice_recorder import PATIENCE
 from tests.storage.queue_actions import (
     command_record,
     enqueue_commands,
@@ -20,8 +28,11 @@ from tests.storage.queue_actions import (
     mark_written,
     poll_command,
 )
+from tests.storage.test_devices import device
+from tests.web.local_server import wait_until
 
 pytestmark = pytest.mark.only_on("postgres")
+OTHER = 77
 
 
 @pytest.fixture(name="other")
@@ -47,6 +58,32 @@ async def test_written_elsewhere(store: Store, other: Store) -> None:
     assert START + SECOND == seen.timeout_starts_at
     (delivery,) = (await command_record(other, one)).deliveries
     assert START + SECOND == delivery.delivered_at
+
+
+@pytest.mark.scopes(OTHER)
+@each_case("owner", [OTHER, DEFAULT_SCOPE_ID])
+async def test_adopted_at_that_moment(pair: ServerPair, owner: int) -> None:
+    """
+    Of two servers that adopt a device at once, the second learns whose it is already.
+    """
+    loop, saving = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+    adopted = device(owner, scope_id=owner)
+
+    async def save_elsewhere() -> None:
+        second = device(owner, name="second")
+        saving.append(asyncio.create_task(pair.b.save_devices([second])))
+        await wait_until(lambda: waits_for_a_lock(pair.a))
+
+    def save(connection: SqlConnection) -> None:
+        insert(DEVICES).write(connection, [adopted])
+        waiting = asyncio.run_coroutine_threadsafe(save_elsewhere(), loop)
+        waiting.result(PATIENCE)
+
+    await pair.a.write(save)
+    (outcome,) = await asyncio.gather(*saving, return_exceptions=True)
+
+    expected = Conflict if owner == OTHER else type(None)
+    assert expected is type(outcome)
 
 
 async def test_begun_after_the_answer(store: Store) -> None:

@@ -21,7 +21,7 @@ from pushserver.storage.sql.changes import PreparedWrite
 from pushserver.storage.sql.server_clock import store_correction
 from tests.clock import START
 from tests.model.factories import DEVICE, command
-from tests.storage.cluster import ServerPair, open_server
+from tests.storage.cluster import ServerPair, open_server, waits_for_a_lock
 from tests.storage.lanes import lane_content, stored_lane
 from tests.storage.queue_actions import enqueue_commands, get_lane
 from tests.web.local_server import wait_until
@@ -102,7 +102,7 @@ async def test_amid_a_round(pair: ServerPair, database: str) -> None:
         (writer, *_) = other.group_commit.writers
         await writer.run(_begin_to_write)
         correcting = asyncio.create_task(correct(pair.a, 7))
-        await wait_until(lambda: _waits_for_a_lock(pair.b))
+        await wait_until(lambda: waits_for_a_lock(pair.b))
         await writer.run(
             lambda link: write_and_commit(link, PreparedWrite(renew, None))
         )
@@ -114,14 +114,4 @@ async def test_amid_a_round(pair: ServerPair, database: str) -> None:
 def _begin_to_write(link: Connection) -> None:
     link.execute_all(
         "SET deadlock_timeout = '10ms'; BEGIN; UPDATE command SET attempts = attempts"
-    )
-
-
-async def _waits_for_a_lock(by: PostgresStore) -> bool:
-    sql = (
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        " AND datname = current_database()"
-    )
-    return await by.background_reader.run(
-        lambda link: link.execute(sql).fetchone() is not None
     )

@@ -18,6 +18,10 @@ _MAX_ARRAY_VALUE = 16_384
 _ROW_CHANGED = "another process changed a row"
 
 
+class RowChanged(Unavailable):
+    """A row is not as it was when it was read."""
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class BulkStatement:
     """
@@ -32,7 +36,7 @@ class BulkStatement:
     sql: str
     column_count: int
     to_rows: Callable[[Iterable[Any]], Sequence[Row]]
-    must_match_all: bool = False  # a row that matches nothing raises Unavailable
+    must_match_all: bool = False  # a row that matches nothing raises RowChanged
     column_types: Sequence[str] | None = None  # of an INSERT
     array_sql: str = attrs.field(init=False)
     unbounded_columns: Sequence[int] = attrs.field(init=False)
@@ -103,7 +107,8 @@ def execute_batches(connection: SqlConnection, batches: Sequence[Batch]) -> None
     Execute statements that do not depend on each other.
 
     Raises:
-        Unavailable: a row of a statement that `must_match_all` matched nothing.
+        RowChanged: a row of a statement that `must_match_all` matched nothing; where
+            arrays are used, the database fails to cast text.
     """
     batches = [batch for batch in batches if batch.rows]
     if isinstance(connection, PostgresDialect):
@@ -114,7 +119,7 @@ def execute_batches(connection: SqlConnection, batches: Sequence[Batch]) -> None
     for batch in batches:
         changed = batch.statement.execute(connection, batch.rows)
         if changed != len(batch.rows) and batch.statement.must_match_all:
-            raise Unavailable(f"The database refused: {_ROW_CHANGED}")
+            raise RowChanged(f"The database refused: {_ROW_CHANGED}")
 
 
 def combine(batches: Sequence[Batch]) -> tuple[str, Sequence[Sequence[Any]]]:

@@ -173,7 +173,7 @@ class GroupCommit:
         """
         Run functions that execute SQL, all in one transaction.
 
-        After a deadlock with another server it is tried again.
+        Where another server came between, by a deadlock too, it is tried again.
         """
         for may_retry in (True, True, False):
             database_now = await writer.run(begin)

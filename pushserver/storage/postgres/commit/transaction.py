@@ -11,7 +11,7 @@ from pushserver.storage.postgres.connection.arrays import array_bytes
 from pushserver.storage.postgres.connection.clock import DATABASE_NOW_SQL
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.threads import ConnectionThread
-from pushserver.storage.sql.bulk import combine
+from pushserver.storage.sql.bulk import RowChanged, combine
 from pushserver.storage.sql.changes import PreparedWrite
 
 #: The classes of errors that a database which cannot work answers with: it is out of
@@ -19,6 +19,12 @@ from pushserver.storage.sql.changes import PreparedWrite
 _FAILURE_CLASSES = ("08", "53", "57P", "58")
 #: It is read-only: a standby, or set so.
 _READ_ONLY = "25006"
+#: A deadlock; or a row of `must_match_all` that does not match any more.
+_CAME_BETWEEN = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.InvalidTextRepresentation,
+    RowChanged,
+)
 #: As long as one statement may take.
 _LIMIT_TRANSACTION = b"SET LOCAL transaction_timeout = '5s'"
 
@@ -47,15 +53,17 @@ def try_to_commit(
     may_retry: bool,
 ) -> bool:
     """
-    Write the changes, and commit; False after a deadlock with another server.
+    Write the changes, and commit; False if another server came between.
+
+    Then the next try may see what that wrote, and refuse or change it.
 
     Raises:
         Unavailable: the connection was lost.
-        DeadlockDetected: so it was, and one more try is of no use.
+        Error: so it was, and one more try is of no use.
     """
     try:
         write_and_commit(connection, write_changes)
-    except psycopg.errors.DeadlockDetected:
+    except _CAME_BETWEEN:
         if not may_retry:
             raise
         connection.rollback_or_close()
