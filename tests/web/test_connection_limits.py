@@ -6,16 +6,23 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from structlog.testing import capture_logs
 
 from pushserver import app
+from pushserver.services import off_loop
 from pushserver.web import connection_limits
 from pushserver.web import server as web_server
 from tests.clock import ManualClock
 from tests.devices import terminal
-from tests.web.local_server import LocalServer, running_server, wait_until
+from tests.web.local_server import (
+    LocalServer,
+    reset_connection,
+    running_server,
+    wait_until,
+)
 
 LIMIT = 4
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -183,6 +190,41 @@ async def test_trickled_head(
             await asyncio.wait((ended,), timeout=0.05)
 
         assert b"" == await ended
+
+
+async def test_swept_in_pieces(
+    database: str,
+    clock: ManualClock,
+    stack: AsyncExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A sweep gives way between the connections that it looks at, comes to all of them,
+    and minds none that is lost meanwhile.
+    """
+    servers: list[web_server.Server] = []
+
+    async def keep(server: web_server.Server) -> None:
+        servers.append(server)
+
+    monkeypatch.setattr(web_server, "_sweep", keep)
+    monkeypatch.setattr(web_server, "HEADER_TIMEOUT", -1.0)
+    monkeypatch.setattr(off_loop, "_PIECE", 0)
+    async with running_server(database, clock, hold=60) as server:
+        await hold_polls(server, stack, 1)
+        streams = [await stack.enter_async_context(server.connect()) for _ in range(20)]
+        await wait_until(lambda: len(servers[0].connections) == 21)
+        sweeping, open_counts = asyncio.create_task(servers[0].sweep()), [21]
+        reset_connection(streams[-1][1])
+        while not sweeping.done() or open_counts[-1] > 1:
+            await asyncio.sleep(0)
+            open_counts.append(len(servers[0].connections))
+        await sweeping
+
+        # One is closed, and one may be lost by itself.
+        assert 2 >= max(before - after for before, after in pairwise(open_counts))
+        assert [b""] * 19 == [await reader.read() for reader, _ in streams[:-1]]
+        assert 1 == len(server.services.holds)
 
 
 async def test_log_after_a_minute(
