@@ -69,14 +69,14 @@ async def test_adopted_at_that_moment(pair: ServerPair, owner: int) -> None:
     loop, saving = asyncio.get_running_loop(), list[asyncio.Task[None]]()
     adopted = device(owner, scope_id=owner)
 
-    async def save_elsewhere() -> None:
+    async def save_second() -> None:
         second = device(owner, name="second")
         saving.append(asyncio.create_task(pair.b.save_devices([second])))
         await wait_until(lambda: waits_for_a_lock(pair.a))
 
     def save(connection: SqlConnection) -> None:
         insert(DEVICES).write(connection, [adopted])
-        waiting = asyncio.run_coroutine_threadsafe(save_elsewhere(), loop)
+        waiting = asyncio.run_coroutine_threadsafe(save_second(), loop)
         waiting.result(PATIENCE)
 
     await pair.a.write(save)
