@@ -8,6 +8,7 @@ from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
 from pushserver.model.ids import MAX_INT64, parse_int64
 from pushserver.model.token import Permission
 from pushserver.storage.audit import AuditFilter
+from pushserver.web.console.choices import chosen
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.console.paging import cursor_before, cut_page
@@ -51,22 +52,23 @@ def _criteria(call: SignedInCall) -> AuditFilter:
     Return the filter of the query.
 
     Raises:
-        Invalid: the device, or the token, has no such id.
+        Invalid: the device, or the token, has no such id, or a word is none of those
+            that there are.
     """
     given = {name: value.strip() for name, value in call.query.items()}
-    actor, device, hours = (given.get(n, "") for n in ("actor", "device", "hours"))
+    actor, device = given.get("actor", ""), given.get("device", "")
     is_server, device_id = actor == SERVER.name, None
     if device:
         device_id = call.services.protocols.identify(device, "/device").device_id
-    since = None
-    if hours in SPANS:
+    hours, since = chosen(given, "hours", SPANS), None
+    if hours is not None:
         since = call.services.clock.now() - int(hours) * _HOUR
     return AuditFilter(
         token_id=parse_int64(actor, field_name="actor")
         if actor and not is_server
         else None,
         actor_name=SERVER.name if is_server else None,
-        action=next((a for a in AuditAction if a == given.get("action")), None),
+        action=chosen(given, "action", AuditAction),
         device_id=device_id,
         created_after=since,
     )

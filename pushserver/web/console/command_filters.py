@@ -9,6 +9,7 @@ from pushserver.model.ids import parse_int64
 from pushserver.model.state import CommandState
 from pushserver.storage.history import CommandFilter
 from pushserver.web.api.command_parsing import optional_instant_range
+from pushserver.web.console.choices import chosen
 from pushserver.web.console.page import SignedInCall
 
 #: The fields of the form, by which an address names them, too.
@@ -24,9 +25,10 @@ async def command_criteria(
     Return the filter that is *given*, within the token's reach.
 
     Raises:
-        Invalid: no device or token is called so, or an instant is none.
+        Invalid: no state, device or token is called so, or an instant is none.
     """
     asked = {name: given.get(name, "").strip() for name in FIELDS}
+    state = chosen({"state": asked["state"].upper()}, "state", CommandState)
     device_id = None
     if asked["device"]:
         identity = call.services.protocols.identify(asked["device"], "/device")
@@ -35,14 +37,14 @@ async def command_criteria(
         _instant(asked["from"], "/from"), _instant(asked["to"], "/to")
     )
     return CommandFilter(
-        states=frozenset(s for s in CommandState if s == asked["state"].upper()),
+        states=frozenset() if state is None else frozenset({state}),
         device_id=device_id,
         device_ids=await call.reach,
         endpoint=asked["endpoint"] or None,
         created_after=after,
         created_before=before,
         created_by=_token_id(call, asked["by"]),
-        held=True if asked["held"] == "yes" else None,
+        held=True if chosen(asked, "held", ("yes",)) else None,
     )
 
 

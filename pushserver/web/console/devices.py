@@ -5,6 +5,7 @@ from aiohttp import web
 from pushserver.model.device_filter import DeviceOrder, DeviceSort
 from pushserver.model.token import Permission
 from pushserver.web.api.device_query import read_cursor, write_cursor
+from pushserver.web.console.choices import chosen
 from pushserver.web.console.device_rows import device_rows
 from pushserver.web.console.device_search import parse_device_search
 from pushserver.web.console.device_selection import ACTS
@@ -20,8 +21,7 @@ _SORTS = [f"{sign}{sort}" for sort in DeviceSort for sign in ("", "-")]
 async def list_devices(call: SignedInCall) -> web.StreamResponse:
     """Show the devices that match what was typed, a page of them."""
     services, typed = call.services, call.query.get("q", "")
-    sort = call.query.get("sort", "")
-    sort = sort if sort in _SORTS else DeviceSort.DEVICE_ID
+    sort = chosen(call.query, "sort", _SORTS) or DeviceSort.DEVICE_ID
     search, descending = parse_device_search(typed), sort.startswith("-")
     found = await services.device_list.page(
         call.scope_id,

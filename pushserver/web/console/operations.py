@@ -5,6 +5,7 @@ from aiohttp import web
 from pushserver.model.operation import OperationStatus
 from pushserver.model.token import Permission
 from pushserver.storage.operations import OperationFilter
+from pushserver.web.console.choices import chosen
 from pushserver.web.console.device_rows import titles
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
@@ -42,7 +43,7 @@ def _criteria(call: SignedInCall) -> OperationFilter:
     Return the filter of the query.
 
     Raises:
-        Invalid: the device has no such id.
+        Invalid: the device has no such id, or there is no such status.
     """
     given, device = call.query, call.query.get("device", "").strip()
     device_id = None
@@ -50,7 +51,7 @@ def _criteria(call: SignedInCall) -> OperationFilter:
         device_id = call.services.protocols.identify(device, "/device").device_id
     return OperationFilter(
         device_id=device_id,
-        status=next((s for s in OperationStatus if s == given.get("status")), None),
+        status=chosen(given, "status", OperationStatus),
         resource=given.get("resource", "").strip() or None,
     )
 

@@ -13,6 +13,7 @@ from pushserver.model.ids import MAX_INT64, parse_int64
 from pushserver.model.order import OCTET_STREAM
 from pushserver.model.token import Permission
 from pushserver.web.api.reading_turn import respond_in_turn
+from pushserver.web.console.choices import chosen
 from pushserver.web.console.command_bodies import shown_result
 from pushserver.web.console.commands import audit_command_shown
 from pushserver.web.console.device_rows import titles
@@ -45,7 +46,7 @@ async def _list(call: SignedInCall) -> web.StreamResponse:
         device_id = services.protocols.identify(device, "/device").device_id
     criteria = _ResultCriteria(
         device_id=device_id,
-        orphan=True if call.query.get("orphan") == "yes" else None,
+        orphan=True if chosen(call.query, "orphan", ("yes",)) else None,
         device_ids=await call.reach,
     )
     before = MAX_INT64

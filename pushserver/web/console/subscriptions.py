@@ -16,6 +16,7 @@ from pushserver.web.api.subscription_settings import (
     create_subscription,
 )
 from pushserver.web.api.subscription_types import SubscriptionIn, SubscriptionPatch
+from pushserver.web.console.choices import chosen
 from pushserver.web.console.form_fields import Wrong, decode_fields, typed_word
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
@@ -103,10 +104,9 @@ async def show_subscription(call: SignedInCall) -> web.StreamResponse:
     services, store = call.services, call.services.store.subscriptions
     await services.subscription_registry.refresh_follower()
     subscription = subscription_of(call)
-    given = call.query.get("state")
     found = await store.deliveries(
         subscription.id,
-        state=next((s for s in WebhookState if s == given), None),
+        state=chosen(call.query, "state", WebhookState),
         before=cursor_before(call),
         limit=PAGE_SIZE + 1,
     )

@@ -8,6 +8,7 @@ from pushserver.model.token import Permission
 from pushserver.services.task_failures import explain_failure
 from pushserver.storage.tasks import TaskFilter, TaskOperation
 from pushserver.web.api.reach import own_tasks
+from pushserver.web.console.choices import chosen
 from pushserver.web.console.device_rows import titles
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
@@ -42,9 +43,15 @@ async def list_tasks(call: SignedInCall) -> web.StreamResponse:
 
 
 def task_criteria(call: SignedInCall) -> TaskFilter | None:
-    """Return the filter of the query; None if the token sees no tasks of others."""
+    """
+    Return the filter of the query; None if the token sees no tasks of others.
+
+    Raises:
+        Invalid: there is no such state.
+    """
     given = call.query
-    states = frozenset(s for s in SHOWN_STATES if s == given.get("state"))
+    state = chosen(given, "state", SHOWN_STATES)
+    states = frozenset() if state is None else frozenset({state})
     name = given.get("name", "").strip() or None
     return own_tasks(call.token, TaskFilter(states=states, name=name))
 
@@ -54,7 +61,8 @@ async def show_task(call: SignedInCall) -> web.StreamResponse:
     """Show a task: how far it is, and on which devices it failed."""
     services, task_id = call.services, call.path_int64("task_id")
     task, counts = await services.tasks.get(call.scope_id, task_id)
-    statuses = frozenset(s for s in OperationStatus if s == call.query.get("status"))
+    status = chosen(call.query, "status", OperationStatus)
+    statuses = frozenset() if status is None else frozenset({status})
     found = await services.store.tasks.task_operations(
         task_id, statuses, after=cursor_before(call) or 0, limit=PAGE_SIZE + 1
     )

@@ -7,6 +7,7 @@ from pushserver.model.token import Permission
 from pushserver.model.upgrade import DeviceUpgradeState
 from pushserver.services.upgrades import UpgradeProgress
 from pushserver.storage.upgrades import DeviceUpgradeFilter
+from pushserver.web.console.choices import chosen
 from pushserver.web.console.device_rows import titles
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
@@ -40,8 +41,7 @@ async def show_upgrade(call: SignedInCall) -> web.StreamResponse:
     """Show an upgrade: how far each device is, and which failed."""
     services, upgrade_id = call.services, call.path_int64("upgrade_id")
     progress = await services.upgrades.get(call.scope_id, upgrade_id)
-    given = call.query.get("state")
-    state = next((s for s in DeviceUpgradeState if s == given), None)
+    state = chosen(call.query, "state", DeviceUpgradeState)
     found = await services.upgrades.device_upgrades(
         upgrade_id,
         DeviceUpgradeFilter(state=state),

@@ -15,6 +15,13 @@ from tests.web.console.visitor import Visitor
 from tests.web.local_server import DEVICE, TOKEN, LocalServer, wait_until
 
 PAGES = [r for r in ROUTES if r.method == "GET" and r.path != "/live"]
+#: Filters with so many words.
+CHOICES = [
+    "/audit?action", "/audit?hours", "/commands?held", "/commands?state",
+    "/devices?sort", "/operations?status", "/results?orphan",
+    "/subscriptions/{subscription_id}?state", "/tasks?state", "/tasks/{task_id}?status",
+    "/upgrades?state", "/upgrades/{upgrade_id}?state",
+]  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e\u0001{{7*7}}"
 
 UPGRADE = {
@@ -114,6 +121,21 @@ async def test_apart_from_the_loop(
 def shown(text: str) -> str:
     """Return the tags of a page, without what stands in values of attributes."""
     return re.sub(r'"[^"]*"|\'[^\']*\'', '""', " ".join(re.findall(r"<[^>]*>", text)))
+
+
+async def test_unknown_filters(visitor: Visitor) -> None:
+    """
+    A filter that is none of its words is refused, also for an export: it means not all.
+    """
+    ids = await fill(visitor.server)
+    asked = [path_of(path, **ids) for path in CHOICES]
+    wrong = [(await visitor.get(f"{path}=WRONG")).status for path in asked]
+    blank = [(await visitor.get(f"{path}=")).status for path in asked]
+    export = await visitor.send("/commands/export", format="csv", state="WRONG")
+
+    assert ([422] * len(CHOICES), [200] * len(CHOICES)) == (wrong, blank)
+    assert 422 == export.status
+    assert b"state is one of PENDING, SENT" in export.body
 
 
 async def test_nobody_is_signed_in(server: LocalServer) -> None:
