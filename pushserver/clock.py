@@ -52,12 +52,13 @@ def wall_nanoseconds() -> int:
     """
     Return the nanoseconds since 1970 that the machine's wall clock shows.
 
-    Python tells none after the year 2262: a clock that is so wrong stands still there.
+    Python tells none after the year 2262: a clock that is so wrong goes on from there.
     """
     try:
         return time.time_ns()
     except OverflowError:
-        return _LAST_NANOSECOND
+        # One that stood still would jump back again and again.
+        return _LAST_NANOSECOND + _since_boot()
 
 
 def _read_boot_id() -> str:

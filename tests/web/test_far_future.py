@@ -32,12 +32,13 @@ async def test_answered(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """
-    Whatever is asked is answered, with the last instant that Python knows.
+    Whatever is asked is answered, as if it were the last instant that Python knows.
     """
     head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
     with monkeypatch.context() as clocks:
         clocks.setattr(time, "time", _fail)
         clocks.setattr(time, "time_ns", _fail)
+        clocks.setattr("pushserver.clock._since_boot", lambda: 0)
         async with server.connect() as (reader, writer), asyncio.timeout(5):
             writer.write(head.encode())
             answer = await reader.readuntil(b"\r\n\r\n")
