@@ -78,6 +78,7 @@ from pushserver.storage.base import Store
 from pushserver.web.body_budget import MEBIBYTE, BodyBudget
 from pushserver.web.head_budget import HeadBudget
 from pushserver.web.proxies import Proxies
+from pushserver.web.request_starts import RequestStarts
 from pushserver.web.services import Services
 from pushserver.web.worker_metrics import WorkerMetrics
 
@@ -275,6 +276,7 @@ def build_services(
             bounds.token_reads,
             counts,
         ),
+        request_starts=RequestStarts(tokens),
         bounds=bounds,
         proxies=Proxies(
             networks=settings.trusted_networks,

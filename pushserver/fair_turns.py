@@ -7,6 +7,7 @@ theirs are: no token holds up the others.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Hashable
 from contextvars import ContextVar
 from functools import partial
 
@@ -24,20 +25,20 @@ class FairLine:
     """Those who wait, in the order in which they go on: of each caller one in turn."""
 
     #: The caller whose turn is next is the first. Who does not wait has no line.
-    _lines: OrderedDict[int, OrderedDict[_Place, None]] = attrs.field(
+    _lines: OrderedDict[Hashable, OrderedDict[_Place, None]] = attrs.field(
         factory=OrderedDict, init=False
     )
 
     def __bool__(self) -> bool:
         return bool(self._lines)
 
-    def count_of(self, caller: int) -> int:
+    def count_of(self, caller: Hashable) -> int:
         """Return how many of a caller's wait."""
         return len(self._lines.get(caller, ()))
 
-    def join(self) -> _Place:
-        """Return what is done when the caller may go on; cancelled, it has left."""
-        caller, place = CALLER.get(), asyncio.get_running_loop().create_future()
+    def join(self, caller: Hashable) -> _Place:
+        """Return what is done when *caller* may go on; cancelled, it has left."""
+        place = asyncio.get_running_loop().create_future()
         self._lines.setdefault(caller, OrderedDict())[place] = None
         place.add_done_callback(partial(self._leave, caller))
         return place
@@ -54,7 +55,7 @@ class FairLine:
                 return True
         return False
 
-    def _leave(self, caller: int, place: _Place) -> None:
+    def _leave(self, caller: Hashable, place: _Place) -> None:
         places = self._lines.get(caller)
         if places and place in places:
             del places[place]
@@ -80,7 +81,7 @@ class FairTurns:
         if self._taken < self.places:
             self._taken += 1
             return False
-        place = self._line.join()
+        place = self._line.join(CALLER.get())
         try:
             await place
         except asyncio.CancelledError:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pushserver.errors import PushServerError
-from pushserver.fair_turns import FairLine, FairTurns
+from pushserver.fair_turns import CALLER, FairLine, FairTurns
 
 T = TypeVar("T")
 
@@ -235,7 +235,7 @@ async def give_way() -> None:
     if line is None:
         line = _GAVE_WAY[loop] = FairLine()
         loop.call_soon(_go_on, loop, line)
-    await line.join()
+    await line.join(CALLER.get())
 
 
 def _go_on(loop: asyncio.AbstractEventLoop, line: FairLine) -> None:

@@ -25,7 +25,7 @@ async def authenticate(request: web.Request, services: Services) -> Token:
     """
     header = single_header(request.headers, "Authorization")
     session = await _find_session(services, header)
-    token = await _find_token(request, services, header, session)
+    token = await _find_token(services, header, session, request.remote)
     request[LOG_FIELDS]["token_id"] = token.id
     if session is None:
         return token
@@ -41,7 +41,7 @@ async def authenticate_login(
 
     Raises whatever `find_token` does.
     """
-    token = await _find_token(request, services, f"Bearer {secret}", None)
+    token = await _find_token(services, f"Bearer {secret}", None, request.remote)
     request[LOG_FIELDS]["token_id"] = token.id
     return token
 
@@ -60,7 +60,7 @@ async def authenticate_refresh(
         await services.wrong_tokens.slow_down(request.remote)
         raise
     header = f"Bearer {secret}"
-    token = await _find_token(request, services, header, session)
+    token = await _find_token(services, header, session, request.remote)
     request[LOG_FIELDS]["token_id"] = token.id
     return session, token
 
@@ -74,15 +74,15 @@ async def find_session_token(
     Raises whatever `find_token` does.
     """
     # The session says whose it is, so the secret beside it does not matter.
-    token = await _find_token(request, services, "Bearer session", session)
+    token = await _find_token(services, "Bearer session", session, request.remote)
     return _limited(token, session)
 
 
 async def find_token(
-    request: web.Request, services: Services, authorization: str | None
+    services: Services, authorization: str | None, address: str | None
 ) -> Token:
     """
-    Return the token in the header `Authorization` of *request*, when it may start.
+    Return the token in a header `Authorization` that came from *address*.
 
     It may be that of a session there, and is valid no longer than that then. A wrong
     one is answered slowly if many come from its address; a right one never is.
@@ -93,7 +93,7 @@ async def find_token(
         Unavailable: another server may have made or revoked it, and the store is away.
     """
     session = await _find_session(services, authorization)
-    token = await _find_token(request, services, authorization, session)
+    token = await _find_token(services, authorization, session, address)
     return token if session is None else _limited(token, session)
 
 
@@ -115,10 +115,10 @@ def _limited(token: Token, session: Session) -> Token:
 
 
 async def _find_token(
-    request: web.Request,
     services: Services,
     authorization: str | None,
     session: Session | None,
+    address: str | None,
 ) -> Token:
     """Return the token in a header, or that of the session there: it calls now."""
     tokens = services.tokens
@@ -128,12 +128,8 @@ async def _find_token(
             await services.cluster_sync.catch_up()
             token = tokens.authenticate(authorization, session)
     except Unauthorized:
-        address = request.remote
         token = await _find_late_token(services, authorization, session, address)
     CALLER.set(tokens.caller_of(token))
-    if await services.call_starts.wait(request):
-        # It may have been revoked meanwhile.
-        token = tokens.authenticate(authorization, session)
     return token
 
 

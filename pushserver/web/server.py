@@ -193,6 +193,7 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         base_server, services = await super()._make_server(), self.app[SERVICES]
         handler = bypass_router(self.app, base_server.request_handler)
+        handler = services.request_starts.in_turn(handler)
         if self._limits.per_address:
             handler = with_client_limit(services, self._limits, handler)
         server = Server(

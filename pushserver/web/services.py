@@ -68,9 +68,9 @@ from pushserver.services.withdrawals import Withdrawals
 from pushserver.services.wrong_tokens import WrongTokens
 from pushserver.storage.base import Store
 from pushserver.web.body_budget import BodyBudget
-from pushserver.web.call_starts import CallStarts
 from pushserver.web.head_budget import HeadBudget
 from pushserver.web.proxies import Proxies
+from pushserver.web.request_starts import RequestStarts
 from pushserver.web.worker_metrics import WorkerMetrics
 
 
@@ -144,7 +144,7 @@ class Services:
     wrong_tokens: WrongTokens
     scopes: Scopes
     body_budget: BodyBudget
-    call_starts: CallStarts = attrs.field(factory=CallStarts, init=False)
+    request_starts: RequestStarts
     head_budget: HeadBudget
     proxies: Proxies
     default_hold: int

@@ -61,7 +61,7 @@ from pushserver.services.wrong_tokens import (
 from pushserver.settings import Settings
 from pushserver.storage.sql.round_budget import MAX_JOBS, MAX_SECONDS
 from pushserver.storage.sql.shadows import MAX_READ
-from pushserver.web import head_budget, transfers
+from pushserver.web import head_budget, request_starts, transfers
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
 from pushserver.web.api.device_import import MAX_DEVICES, MAX_FILE
@@ -136,6 +136,9 @@ def test_sizes_and_times() -> None:
         "open connections": "`CONNECTIONS`, what the open files allow",
         "open connections from one address": "`CONNECTIONS_PER_ADDRESS`, off",
         "answers begun on one connection": "1, until it is taken",
+        "requests that wait for their start": (
+            f"{request_starts.MAX_WAITING}; what comes then starts at once"
+        ),
         "what is read behind a held poll, or a call that waits; with more it is"
         " answered at once, as its sender may have left": (
             f"{MAX_PARSED_AHEAD} requests, {_kib(2 * READ_SIZE)} of a body"
@@ -177,6 +180,7 @@ def test_sizes_and_times() -> None:
 
     assert expected == dict(_rows("Sizes and times"))
     assert (0, 0) == (DEFAULTS.connections, DEFAULTS.connections_per_address)
+    assert f"up to {request_starts.MAX_STARTS} start in each turn" in _section("Bounds")
 
 
 def test_how_long_it_is_kept() -> None:

@@ -16,6 +16,7 @@ from pushserver.services.queue import Enqueued
 from pushserver.web.api.command_parsing import parse_commands
 from pushserver.web.api.enqueue import enqueue_commands
 from pushserver.web.api.query import NO_QUERY
+from pushserver.web.authentication import find_token
 from pushserver.web.body import Body
 from pushserver.web.device_polls import DevicePoll, begin_poll, make_poll
 from pushserver.web.device_results import DeviceResult
@@ -55,7 +56,7 @@ class Plain:
     async def enqueue(self) -> Enqueued:
         """Enqueue `ORDER`."""
         services = self.server.services
-        token = services.tokens.authenticate(f"Bearer {TOKEN}")
+        token = await find_token(services, f"Bearer {TOKEN}", ADDRESS)
         identity = services.protocols.identify(str(DEVICE))
         protocol = services.protocols.named(identity.protocol)
         parsed = await parse_commands(ORDER, NO_QUERY, protocol)
@@ -155,4 +156,4 @@ async def test_nothing_to_do(plain: Plain) -> None:
 async def test_no_token(server: LocalServer) -> None:
     """Who has no valid token is refused."""
     with pytest.raises(Unauthorized):
-        server.services.tokens.authenticate("Bearer of nothing")
+        await find_token(server.services, "Bearer of nothing", ADDRESS)

@@ -30,7 +30,7 @@ def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> 
     plain, protocols = request.plain, services.protocols
     token, identity = _find_token(services, plain), protocols.identify(external_id)
     is_json = media_type_of(plain.headers) == JSON_MEDIA_TYPE and is_quick(plain.body)
-    if token is None or not is_json or not services.call_starts.take_short():
+    if token is None or not is_json or not services.request_starts.take_short():
         return False
     device = services.devices.find_adopted(token.scope_id, identity.device_id)
     protocol = protocols.named(identity.protocol)

@@ -236,7 +236,7 @@ class ApiRoute:
         if self.permission is None:
             return _ANONYMOUS
         authorization = single_header(request.headers, "Authorization")
-        token = await find_token(request, services, authorization)
+        token = await find_token(services, authorization, request.remote)
         request[LOG_FIELDS]["token_id"] = token.id
         if not token.has_permission(self.permission):
             raise Forbidden(f"This call needs the permission {self.permission}.")

@@ -1,12 +1,14 @@
-"""Calls with a token start a few at a time; no token's number holds up others."""
+"""Requests start a few at a time; nobody's number holds up others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import attrs
+import pytest
 
-from pushserver.web.call_starts import _MAX_STARTS, CallStarts
+from pushserver.web import request_starts
+from pushserver.web.request_starts import MAX_STARTS, RequestStarts
 from tests.web.local_server import (
     DEVICE,
     TOKEN,
@@ -20,10 +22,11 @@ MANY, FEW = 60, 20
 BODY = b'{"endpoint":"reboot"}'
 
 
-def asking(path: str, token: str = TOKEN) -> bytes:
-    """Return a request for a path of the API."""
-    head = f"GET /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}"
-    return f"{head}\r\n\r\n".encode()
+def asking(path: str, token: str = "") -> bytes:
+    """Return a request, with a token or none."""
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\n"
+    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+    return f"{head}{authorization}\r\n".encode()
 
 
 def enqueuing() -> bytes:
@@ -63,27 +66,39 @@ async def connected(server: LocalServer, count: int) -> AsyncIterator[Calls]:
 
 
 @contextmanager
-def held(starts: CallStarts) -> Iterator[None]:
+def held(starts: RequestStarts) -> Iterator[None]:
     """Have all calls wait that come during the block."""
-    starts._started = _MAX_STARTS
+    starts._started = 4 * MAX_STARTS
     yield
     starts._begin_turn()
 
 
-async def test_another_token(server: LocalServer) -> None:
+@pytest.mark.parametrize(
+    ("path", "token"),
+    [
+        ("/api/v1/server", TOKEN),
+        ("/api/v1/devices", ""),
+        ("/api/v1/devices", "wrong"),
+        ("/healthz", ""),
+        ("/console/", ""),
+        ("/nothing", ""),
+    ],
+)
+async def test_many(server: LocalServer, path: str, token: str) -> None:
     """
-    Whoever calls last, behind many calls of one token, is among the first to be
-    answered; so is a device.
+    Whoever calls last, behind many calls of one token or stranger, is among the first
+    to be answered; so is a device.
     """
     other = await server.create_token("devices:read")
+    await server.api("PUT", f"/devices/{DEVICE}", {})
     await server.poll()
     async with connected(server, MANY + 2) as calls:
-        many = [asking("/server")] * MANY
-        poll = f"GET /push?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-        await calls.make([*many, asking("/tokens", other), poll])
+        many = [asking(path, token)] * MANY
+        poll = asking(f"/push?deviceId={DEVICE}")
+        await calls.make([*many, asking("/api/v1/tokens", other), poll])
 
     places = {number: place for place, (number, _) in enumerate(calls.answers)}
-    assert {b"200", b"403"} == {status for _, status in calls.answers}
+    assert b"403" == dict(calls.answers)[MANY]
     assert places[MANY] < FEW
     assert places[MANY + 1] < FEW
 
@@ -103,22 +118,34 @@ async def test_enqueues(server: LocalServer) -> None:
 
 async def test_gone(server: LocalServer) -> None:
     """
-    Who leaves before its call starts waits no more, and nothing is done for it.
+    What was posted by somebody who left before its start is done all the same.
     """
-    starts = server.services.call_starts
+    starts = server.services.request_starts
     await server.enqueue()
     with held(starts):
-        async with connected(server, 2) as calls:
-            for _, writer in calls.connections:
-                writer.write(enqueuing())
-            await wait_until(lambda: starts._line.count_of(TOKEN_ID) == 2)
-            reset_connection(calls.connections[0][1])
+        async with connected(server, 1) as calls:
+            (_, writer), *_ = calls.connections
+            writer.write(enqueuing())
             await wait_until(lambda: starts._line.count_of(TOKEN_ID) == 1)
-            starts._begin_turn()
-            await calls.connections[1][0].readline()
+            reset_connection(writer)
 
-    waiting = await server.api("GET", f"/devices/{DEVICE}/commands")
-    assert 2 == len(waiting.json()["items"])
+    queue = server.services.queue
+    await wait_until(lambda: queue.bounds.waiting_by_scope[1] == 2)
+
+
+async def test_too_many(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    As many wait as the bound says; one more starts at once.
+    """
+    monkeypatch.setattr(request_starts, "MAX_WAITING", 2)
+    with held(server.services.request_starts):
+        async with connected(server, 3) as calls:
+            making = asyncio.create_task(calls.make([asking("/healthz")] * 3))
+            await wait_until(lambda: len(calls.answers) == 1)
+            server.services.request_starts._begin_turn()
+            await making
+
+    assert [b"200"] * 3 == [status for _, status in calls.answers]
 
 
 async def test_revoked_meanwhile(server: LocalServer) -> None:
@@ -127,9 +154,9 @@ async def test_revoked_meanwhile(server: LocalServer) -> None:
     """
     secret, services = await server.create_token("devices:read"), server.services
     token_id = services.tokens.authenticate(f"Bearer {secret}").id
-    with held(services.call_starts):
+    with held(services.request_starts):
         call = asyncio.create_task(server.api("GET", "/devices", token=secret))
-        await wait_until(lambda: services.call_starts._line.count_of(token_id) == 1)
+        await wait_until(lambda: services.request_starts._line.count_of(token_id) == 1)
         await services.tokens.revoke(1, token_id)
 
     assert 401 == (await call).status
