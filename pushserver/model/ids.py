@@ -8,7 +8,7 @@ them away from it.
 import re
 from collections.abc import Callable
 
-from pushserver.clock import FIRST_INSTANT
+from pushserver.clock import FIRST_INSTANT, SECOND
 from pushserver.errors import Invalid
 
 MAX_INT64 = 2**63 - 1
@@ -68,6 +68,11 @@ def first_id_at(instant: int) -> int:
 def first_instant_after(generated_id: int) -> int:
     """Return the first instant at which larger ids are made by the clock alone."""
     return ((generated_id >> _SHIFT) + ID_EPOCH_MS + 1) * 1000
+
+
+def is_ahead(generated_id: int, now: int) -> bool:
+    """Tell whether an id is of a time to come; clocks may differ by a second."""
+    return first_instant_after(generated_id) > now + SECOND
 
 
 def parse_int64(text: str, *, field_name: str, pointer: str | None = None) -> int:

@@ -1,5 +1,6 @@
 """The audit over the API: who did what in the token's scope."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from pushserver.errors import Invalid
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditEntry, TargetKind
-from pushserver.model.ids import MAX_INT64, parse_int64
+from pushserver.model.ids import MAX_INT64, is_ahead, parse_int64
 from pushserver.model.token import Permission
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.storage.audit import AuditFilter
@@ -51,9 +52,20 @@ async def list_audit(call: ApiCall[AuditQuery, None]) -> web.StreamResponse:
     if query.cursor is not None:
         raise Invalid("after and cursor exclude each other.", pointer="/after")
     after, limit = parse_int64(query.after, field_name="after"), cap_limit(query.limit)
+    if is_ahead(after, call.services.clock.now()):
+        newest = await store.newest_entries(
+            scope_id, AuditFilter(), before=MAX_INT64, limit=1
+        )
+        _refuse_above(newest, after)
     entries = await store.entries_after(scope_id, criteria, after=after, limit=limit)
     items = list(map(view, entries))
     return page_response(call.request, AuditOut, items, next_cursor=None)
+
+
+def _refuse_above(newest: Sequence[AuditEntry], after: int) -> None:
+    """Refuse an id above the newest entry's: whoever follows it reads nothing."""
+    if not newest or after > newest[0].id:
+        raise Invalid("after is of a time to come; no entry is.", pointer="/after")
 
 
 def _audit_filter(call: ApiCall[AuditQuery, Any]) -> AuditFilter:

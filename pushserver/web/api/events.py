@@ -7,9 +7,8 @@ import attrs
 import msgspec
 from aiohttp import web
 
-from pushserver.clock import SECOND
 from pushserver.errors import Unauthorized
-from pushserver.model.ids import first_instant_after, parse_int64
+from pushserver.model.ids import is_ahead, parse_int64
 from pushserver.model.subscription import (
     SubscriptionFilter,
     WebhookFormat,
@@ -178,8 +177,9 @@ async def _stream(
 ) -> None:
     services, event_filter = call.services, _event_filter(call)
     cursor, is_gapless = await _start_cursor(call), True
-    is_ahead = first_instant_after(cursor) > services.clock.now() + SECOND
-    if is_ahead and cursor > (newest := await _newest(call)):
+    if is_ahead(cursor, services.clock.now()) and cursor > (
+        newest := await _newest(call)
+    ):
         # It was made while a clock was ahead: nothing comes after it for so long.
         cursor, is_gapless = newest, False
     elif cursor and _last_event_id(call) is not None:

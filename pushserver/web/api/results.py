@@ -6,6 +6,7 @@ from functools import partial
 from aiohttp import web
 
 from pushserver.model.command import Result
+from pushserver.model.ids import MAX_INT64, is_ahead
 from pushserver.model.token import Permission
 from pushserver.services.off_loop import in_pieces
 from pushserver.services.result_waiting import wait_for_results
@@ -43,7 +44,9 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
     after = optional_int64(query.cursor, "cursor") or 0
     device_id = optional_device_id(call, query.device_id)
 
-    async def read_page(limit: int) -> Sequence[Result]:
+    async def read(
+        limit: int, *, after: int, newest_before: int | None = None
+    ) -> Sequence[Result]:
         # Tags may change while the call waits, and with them what the token reaches.
         return await services.store.results(
             call.scope_id,
@@ -52,28 +55,36 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
             device_id=device_id,
             orphan=query.orphan,
             device_ids=await services.token_reach.device_ids(call.token),
+            newest_before=newest_before,
         )
 
+    if is_ahead(after, services.clock.now()):
+        # It was made while a clock was ahead: nothing comes after it for so long.
+        newest = await read(1, after=0, newest_before=MAX_INT64)
+        after = min(after, newest[0].id if newest else 0)
+    read_page = partial(read, after=after)
     if query.wait:
         async with call.waiting(query.wait):
             await wait_for_results(
                 services.store,
                 services.completion_waiters,
                 call.scope_id,
-                partial(read_page, limit=1),
+                partial(read_page, 1),
                 min(query.wait, MAX_WAIT),
             )
     page = partial(
-        _results_page, call, partial(read_page, limit=cap_limit(query.limit))
+        _results_page, call, partial(read_page, cap_limit(query.limit)), after
     )
     return await respond_in_turn(call, page)
 
 
 async def _results_page(
-    call: ApiCall[ResultsQuery, None], read: Callable[[], Awaitable[Sequence[Result]]]
+    call: ApiCall[ResultsQuery, None],
+    read: Callable[[], Awaitable[Sequence[Result]]],
+    after: int,
 ) -> web.StreamResponse:
     results = await read()
-    cursor = str(results[-1].id) if results else call.query.cursor
+    cursor = str(results[-1].id if results else after)
     metadata = await _metadata(call, results)
 
     def render(result: Result) -> ResultOut:

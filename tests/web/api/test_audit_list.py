@@ -1,5 +1,7 @@
 """The audit as it is listed: by what, in which order, and to whom."""
 
+from pushserver.clock import SECOND
+from pushserver.model.ids import first_id_at
 from tests.web.api.audit_log import Json, audit, token_of
 from tests.web.api.tenant import empty_tenant, first_tenant, populated_tenant
 from tests.web.local_server import (
@@ -111,6 +113,20 @@ async def test_after_and_cursor(server: LocalServer) -> None:
     """A list goes one way."""
     answer = await server.api("GET", "/audit?after=1&cursor=2")
 
+    assert (422, "invalid", "/after") == answer.problem
+
+
+async def test_after_what_is_to_come(server: LocalServer) -> None:
+    """
+    Who follows the audit after an id of a time to come is told so; nothing would come.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    newest = (await audit(server))[0]["id"]
+    last = await server.api("GET", f"/audit?after={newest}")
+    ahead = first_id_at(server.clock.now() + 10 * 365 * 86_400 * SECOND)
+    answer = await server.api("GET", f"/audit?after={ahead}")
+
+    assert (200, []) == (last.status, last.json()["items"])
     assert (422, "invalid", "/after") == answer.problem
 
 

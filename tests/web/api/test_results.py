@@ -1,12 +1,15 @@
 """Results: what devices posted, in the order it came, with cursors to resume."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from pushserver.clock import SECOND
+from pushserver.model.ids import first_id_at
 from tests.each_case import each_case
-from tests.web.local_server import DEVICE, LocalServer
+from tests.web.local_server import DEVICE, LocalServer, wait_until
 
 
 async def post_many(server: LocalServer, results: int, device_id: int = DEVICE) -> None:
@@ -55,6 +58,29 @@ async def test_going_on(server: LocalServer) -> None:
     assert [3, 4] == [item["response"] for item in second["items"]]
     assert [] == empty["items"]
     assert [0] == [item["response"] for item in more["items"]]
+
+
+async def test_cursor_ahead(server: LocalServer) -> None:
+    """
+    After a cursor of a time to come one reads what comes now; so does who waits.
+    """
+    ahead = first_id_at(server.clock.now() + 10 * 365 * 86_400 * SECOND)
+    nothing = (await server.api("GET", f"/results?cursor={ahead}")).json()
+    await post_many(server, 2)
+    empty = (await server.api("GET", f"/results?cursor={ahead}")).json()
+    waiting = asyncio.create_task(server.api("GET", f"/results?cursor={ahead}&wait=20"))
+    await wait_until(lambda: bool(server.services.completion_waiters._results))
+    await post_many(server, 1)
+    pages = [
+        (await waiting).json(),
+        (await server.api("GET", f"/results?cursor={empty['nextCursor']}")).json(),
+        (await server.api("GET", f"/results?cursor={nothing['nextCursor']}")).json(),
+    ]
+
+    assert ([], []) == (nothing["items"], empty["items"])
+    assert [[0], [0], [0, 1, 0]] == [
+        [item["response"] for item in page["items"]] for page in pages
+    ]
 
 
 async def test_from_nothing(server: LocalServer) -> None:
