@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from pushserver.settings import Settings
 
 # It is loaded by what serves: a start that cannot work ends sooner without.
 if TYPE_CHECKING:
-    from aiohttp import web
+    from pushserver.web.server import Runner
 
 #: A supervisor passes its workers one end of a socket pair: a worker writes a byte once
 #: it listens, and reads end of file when the supervisor is gone. This has its number.
@@ -43,7 +44,7 @@ def raise_open_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def listen(runner: "web.AppRunner", settings: Settings) -> str:
+async def listen(runner: "Runner", settings: Settings) -> str:
     """
     Start listening, at the inherited socket if there is one, and return the URL.
 
@@ -53,15 +54,10 @@ async def listen(runner: "web.AppRunner", settings: Settings) -> str:
     from aiohttp import web  # noqa: PLC0415
 
     inherited = inherited_socket(os.environ)
-    site: web.BaseSite = web.TCPSite(
-        runner, settings.host, settings.port, backlog=BACKLOG
-    )
-    if inherited is not None:
-        site = web.SockSite(runner, inherited, backlog=BACKLOG)
-    try:
-        await site.start()
-    except OSError as error:
-        raise listen_error(settings, error) from error
+    listeners = [inherited] if inherited is not None else await _bind(settings)
+    for each in listeners:
+        await web.SockSite(runner, each, backlog=BACKLOG).start()
+    runner.accept_together(listeners)
     supervisor_fd = os.environ.get(SUPERVISOR_FD_VARIABLE)
     if supervisor_fd is not None:
         os.write(int(supervisor_fd), b"!")
@@ -70,6 +66,21 @@ async def listen(runner: "web.AppRunner", settings: Settings) -> str:
         return f"unix:{address}"
     host, port = address[:2]
     return f"http://{host}:{port}"
+
+
+async def _bind(settings: Settings) -> list[socket.socket]:
+    """Return a socket at each address that the host has."""
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(
+            asyncio.Protocol, settings.host, settings.port, start_serving=False
+        )
+    except OSError as error:
+        raise listen_error(settings, error) from error
+    try:
+        return [socket.socket(fileno=os.dup(s.fileno())) for s in server.sockets]
+    finally:
+        server.close()
 
 
 def metrics_socket() -> Path | None:

@@ -7,7 +7,9 @@ of `unparsable`, and no response tells which versions serve here.
 """
 
 import asyncio
+import socket
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +22,7 @@ from aiohttp.web_protocol import RequestHandler
 from pushserver.errors import Unavailable
 from pushserver.services.off_loop import in_pieces
 from pushserver.web.app_factory import bypass_router
+from pushserver.web.backlog import Backlog
 from pushserver.web.body_budget import BodyBudget
 from pushserver.web.client_limit import with_client_limit
 from pushserver.web.connection import LINGER, HttpConnection
@@ -76,6 +79,7 @@ class Server(web.Server):
         self.proxies = proxies
         self.limits = limits
         self.fast_lane = fast_lane
+        self.backlog = Backlog((), self)
         self._parse_turns = ParseTurns()
         self._open: set[HttpConnection] = set()
 
@@ -99,6 +103,7 @@ class Server(web.Server):
     ) -> None:
         """Count a new connection, and close it at once if there are too many."""
         super().connection_made(handler, transport)
+        self.backlog.accept()
         assert isinstance(handler, HttpConnection)  # noqa: S101 - `__call__` made it
         self._open.add(handler)
         if not self.limits.admit(handler, self._open):
@@ -189,6 +194,11 @@ class Runner(web.AppRunner):
             lingering_time=LINGER,
             read_bufsize=READ_SIZE,
         )
+
+    def accept_together(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept several connections in a turn at what the sites listen at."""
+        assert isinstance(self.server, Server)  # noqa: S101 - `_make_server` made it
+        self.server.backlog = Backlog(listeners, self.server)
 
     async def _make_server(self) -> web.Server:
         base_server, services = await super()._make_server(), self.app[SERVICES]
