@@ -8,10 +8,11 @@ from typing import Any
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.errors import Conflict
+from pushserver.errors import Conflict, Invalid
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry, device_entry
 from pushserver.model.device import Device, DeviceIdentity, DeviceState
+from pushserver.model.labels import check_tags
 from pushserver.services.batches import batches
 from pushserver.services.device_audit import adoption, adoption_entry, change_entry
 from pushserver.services.device_registry import DeviceRegistry
@@ -96,10 +97,12 @@ class FleetAdmin:
 
         Raises:
             NotFound: the scope does not have it.
+            Invalid: it may not have these settings.
         """
         async with self.devices.write_lock:
             await self.device_sync.reload_before_write([device_id])
             identity = self.devices.get(scope_id, device_id).identity
+            _check_settings(identity, settings)
             entry = change_entry(scope_id, actor, device_id, settings)
             await self.save_settings(scope_id, {identity: settings}, [entry])
         return self.devices.get(scope_id, device_id)
@@ -125,9 +128,13 @@ class FleetAdmin:
         Adopt or change devices; return the ids that were not adopted before.
 
         They are written in batches: a door command waits for one at most.
+
+        Raises:
+            Invalid: one may not have these settings; nothing was changed.
+            Conflict: another scope has adopted one of them; nothing was changed.
         """
         async with self.devices.write_lock:
-            device_ids = [i.device_id async for i in in_pieces(settings)]
+            device_ids = await _checked_ids(settings)
             await self.device_sync.reload_before_write(device_ids)
             await self._check_identities(settings)
             claimed = await self._claim(scope_id, device_ids, actor)
@@ -150,7 +157,7 @@ class FleetAdmin:
     ) -> Collection[int]:
         """Return what `adopt_all` would, and raise what it would; change nothing."""
         async with self.devices.write_lock:
-            device_ids = [i.device_id async for i in in_pieces(settings)]
+            device_ids = await _checked_ids(settings)
             await self.device_sync.reload_before_write(device_ids)
             await self._check_identities(settings)
             return self._require_room(await self._unadopted(scope_id, device_ids))
@@ -249,3 +256,23 @@ class FleetAdmin:
             name: getattr(blank, name) for name in ("scope_id", *SCOPE_FIELDS)
         }
         return attrs.evolve(device, **blank_fields)
+
+
+async def _checked_ids(
+    settings: Mapping[DeviceIdentity, Mapping[str, Any]],
+) -> Sequence[int]:
+    """Return the ids of devices that may have these settings."""
+    device_ids = []
+    async for identity, given in in_pieces(settings.items()):
+        _check_settings(identity, given)
+        device_ids.append(identity.device_id)
+    return device_ids
+
+
+def _check_settings(identity: DeviceIdentity, given: Mapping[str, Any]) -> None:
+    """Hold the bounds of tags, whoever changes them: all of them are in memory."""
+    try:
+        check_tags(given.get("tags", {}))
+    except Invalid as error:
+        detail = f"Device {identity.external_id}: {error.detail}"
+        raise Invalid(detail, pointer=error.pointer) from None

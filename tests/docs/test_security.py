@@ -18,6 +18,7 @@ from pushserver.model.device import (
     QUARANTINE_IDLE_SECONDS,
 )
 from pushserver.model.idempotency import KEY_TTL_SECONDS
+from pushserver.model.labels import MAX_LABEL_SIZE
 from pushserver.model.merge_patch import (
     MAX_PROPERTIES,
     MAX_SERVICES,
@@ -65,7 +66,6 @@ from pushserver.web import head_budget, request_starts, transfers
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
 from pushserver.web.api.device_import import MAX_DEVICES, MAX_FILE
-from pushserver.web.api.label_size import MAX_LABEL_SIZE
 from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS

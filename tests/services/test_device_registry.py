@@ -1,10 +1,12 @@
 """The fleet: who is served, who is remembered, what administrators do."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from pushserver.errors import Invalid, NotFound, Unavailable
+from pushserver.model.actor import SERVER
 from pushserver.model.device import (
     QUARANTINE_IDLE_SECONDS,
     QUARANTINE_LIMIT,
@@ -13,6 +15,7 @@ from pushserver.model.device import (
 )
 from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.import_summary import ImportSummary
+from pushserver.model.labels import MAX_LABELS
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.target import TargetSelector
@@ -274,6 +277,27 @@ async def test_patches_at_once(services: Services) -> None:
 
     device = (await reloaded(services)).get(DEFAULT_SCOPE_ID, DEVICE)
     assert ("Porta", {"a": "b"}, 5) == (device.name, device.tags, device.hold)
+
+
+async def test_tags_beyond_their_bounds(services: Services) -> None:
+    """Whichever way tags are changed, no device gets more than a device may have."""
+    fleet, scope_id = services.fleet, DEFAULT_SCOPE_ID
+    await fleet.put(scope_id, terminal(DEVICE), {})
+    wrong: dict[str, Any] = {"tags": {str(i): "" for i in range(MAX_LABELS + 1)}}
+    settings = {terminal(5): {"tags": {}}, terminal(DEVICE): wrong}
+    for change in (
+        fleet.patch(scope_id, DEVICE, wrong),
+        fleet.put(scope_id, terminal(DEVICE), wrong),
+        fleet.adopt_all(scope_id, settings, SERVER),
+        services.device_import.run(scope_id, {**settings}),
+        services.device_import.run(scope_id, {**settings}, dry_run=True),
+    ):
+        with pytest.raises(Invalid, match=f"^Device {DEVICE}: ") as refused:
+            await change
+        assert "/tags" == refused.value.pointer
+
+    devices = [(d.device_id, d.tags) for d in services.devices]
+    assert [(DEVICE, {})] == devices
 
 
 async def test_changing_with_the_store_away(

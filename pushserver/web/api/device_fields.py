@@ -7,10 +7,10 @@ from msgspec import UNSET
 
 from pushserver.clock import micros
 from pushserver.errors import Invalid
+from pushserver.model.labels import check_tags
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_types import DeviceImportRow, DeviceIn
-from pushserver.web.api.label_size import refuse_long_labels
 
 
 def optional_device_id(call: ApiCall[Any, Any], text: str | None) -> int | None:
@@ -79,7 +79,7 @@ def device_settings(body: DeviceIn | DeviceImportRow) -> dict[str, Any]:
     if body.name is not UNSET:
         settings["name"] = body.name
     if body.tags is not UNSET:
-        refuse_long_labels(body.tags, "/tags")
+        check_tags(body.tags)
         settings["tags"] = body.tags
     if body.hold is not UNSET:
         settings["hold"] = None if body.hold is None else micros(body.hold)

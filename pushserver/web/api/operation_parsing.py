@@ -5,6 +5,7 @@ import msgspec
 from pushserver.clock import micros
 from pushserver.errors import Invalid
 from pushserver.model.command_request import CommandRequest, OperationRequest
+from pushserver.model.labels import check_label_size
 from pushserver.model.operation import OperationDescriptor
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import FailureLimit
@@ -20,7 +21,6 @@ from pushserver.web.api.command_parsing import (
     parse_step,
     parse_steps,
 )
-from pushserver.web.api.label_size import refuse_long_labels
 from pushserver.web.api.operation_types import OperationIn
 from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.task_types import TargetsIn, TaskIn
@@ -43,7 +43,7 @@ def parse_operation_request(
     """
     requests = parse_steps(body.steps, protocol)
     properties = body.properties
-    refuse_long_labels(properties or {}, "/properties")
+    check_label_size(properties or {}, "/properties")
     descriptor = OperationDescriptor(
         resource=body.resource or _default_resource(requests),
         action=body.action,

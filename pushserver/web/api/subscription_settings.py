@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from pushserver.model.labels import check_label_size
 from pushserver.model.subscription import READABLE, Subscription, what_token_reads
 from pushserver.model.tag_filter import TagFilter
 from pushserver.services.result_permission import require_results_read
@@ -12,7 +13,6 @@ from pushserver.services.token_reach import narrow_subscription
 from pushserver.web.api.authorized_call import AuthorizedCall
 from pushserver.web.api.device_fields import parse_device_ids
 from pushserver.web.api.event_names import parse_event_names
-from pushserver.web.api.label_size import refuse_long_labels
 from pushserver.web.api.subscription_types import SubscriptionIn, SubscriptionPatch
 
 #: The fields that are stored as they are given.
@@ -93,7 +93,7 @@ def _tag_filter(tags: Mapping[str, str | list[str]]) -> TagFilter:
     Raises:
         Invalid: they are too long.
     """
-    refuse_long_labels({key: "".join(given) for key, given in tags.items()}, "/tags")
+    check_label_size({key: "".join(given) for key, given in tags.items()}, "/tags")
     return {
         key: frozenset([given] if isinstance(given, str) else given)
         for key, given in tags.items()

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from pushserver.dialects.wire_types import InstantText
+from pushserver.model.labels import MAX_KEY_LENGTH, MAX_LABELS, MAX_TAG_LENGTH
 from pushserver.web.field_types import PATTERN_WORDS
 
 T = TypeVar("T")
@@ -42,10 +43,10 @@ CreatedBy = Annotated[
     Int64Text, Meta(description="What was made with the token that has this id.")
 ]
 #: The most tags, labels or names that a body has of a kind.
-MAX_ITEMS = 100
-TagKey = Annotated[str, Meta(max_length=100)]
-TagValue = Annotated[str, Meta(max_length=200)]
-Tags = Annotated[dict[TagKey, TagValue], Meta(max_length=MAX_ITEMS)]
+MAX_ITEMS = MAX_LABELS
+TagKey = Annotated[str, Meta(max_length=MAX_KEY_LENGTH)]
+TagValue = Annotated[str, Meta(max_length=MAX_TAG_LENGTH)]
+Tags = Annotated[dict[TagKey, TagValue], Meta(max_length=MAX_LABELS)]
 Instant = InstantText
 
 

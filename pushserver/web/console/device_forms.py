@@ -1,5 +1,6 @@
 """What is done with one device: its settings, its key, its end."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,9 +67,12 @@ def _decode(form: Mapping[str, str]) -> DeviceIn:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else None
     except ValueError:
-        raise Invalid("This is no number of seconds.", pointer="/hold") from None
+        number = math.nan
+    if number is not None and not math.isfinite(number):
+        raise Invalid("This is no number of seconds.", pointer="/hold")
+    return number
 
 
 async def _form(

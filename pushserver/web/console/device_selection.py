@@ -12,9 +12,11 @@ from pushserver.model.device import MAX_HOLD_SECONDS, Device, DeviceIdentity
 from pushserver.model.device_filter import DeviceFilter, DeviceOrder
 from pushserver.model.token import Permission
 from pushserver.storage.history import CommandFilter
-from pushserver.web.api.label_size import refuse_long_labels
+from pushserver.web.api.device_fields import device_settings
+from pushserver.web.api.device_types import DeviceIn
 from pushserver.web.console.device_address import DeviceAddress
 from pushserver.web.console.device_search import parse_device_search
+from pushserver.web.console.form_fields import decode_fields
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.request import device_base
@@ -99,8 +101,8 @@ async def _tag(call: SignedInCall, devices: Sequence[Device]) -> None:
     key, equals, value = call.form.get("value", "").partition("=")
     if not key or not equals:
         raise Invalid("A tag is key=value.")
-    refuse_long_labels({key: value}, "/tags")
-    await _change(call, devices, lambda d: {"tags": {**d.tags, key: value}})
+    tag = device_settings(decode_fields({"tags": {key: value}}, DeviceIn))["tags"]
+    await _change(call, devices, lambda device: {"tags": {**device.tags, **tag}})
 
 
 async def _hold(call: SignedInCall, devices: Sequence[Device]) -> None:

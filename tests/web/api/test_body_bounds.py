@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from msgspec import inspect
 
+from pushserver.model.labels import MAX_LABEL_SIZE
 from pushserver.web.api import ROUTES
 from pushserver.web.api.command_parsing import COMMAND_OR_LIST, MAX_METADATA
-from pushserver.web.api.label_size import MAX_LABEL_SIZE
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
 from pushserver.web.body import MAX_SMALL_BODY

@@ -2,6 +2,7 @@
 
 import re
 
+from pushserver.model.labels import MAX_KEY_LENGTH, MAX_LABELS, MAX_TAG_LENGTH
 from tests.each_case import each_case
 from tests.web.console.visitor import SAME_SITE, Visitor
 from tests.web.local_server import DEVICE
@@ -28,6 +29,19 @@ async def test_edit(visitor: Visitor) -> None:
     assert ("Roof", {"a": "b"}, 2.5) == tuple(
         device[name] for name in ("name", "tags", "hold")
     )
+
+
+@each_case("hold", ["nan", "inf", "1e400", "-1", "301", "soon"])
+async def test_wrong_hold(visitor: Visitor, hold: str) -> None:
+    """
+    What is no number of seconds is refused: the hold stays as it was.
+    """
+    await visitor.server.api("PUT", PATH, {"hold": 2.5})
+    answer = await visitor.send(f"{PATH}/edit", name="", tags="", hold=hold)
+
+    assert 422 == answer.status
+    assert b'id="hold-hint" class="error"' in answer.body
+    assert 2.5 == (await visitor.server.get_device())["hold"]
 
 
 async def test_send_from_here(visitor: Visitor) -> None:
@@ -152,3 +166,32 @@ async def test_selection(visitor: Visitor) -> None:
     assert [(i, {"a": "b", "site": "north"}, 9) for i in ("5", "6")] == [
         (each["deviceId"], each["tags"], each["hold"]) for each in found
     ]
+
+
+@each_case(
+    ("tags", "added"),
+    [
+        ({f"k{i}": "v" for i in range(MAX_LABELS)}, "one=more"),
+        ({f"k{i}": "v" * 156 for i in range(50)}, f"long={'v' * 100}"),
+        ({}, f"{'k' * (MAX_KEY_LENGTH + 1)}=v"),
+        ({}, f"k={'v' * (MAX_TAG_LENGTH + 1)}"),
+    ],
+)
+async def test_tags_without_end(
+    visitor: Visitor, tags: dict[str, str], added: str
+) -> None:
+    """
+    Tags of many devices have the bounds that those of one have; beyond them none is
+    changed, and the page says of which device there would be too many.
+    """
+    server, both = visitor.server, {"id-5": "1", "id-6": "1"}
+    for device_id, own in (("5", {}), ("6", tags)):
+        answer = await server.api("PUT", f"/devices/{device_id}", {"tags": own})
+        assert answer.status in (200, 201)
+    go = "/devices/selection/run"
+    refused = await visitor.send(go, act="tag", value=added, **both)
+    found = (await server.api("GET", "/devices")).json()["items"]
+
+    assert 422 == refused.status
+    assert not tags or b"Device 6: " in refused.body
+    assert [{}, tags] == [each["tags"] for each in found]
