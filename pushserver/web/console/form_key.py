@@ -6,6 +6,7 @@ import msgspec
 
 from pushserver.model.idempotency import IdempotencyKey
 from pushserver.services.idempotency import IdempotentRequest
+from pushserver.web.api.canonical_request import canonical_path
 from pushserver.web.console.page import SignedInCall
 
 _MAX_LENGTH = 100
@@ -20,5 +21,13 @@ def form_key(call: SignedInCall) -> IdempotentRequest | None:
     for name, content in sorted(call.files.items()):
         digest.update(f"\n{name}\n".encode(errors="replace"))
         digest.update(content)
-    key = IdempotencyKey(call.token.id, call.request.path, value)
+    key = IdempotencyKey(call.token.id, _path(call), value)
     return IdempotentRequest(key, digest.hexdigest())
+
+
+def _path(call: SignedInCall) -> str:
+    """Return where the form was sent to, however the ids in it were spelled."""
+    resource = call.request.match_info.route.resource
+    assert resource is not None  # noqa: S101 - it was found
+    protocols = call.services.protocols
+    return canonical_path(resource.canonical, call.path_params, protocols)

@@ -23,6 +23,22 @@ async def test_doubled_click(visitor: Visitor) -> None:
     assert ["lift"] == [each["name"] for each in listed if each["name"] == "lift"]
 
 
+async def test_other_spelling(visitor: Visitor) -> None:
+    """
+    A form is the same however the address spells whose it is: `5`, `05`, `controlid:5`.
+    """
+    await visitor.server.api("PUT", "/devices/5", {})
+    pages = [
+        await visitor.send(f"/devices/{spelled}/key", key="k3")
+        for spelled in ("5", "05", "controlid:5", "controlid%3A5")
+    ]
+    other = await visitor.send("/devices/5/key", key="k4")
+
+    assert [200] * 5 == [each.status for each in (*pages, other)]
+    assert 1 == len({each.body for each in pages})
+    assert other.body != pages[0].body
+
+
 async def test_refused_form(visitor: Visitor) -> None:
     """
     What was refused is not kept: corrected, the same form is done.
