@@ -75,6 +75,15 @@ class HalfClosableConnection(DrainingConnection):
             return False
         return body._waiter is not None
 
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Log what failed here, but not how a body ended that nobody reads."""
+        body = self._newest_body
+        dropped = (
+            None if body is None or self._request_in_progress else body.exception()
+        )
+        if dropped is None or dropped is not kwargs.get("exc_info"):
+            super().log_exception(*args, **kwargs)
+
     def _end_input(self) -> None:
         """End the connection with the answers to what has come; no more will."""
         self._end_arriving_body()
