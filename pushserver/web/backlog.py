@@ -17,7 +17,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 #: So many are accepted in one turn at each socket, besides what the loop accepts.
-MAX_ACCEPTED = 64
+MAX_ACCEPTED = 16
 
 
 def _by_file(listeners: Iterable[socket.socket]) -> dict[int, socket.socket]:

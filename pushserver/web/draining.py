@@ -61,6 +61,11 @@ class DrainingConnection(RequestHandler):
         return int(self.transport.get_extra_info("socket").fileno())
 
     @property
+    def is_lost(self) -> bool:
+        """Tell whether nothing that is written would leave any more."""
+        return self.transport is None or self.transport.is_closing()
+
+    @property
     def has_unsent(self) -> bool:
         """Tell whether bytes that were written wait in this process."""
         return self._paused or self.transport is None

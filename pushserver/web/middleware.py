@@ -20,13 +20,14 @@ from pushserver.metrics.recorder import Responses
 from pushserver.web.connection import connection_of
 from pushserver.web.device_url import mask_keys
 from pushserver.web.problems import render_error as problem
+from pushserver.web.request import PREPARED_STATUS
 from pushserver.web.request_identity import (
     IDENTITY,
     REQUEST_ID_HEADER,
     RequestIdentity,
 )
 from pushserver.web.request_span import request_span
-from pushserver.web.response import SmallResponse
+from pushserver.web.response import SmallResponse, make_response
 
 log = structlog.get_logger("pushserver.requests")
 
@@ -96,6 +97,7 @@ def with_error_responses(
     *responses* counts its answers by status, but those to idle polls. The line has the
     *fields* from the start.
 
+    An answer that its peer left in the middle is none: handlers need not expect that.
     Wrapping each handler costs half of what a middleware of aiohttp does.
     """
 
@@ -114,13 +116,17 @@ def with_error_responses(
         except web.HTTPException as error:
             response = _refuse(request, render_error(error, _id_of(request)))
         except Exception as error:
-            log.exception(
-                "request.failed",
-                method=request.method,
-                path=shown_path(request.raw_path),
-                request_id=_id_of(request),
-            )
-            response = render_error(error, _id_of(request))
+            if _is_broken_off(request, error):
+                log_fields["broken_off"] = True
+                response = make_response(status=request[PREPARED_STATUS])
+            else:
+                log.exception(
+                    "request.failed",
+                    method=request.method,
+                    path=shown_path(request.raw_path),
+                    request_id=_id_of(request),
+                )
+                response = render_error(error, _id_of(request))
         if getattr(response, "is_idle_poll", False):
             return response
         identity = request.get(IDENTITY)
@@ -132,6 +138,12 @@ def with_error_responses(
         return response
 
     return handle
+
+
+def _is_broken_off(request: web.Request, error: Exception) -> bool:
+    """Tell whether there is nobody any more who takes what was to be sent."""
+    is_lost = isinstance(error, ConnectionError) and connection_of(request).is_lost
+    return is_lost and PREPARED_STATUS in request
 
 
 def _id_of(request: web.Request) -> str | None:

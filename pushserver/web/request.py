@@ -12,6 +12,8 @@ from pushserver.web.proxies import RequestOrigin
 from pushserver.web.request_identity import IDENTITY, REQUEST_ID_HEADER
 
 _LOOPBACK_NAME = "localhost"
+#: The status of an answer, once its head is about to be written.
+PREPARED_STATUS = web.RequestKey("prepared_status", int)
 
 
 class HttpRequest(web.Request):
@@ -34,7 +36,12 @@ class HttpRequest(web.Request):
         return self.origin.address if is_proxied else connection.peer_address
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        """Drop the header that aiohttp adds of its own; add a program's request id."""
+        """
+        Drop the header that aiohttp adds of its own; add a program's request id.
+
+        The status is known from here on, whatever becomes of the answer.
+        """
+        self[PREPARED_STATUS] = response.status
         response.headers.pop(hdrs.SERVER, None)
         identity = self.get(IDENTITY)
         if identity is not None:

@@ -12,7 +12,7 @@ from pushserver.web.backlog import MAX_ACCEPTED
 from tests.clock import ManualClock
 from tests.web.local_server import LocalServer, running_server
 
-MANY = 2 * MAX_ACCEPTED
+MANY = 4 * MAX_ACCEPTED
 REQUEST = b"GET /push?deviceId=7 HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

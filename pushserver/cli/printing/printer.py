@@ -240,7 +240,7 @@ class Printer:
         shown = {name: text for name, text in texts.items() if text}
         indent = max(map(len, shown), default=0) + 2
         for name, text in shown.items():
-            block = _indented(text, "\n" + " " * indent)
+            block = Text("\n" + " " * indent).join(text.split("\n"))
             self._print_text(Text.assemble((name.ljust(indent), "bold"), block))
 
     def _print_text(self, *lines: Text) -> None:
@@ -248,13 +248,6 @@ class Printer:
 
     def _reader(self) -> Reader:
         return Reader(now=datetime.now(UTC), utc=self.utc)
-
-
-def _indented(text: Text, line_break: str) -> Text:
-    """Return *text* with another line break; long ones have no colours."""
-    if text.spans:
-        return Text(line_break).join(text.split("\n"))
-    return Text(text.plain.replace("\n", line_break), text.style)
 
 
 def _names_as_written(names: Iterable[str]) -> dict[str, str]:

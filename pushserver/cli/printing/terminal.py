@@ -34,16 +34,5 @@ def print_text(environ: Mapping[str, str], *lines: Text) -> None:
         _environ=environ,
     )
     for line in lines:
-        coloured = _coloured_part(line)
-        if coloured:
-            console.print(coloured, soft_wrap=True, end="")
-        sys.stdout.write(line.plain[len(coloured) :] + "\n")
+        console.print(line, soft_wrap=True)
     sys.stdout.flush()
-
-
-def _coloured_part(line: Text) -> Text:
-    """Return *line* up to its last colour: rich takes seconds for long plain text."""
-    if line.style:
-        return line
-    end = max((span.end for span in line.spans), default=0)
-    return Text(line.plain[:end], spans=line.spans)

@@ -50,9 +50,6 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     if blob is None:
         raise NotFound("There is no such blob.")
     response = BlobResponse([BlobPart(blob)], services.blobs, OCTET_STREAM)
-    try:
-        await response.prepare(call.request)
-        await response.send_parts()
-    except ConnectionError:
-        call.log_fields["broken_off"] = True
+    await response.prepare(call.request)
+    await response.send_parts()
     return response

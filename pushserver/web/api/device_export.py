@@ -62,12 +62,9 @@ async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse
     await response.prepare(call.request)
     if is_head(call.request):
         return response
-    try:
-        async for page in pages_of(lines):
-            await write_and_drain(call.request, response, page)
-        await response.write_eof()
-    except ConnectionError:
-        pass
+    async for page in pages_of(lines):
+        await write_and_drain(call.request, response, page)
+    await response.write_eof()
     return response
 
 

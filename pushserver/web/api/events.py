@@ -1,7 +1,6 @@
 """Events as a stream for scripts: server-sent events, resumable by their ids."""
 
 import asyncio
-from contextlib import suppress
 
 import attrs
 import msgspec
@@ -204,8 +203,7 @@ async def _stream(
             cursor,
             is_gapless,
         )
-        with suppress(ConnectionError):
-            await event_stream.run(wakeup)
+        await event_stream.run(wakeup)
 
 
 async def _start_cursor(call: ApiCall[EventsQuery, None]) -> int:

@@ -64,8 +64,6 @@ async def export(call: SignedInCall) -> web.StreamResponse:
         async for piece in pieces:
             await write_and_drain(call.request, response, piece)
         await response.write_eof()
-    except ConnectionError:
-        pass
     except (Unauthorized, Unavailable):
         # What has begun must not look whole.
         connection_of(call.request).abort()

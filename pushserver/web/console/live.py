@@ -60,7 +60,7 @@ async def stream(call: SignedInCall) -> web.StreamResponse:
         await response.prepare(call.request)
         call.request[CANCEL_ON_DISCONNECT] = True
         # What has begun ends without a word.
-        with suppress(ConnectionError, Unauthorized, Unavailable):
+        with suppress(Unauthorized, Unavailable):
             async with until_ended(
                 services, partial(has_ended, call.request, services, call.token)
             ):
