@@ -23,6 +23,7 @@ PushServerError
 ├── TooLarge
 │   └── HeaderTooLarge   a header, or the address
 ├── Unavailable          the store is away; try again
+│   └── Busy             nothing was done: there was no turn, time or room for it
 └── Misconfigured        the server cannot start like this
     └── Outdated         the database has a schema that only newer releases can use
 
@@ -214,6 +215,15 @@ class Unavailable(PushServerError):
 
     code = "unavailable"
     title = "The server cannot do this right now"
+
+
+class Busy(Unavailable):
+    """
+    There is no turn, time or room for the request right now.
+
+    Whoever raises it knows that nothing of the request was done: under the same
+    Idempotency-Key it may be done yet.
+    """
 
 
 class Unwritten(Unavailable):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import attrs
 
-from pushserver.errors import Unavailable
+from pushserver.errors import Busy
 from pushserver.fair_turns import FairTurns
 
 
@@ -26,10 +26,12 @@ class CallTurns:
         """
         Wait until no other of these calls works; the block does.
 
+        Whoever calls has changed nothing yet.
+
         Raises:
-            Unavailable: too many of this token's wait.
+            Busy: too many of this token's wait.
         """
         if self._turns.waiting_count >= self.max_waiting:
-            raise Unavailable(f"Too many {self.name} are under way. Try again.")
+            raise Busy(f"Too many {self.name} are under way. Try again.")
         async with self._turns:
             yield

@@ -32,7 +32,7 @@ class DeviceImport:
         Wait until no other large import is read, or run.
 
         Raises:
-            Unavailable: too many wait.
+            Busy: too many wait.
         """
         return self._turns.take()
 

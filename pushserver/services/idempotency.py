@@ -1,15 +1,18 @@
 """Idempotent requests: the same request under the same key gets the same answer."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.errors import (
+    Busy,
     IdempotencyMismatch,
     IdempotencyRunning,
     IdempotencyUnknown,
+    PushServerError,
+    Unavailable,
 )
 from pushserver.model.changes import Changes
 from pushserver.model.idempotency import (
@@ -127,6 +130,23 @@ class IdempotencyKeys:
         now = self.clock.now()
         use = await self.store.claim_idempotency_key(request.record(b"", now))
         return request.stored_answer(use, now)
+
+    @asynccontextmanager
+    async def kept_if_in_doubt(self, request: IdempotentRequest) -> AsyncIterator[None]:
+        """
+        Forget the claim if the block refuses the request: it may be sent again.
+
+        If the store was away in between, perhaps it was done all the same.
+
+        Raises:
+            Unavailable: the store is away; the key stays claimed.
+        """
+        try:
+            yield
+        except PushServerError as error:
+            if isinstance(error, Busy) or not isinstance(error, Unavailable):
+                await self.release(request)
+            raise
 
     async def settle(self, request: IdempotentRequest, answer: bytes) -> None:
         """

@@ -53,7 +53,7 @@ class ShadowTasks:
         Wait, for what is not done at once, until no other such call works.
 
         Raises:
-            Unavailable: too many wait.
+            Busy: too many wait.
         """
         is_large = device_count > piece_size(merge)
         return self._turns.take() if is_large else nullcontext()

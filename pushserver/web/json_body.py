@@ -11,10 +11,10 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import (
+    Busy,
     Invalid,
     Malformed,
     TooLarge,
-    Unavailable,
     UnsupportedMediaType,
 )
 from pushserver.model.storable_text import storable_text
@@ -92,12 +92,12 @@ async def take_body(spool: Spool) -> bytes:
     Return what was received into *spool*.
 
     Raises:
-        Unavailable: the disk does not return it.
+        Busy: the disk does not return it.
     """
     try:
         return await spool.take()
     except OSError:
-        raise Unavailable("There is no room for the body. Try again.") from None
+        raise Busy("There is no room for the body. Try again.") from None
 
 
 async def read_short_body(request: web.Request) -> bytes:
@@ -211,7 +211,7 @@ async def decode_body(data: bytes, target_type: Any) -> Any:
 
     Raises:
         Malformed, Invalid: as `decode_json`.
-        TooLarge, Unavailable: as `parse_apart`.
+        TooLarge, Busy: as `parse_apart`.
     """
     if is_quick(data):
         return decode_json(data, target_type)
@@ -224,7 +224,7 @@ async def parse_apart(size: int, parse: Callable[..., T], *args: object) -> T:
 
     Raises:
         TooLarge: it takes too long, or too much memory.
-        Unavailable: the machine is too busy. And what *parse* raises.
+        Busy: the machine is too busy. And what *parse* raises.
     """
     with _refusing():
         return await run_off_loop(max(size, MAX_INLINE + 1), parse, *args)
@@ -238,7 +238,7 @@ async def parse_file_apart(spool: Spool, parse: Callable[..., T], *args: object)
 
     Raises:
         TooLarge: it takes too long, or too much memory.
-        Unavailable: there is no room for the body, or the machine is too busy.
+        Busy: there is no room for the body, or the machine is too busy.
 
     And what *parse* raises.
     """
@@ -256,11 +256,11 @@ def _refusing() -> Iterator[None]:
     try:
         yield
     except MachineBusy:
-        raise Unavailable("There is no time to read the body. Try again.") from None
+        raise Busy("There is no time to read the body. Try again.") from None
     except GaveUp:
         raise TooLarge("The body holds more values than can be read.") from None
     except OSError:
-        raise Unavailable("There is no room for the body. Try again.") from None
+        raise Busy("There is no room for the body. Try again.") from None
 
 
 def without_bom(data: bytes) -> bytes:

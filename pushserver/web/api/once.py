@@ -12,7 +12,6 @@ from aiohttp import web
 from pushserver.errors import (
     IdempotencyMismatch,
     Invalid,
-    PushServerError,
     Unavailable,
 )
 from pushserver.model.idempotency import IdempotencyKey, seal, unseal
@@ -117,14 +116,8 @@ async def answer_once(
     stored = await keys.claim(idempotent_request)
     if stored is not None:
         return _replay(await _in_thread_if_long(len(stored), unseal, stored, secret))
-    try:
+    async with keys.kept_if_in_doubt(idempotent_request):
         response = await answer()
-    except Unavailable:
-        # Perhaps it was done all the same.
-        raise
-    except PushServerError:
-        await keys.release(idempotent_request)
-        raise
     length = response.content_length or 0
     to_store = await _in_thread_if_long(length, _seal_response, response, secret)
     with suppress(Unavailable):

@@ -8,7 +8,7 @@ from typing import cast
 import msgspec
 from aiohttp import web
 
-from pushserver.errors import IdempotencyMismatch, PushServerError, Unavailable
+from pushserver.errors import IdempotencyMismatch, Unavailable
 from pushserver.model.idempotency import IdempotencyKey, seal, unseal
 from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.web.console.browser_session import cookie_secret
@@ -49,14 +49,8 @@ async def answer_form_once(
         stored = await keys.claim(request)
         if stored is not None:
             return _replay(unseal(stored, secret))
-        try:
+        async with keys.kept_if_in_doubt(request):
             response = cast("web.Response", await answer())
-        except Unavailable:
-            # Perhaps it was done all the same.
-            raise
-        except PushServerError:
-            await keys.release(request)
-            raise
         if response.status >= web.HTTPBadRequest.status_code:
             await keys.release(request)
             return response

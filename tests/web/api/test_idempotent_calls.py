@@ -8,9 +8,21 @@ from typing import Any
 import attrs
 import pytest
 
+from pushserver.errors import (
+    Busy,
+    IdempotencyUnknown,
+    Invalid,
+    LimitReached,
+    NotFound,
+    PushServerError,
+    TooMany,
+    Unavailable,
+)
 from pushserver.model.idempotency import IdempotencyKey, seal, unseal
+from pushserver.services.idempotency import IdempotentRequest
 from pushserver.web.api import ROUTES
 from tests.database_rows import every_row
+from tests.each_case import each_case
 from tests.web.api.conftest import flush_last_seen
 from tests.web.api.operations import create_operation
 from tests.web.api.upgrades import create_upgrade
@@ -265,6 +277,29 @@ async def test_cut_off(server: LocalServer) -> None:
     assert (409, "idempotency-unknown", None) == again.problem
     tokens = (await server.api("GET", "/tokens")).json()["items"]
     assert 1 == sum(token["name"] == "x" for token in tokens)
+
+
+@each_case("error", [Busy, TooMany, LimitReached, Invalid, NotFound, Unavailable])
+async def test_free_unless_in_doubt(
+    server: LocalServer, error: type[PushServerError]
+) -> None:
+    """
+    A claimed key is free again after an error that says that nothing was done; if
+    perhaps something was, it stays, and nothing is done twice.
+    """
+    keys = server.services.idempotency_keys
+    key = IdempotencyKey(0, "/", error.__name__)
+    request = IdempotentRequest(key, "the same")
+    claimed = [await keys.claim(request)]
+    with pytest.raises(error):
+        async with keys.kept_if_in_doubt(request):
+            raise error("Not now.")
+    try:
+        claimed.append(await keys.claim(request))
+    except IdempotencyUnknown:
+        claimed.append(b"in doubt")
+
+    assert [None, b"in doubt" if error is Unavailable else None] == claimed
 
 
 async def test_for_a_day(server: LocalServer) -> None:

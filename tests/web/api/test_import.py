@@ -16,10 +16,10 @@ MANY = 10_000
 
 
 async def send(
-    server: LocalServer, content: bytes, kind: str, query: str = ""
+    server: LocalServer, content: bytes, kind: str, query: str = "", **headers: str
 ) -> Response:
     """Import a file."""
-    headers = {"Content-Type": kind}
+    headers["Content-Type"] = kind
     return await server.api("POST", f"/devices/import{query}", content, headers=headers)
 
 
@@ -331,13 +331,13 @@ async def test_nothing(server: LocalServer) -> None:
 async def test_many_at_once(server: LocalServer) -> None:
     """
     Of large imports one is under way at a time; a few wait, and the others are told to
-    come again. Small ones need not wait.
+    come again, under their key, too. Small ones need not wait.
     """
     content, imports = ndjson(1, 1000), server.services.device_import
+    keys = [{"Idempotency-Key": f"k{number}"} for number in range(MAX_WAITING + 1)]
     async with asyncio.TaskGroup() as group, imports.turn():
         waiting = [
-            group.create_task(send(server, content, NDJSON))
-            for _ in range(MAX_WAITING + 1)
+            group.create_task(send(server, content, NDJSON, **key)) for key in keys
         ]
         await wait_until(lambda: any(each.done() for each in waiting))
         small = await send(server, ndjson(1, 9), NDJSON)
@@ -346,7 +346,10 @@ async def test_many_at_once(server: LocalServer) -> None:
     assert [200] * MAX_WAITING + [503] == sorted(
         each.result().status for each in waiting
     )
-    assert 200 == (await send(server, content, NDJSON)).status
+    again = [await send(server, content, NDJSON, **key) for key in keys]
+    assert [200] * len(keys) == [each.status for each in again]
+    replayed = [each.headers.get("Idempotency-Replayed") for each in again]
+    assert ["true"] * MAX_WAITING == [each for each in replayed if each]
 
 
 @pytest.mark.parametrize("kind", [NDJSON, CSV])
