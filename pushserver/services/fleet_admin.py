@@ -1,7 +1,7 @@
 """Device administration: adopt and change."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -57,13 +57,12 @@ class FleetAdmin:
     async def _end_conflict(self, device: Device, actor: Actor) -> None:
         """Serve an address that is shut out, too: somebody vouches for the device."""
         if device.shut_out_address is not None:
-            entry = device_entry(
-                device.scope_id,
-                actor,
+            scope_id, device_id = device.scope_id, device.device_id
+            action, detail = (
                 AuditAction.DEVICE_ADOPT,
-                device.device_id,
                 {"served": device.shut_out_address},
             )
+            entry = device_entry(scope_id, actor, action, device_id, detail)
             await self.store.audit.add_entries([entry])
         device.end_conflict()
         self.devices.publish_changed([device.device_id])
@@ -106,6 +105,29 @@ class FleetAdmin:
             entry = change_entry(scope_id, actor, device_id, settings)
             await self.save_settings(scope_id, {identity: settings}, [entry])
         return self.devices.get(scope_id, device_id)
+
+    async def change_adopted(
+        self,
+        scope_id: int,
+        device_ids: Sequence[int],
+        settings_of: Callable[[Device], Mapping[str, Any]],
+        actor: Actor,
+    ) -> None:
+        """
+        Change each of them that is adopted by what *settings_of* makes of it by then.
+
+        Raises:
+            Invalid: one may not have these settings; nothing was changed.
+        """
+        async with self.devices.write_lock:
+            await self.device_sync.reload_before_write(device_ids)
+            found = in_pieces(self.devices.find_all(scope_id, device_ids))
+            settings = {d.identity: settings_of(d) async for d in found if d.is_adopted}
+            await _checked_ids(settings)
+            entry_of = partial(change_entry, scope_id, actor)
+            for batch in batches(list(settings.items())):
+                entries = [entry_of(i.device_id, given) for i, given in batch]
+                await self.save_settings(scope_id, dict(batch), entries)
 
     async def _adopt(
         self,

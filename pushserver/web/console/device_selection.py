@@ -121,8 +121,9 @@ async def _change(
     settings_of: Callable[[Device], Mapping[str, Any]],
 ) -> None:
     """Change those that are adopted."""
-    adopted = {each.identity: settings_of(each) for each in devices if each.is_adopted}
-    await call.services.fleet.adopt_all(call.scope_id, adopted, call.actor)
+    await call.services.fleet.change_adopted(
+        call.scope_id, [each.device_id for each in devices], settings_of, call.actor
+    )
 
 
 async def _clear(call: SignedInCall, devices: Sequence[Device]) -> None:

@@ -1,11 +1,12 @@
 """What is done at a device's page: settings, key, shadow, end."""
 
+import asyncio
 import re
 
 from pushserver.model.labels import MAX_KEY_LENGTH, MAX_LABELS, MAX_TAG_LENGTH
 from tests.each_case import each_case
 from tests.web.console.visitor import SAME_SITE, Visitor
-from tests.web.local_server import DEVICE
+from tests.web.local_server import DEVICE, wait_until, waiting_for
 
 FORM = {**SAME_SITE, "Content-Type": "application/x-www-form-urlencoded"}
 PATH = f"/devices/{DEVICE}"
@@ -195,3 +196,25 @@ async def test_tags_without_end(
     assert 422 == refused.status
     assert not tags or b"Device 6: " in refused.body
     assert [{}, tags] == [each["tags"] for each in found]
+
+
+async def test_tags_at_the_same_time(visitor: Visitor) -> None:
+    """
+    Of two people who tag the same devices at once, neither takes away the other's tag;
+    and what is deleted meanwhile is not made anew.
+    """
+    server, go = visitor.server, "/devices/selection/run"
+    for device_id in (5, 6):
+        await server.api("PUT", f"/devices/{device_id}", {"tags": {"a": "b"}})
+    lock, tags = server.services.devices.write_lock, ["site=north", "gate=1"]
+    async with asyncio.TaskGroup() as group, lock:
+        group.create_task(server.api("DELETE", "/devices/6"))
+        await wait_until(lambda: waiting_for(lock) == 1)
+        for tag in tags:
+            group.create_task(visitor.send(go, act="tag", value=tag, all="1"))
+        await wait_until(lambda: waiting_for(lock) == 1 + len(tags))
+    found = (await server.api("GET", "/devices")).json()["items"]
+
+    assert [("5", {"a": "b", "site": "north", "gate": "1"})] == [
+        (each["deviceId"], each["tags"]) for each in found
+    ]
