@@ -54,6 +54,19 @@ def test_no_file(program: Program, kind: str) -> None:
     assert str(path) in refused(program, database=f"sqlite:///{path}")
 
 
+def test_pipe_beside(program: Program) -> None:
+    """
+    So it is with a pipe where SQLite looks for a journal.
+    """
+    program.start()
+    program.stop()
+    program.log.unlink()
+    pipe = Path(f"{program.file}-journal")
+    os.mkfifo(pipe)
+
+    assert f"{pipe} is no file" in refused(program)
+
+
 def test_before_all_else(tmp_path: Path) -> None:
     """
     A file that is no database is refused before what serves is loaded.

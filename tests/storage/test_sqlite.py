@@ -1,8 +1,10 @@
 """Only SQLite: the file, its lock, its pragmas, and its failures."""
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from pushserver.errors import Misconfigured, Unavailable
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
+from pushserver.storage.sqlite.backup import back_up
+from pushserver.storage.sqlite.migrator import SqliteMigrator
 from pushserver.storage.sqlite.store import SqliteStore
 from tests.clock import START, ManualClock
 from tests.model.factories import DEVICE, at_most_once_command, command, order
@@ -104,6 +108,30 @@ async def test_other_file(path: Path, clock: ManualClock, content: bytes) -> Non
     assert content == await asyncio.to_thread(path.read_bytes)
 
 
+async def open_once(path: Path, clock: ManualClock) -> None:
+    """Open the file, and close it."""
+    await (await SqliteStore.open(path, clock)).close()
+
+
+@pytest.mark.parametrize("suffix", ["-journal", "-wal", "-shm"])
+def test_pipe_beside(path: Path, clock: ManualClock, suffix: str) -> None:
+    """What SQLite opens beside the file is none that it would wait for."""
+    asyncio.run(open_once(path, clock))
+    os.mkfifo(f"{path}{suffix}")
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+
+    uses: tuple[Callable[[Path], object], ...] = (
+        lambda file: asyncio.run(open_once(file, clock)),
+        lambda file: back_up(file, path.with_name("copy.db")),
+        lambda file: SqliteMigrator(file).plan(),
+        lambda file: SqliteMigrator(file).migrate(START),
+    )
+    for use, file in product(uses, (path, link)):
+        with pytest.raises(Misconfigured, match=f"{path}{suffix} is no file"):
+            use(file)
+
+
 async def test_opened_again(path: Path, clock: ManualClock) -> None:
     """A file that was closed can be opened."""
     for number in range(3):
@@ -133,10 +161,7 @@ def test_refused_and_mended(path: Path, rubbish: bytes, clock: ManualClock) -> N
     asyncio.run(refuse(path, clock))
     path.unlink()
 
-    async def opening() -> None:
-        await (await SqliteStore.open(path, clock)).close()
-
-    asyncio.run(opening())
+    asyncio.run(open_once(path, clock))
 
     assert rubbish != path.read_bytes()
 

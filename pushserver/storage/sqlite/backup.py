@@ -9,6 +9,7 @@ from pathlib import Path
 from pushserver.errors import Misconfigured
 from pushserver.storage.backup import Backup
 from pushserver.storage.sqlite.copying import copy_to, sync
+from pushserver.storage.sqlite.file_lock import refuse_odd_beside
 
 #: Steps of SQLite's machine between two looks at whether to stop: some milliseconds.
 _STEPS = 100_000
@@ -101,10 +102,11 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     Open a file that others may be writing, for the length of the block.
 
     Raises:
-        Misconfigured: there is none.
+        Misconfigured: there is none, or something beside it is no file.
     """
     if not path.is_file():
         raise Misconfigured(f"There is no file {path}.")
+    refuse_odd_beside(path)
     uri = f"{path.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as file:
         yield file

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 #: How each SQLite file begins.
 _HEADER = b"SQLite format 3\0"
+#: What SQLite opens beside a file, by the names that begin with the file's.
+_BESIDE = ("-journal", "-wal", "-shm")
 #: Device and inode: a file, whatever it is called.
 FileId = tuple[int, int]
 
@@ -96,6 +98,7 @@ class FileLock:
         found = os.fstat(self._fd)
         if not stat.S_ISREG(found.st_mode):
             raise _cannot_open(self._path, "it is no file")
+        refuse_odd_beside(self._path)
         if found.st_nlink != 1:
             raise _cannot_open(
                 self._path,
@@ -119,6 +122,19 @@ class FileLock:
                 " last good copy of the database in its place, or remove both to begin"
                 " anew",
             )
+
+
+def refuse_odd_beside(path: Path) -> None:
+    """
+    Refuse what SQLite would wait for beside the database at *path*, such as a pipe.
+
+    Raises:
+        Misconfigured: something there is no file.
+    """
+    for suffix in _BESIDE:
+        beside = Path(f"{path.resolve()}{suffix}")
+        if beside.exists() and not beside.is_file():
+            raise _cannot_open(path, f"{beside} is no file. Remove it")
 
 
 def _place(path: Path) -> Path:

@@ -10,7 +10,7 @@ import attrs
 from pushserver.errors import Misconfigured
 from pushserver.storage.migrations import MIGRATIONS, missing, refuse_newer
 from pushserver.storage.migrator import Migrated, Plan
-from pushserver.storage.sqlite.file_lock import FileLock
+from pushserver.storage.sqlite.file_lock import FileLock, refuse_odd_beside
 from pushserver.storage.sqlite.schema import migrate_file, read_version, script
 
 
@@ -54,6 +54,7 @@ class SqliteMigrator:
             raise Misconfigured(f"Cannot migrate {self.path}: {error}.") from error
 
     def _check(self) -> None:
-        """Raise if there is no file, which SQLite would create."""
+        """Raise where SQLite would create a file, or wait for what is none."""
         if not self.path.is_file():
             raise Misconfigured(f"There is no file {self.path}.")
+        refuse_odd_beside(self.path)
