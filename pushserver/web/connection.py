@@ -228,12 +228,11 @@ class HttpConnection(HeadBoundedConnection):
         return stays_open
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Cancel the handler if it only waits, with nothing left to do for its peer."""
-        waiting = self._waiting_request
+        """End what only waits, with nothing left to do for its peer."""
         super().connection_lost(exc)
         self._wake()
-        if waiting is not None:
-            waiting.task.cancel()
+        if self.abandon is not None:
+            self.abandon()
 
     @property
     def is_busy(self) -> bool:

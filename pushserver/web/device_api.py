@@ -7,6 +7,7 @@ else a device sends.
 """
 
 from collections.abc import Awaitable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import cast
 
@@ -26,7 +27,6 @@ from pushserver.web.browser import is_from_browser
 from pushserver.web.connection import connection_of
 from pushserver.web.device_polls import DevicePoll, begin_poll, make_poll
 from pushserver.web.device_results import receive_result
-from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
 from pushserver.web.middleware import LOG_FIELDS, Handler, with_error_responses
 from pushserver.web.response import (
     SmallResponse,
@@ -107,12 +107,9 @@ async def _serve_poll(
     device_poll: DevicePoll, request: web.Request
 ) -> web.StreamResponse:
     """Hand out what waits, or hold the poll until something does."""
-    if device_poll.hold > 0:
-        request[CANCEL_ON_DISCONNECT] = True
-        request[RELEASE_ON_END] = partial(device_poll.release)
-    answer = await device_poll.next_command()
-    if device_poll.hold > 0:
-        request[CANCEL_ON_DISCONNECT] = False
+    waiting = connection_of(request).waiting(request, device_poll.release)
+    with waiting if device_poll.hold > 0 else nullcontext():
+        answer = await device_poll.next_command()
     if answer is None:
         return idle_poll_response()
     return await send_command(device_poll, answer, request)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from aiohttp import web
@@ -18,9 +18,6 @@ from pushserver.web.request import HttpRequest
 from pushserver.web.request_identity import IDENTITY, RequestIdentity
 from pushserver.web.response import SmallResponse
 
-if TYPE_CHECKING:
-    from pushserver.web.device_polls import DevicePoll
-
 #: Begins to answer what came on a connection. If it does not, or something is wrong
 #: with that and it raises a `PushServerError`, aiohttp gets the bytes as they came.
 TakeRequest = Callable[[bytes, "FastLaneConnection"], bool]
@@ -30,19 +27,18 @@ class FastLaneConnection(HttpConnection):
     """
     A connection whose plain requests the lane answers.
 
-    One that is under way, maybe in a `_task`, or as a poll that is `held`, stands where
-    aiohttp has the request that it answers: what comes behind it is parsed, bounded,
-    and waits as everywhere. What tells aiohttp of the next request is `_aside` then.
+    One that is under way, maybe in a `_task`, stands where aiohttp has the request that
+    it answers: what comes behind it is parsed, bounded, and waits as everywhere. What
+    tells aiohttp of the next request is `_aside` then.
     """
 
-    __slots__ = ("_aside", "_take", "_task", "held")
+    __slots__ = ("_aside", "_take", "_task")
 
     def __init__(self, server: web.Server, take: TakeRequest, **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
         self._take = take
         self._aside: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self.held: DevicePoll | None = None
 
     def data_received(self, data: bytes) -> None:
         """Take a plain request, or hand the bytes over to aiohttp."""
@@ -105,19 +101,10 @@ class FastLaneConnection(HttpConnection):
                 self.force_close()
             self.end_request()
 
-    def _end_wait(self) -> None:
-        """Have a request answered that only waits, or a held poll."""
-        super()._end_wait()
-        if self.held is not None:
-            self.held.release()
-
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Hold no poll, and have aiohttp wait for nothing."""
+        """Have aiohttp wait for nothing."""
         self._waiter = self._waiter or self._aside
         super().connection_lost(exc)
-        if self.held is not None:
-            self.held.abandon()
-            self.held = None
 
 
 @attrs.define(eq=False)

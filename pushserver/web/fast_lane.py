@@ -127,7 +127,9 @@ class FastLane:
         of_device = services, protocol, device, call.key, call.uuid
         device_poll = make_poll(*of_device, connection, *granted)
         connection.begin()
-        connection.held = device_poll if device_poll.hold > 0 else None
+        if device_poll.hold > 0:
+            connection.abandon = device_poll.abandon
+            connection.release = device_poll.release
         device_poll.begin(partial(_end_poll, request, device_poll))
         return True
 
@@ -149,7 +151,7 @@ def _end_poll(
 ) -> None:
     """Write the commands, if there are any; if they are few, they mostly leave now."""
     connection, polling = request.connection, device_poll.services.polling
-    connection.held = None
+    connection.abandon = connection.release = None
     device_poll.record_end(is_idle=not in_flights)
     if not in_flights:
         connection.write(idle_poll_bytes())

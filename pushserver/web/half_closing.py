@@ -1,6 +1,7 @@
 """A connection whose client may close its side once it has asked, and read on."""
 
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import StreamReader, web
@@ -10,11 +11,7 @@ from aiohttp.http_parser import RawRequestMessage
 from pushserver.errors import Malformed
 from pushserver.web.draining import DrainingConnection
 
-#: Set while a handler only waits: it is cancelled when the client disconnects. Other
-#: handlers run to completion, so that what was posted before is still stored.
-CANCEL_ON_DISCONNECT = web.RequestKey("ends_with_peer", bool)
-#: What answers such a request when its client sends no more, but may still read.
-RELEASE_ON_END = web.RequestKey("release_on_end", partial[None])
+_Call = Callable[[], object]
 
 
 class HalfClosableConnection(DrainingConnection):
@@ -22,15 +19,19 @@ class HalfClosableConnection(DrainingConnection):
     A connection that is not over before its answers are.
 
     `is_half_closed`: the client has closed its side. `_newest_body` is the body of the
-    request that came last.
+    request that came last. `abandon` is there while what answers a request only waits:
+    it ends that when the client disconnects. `release` has it answer when the client
+    sends no more, but may still read.
     """
 
-    __slots__ = ("_newest_body", "is_half_closed")
+    __slots__ = ("_newest_body", "abandon", "is_half_closed", "release")
 
     def __init__(self, server: web.Server, **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
         self.is_half_closed = False
         self._newest_body: StreamReader | None = None
+        self.abandon: _Call | None = None
+        self.release: _Call | None = None
 
     def begin_request(self, request: web.BaseRequest) -> None:
         """Know the request that is answered next a turn before aiohttp would."""
@@ -38,10 +39,24 @@ class HalfClosableConnection(DrainingConnection):
         self._current_request = request
         self._request_in_progress = True
 
+    @contextmanager
+    def waiting(
+        self, request: web.BaseRequest, release: _Call | None = None
+    ) -> Iterator[None]:
+        """
+        Cancel the handler, which only waits in the block, when the client disconnects.
+
+        Others run to completion, so that what was posted before is still stored.
+        """
+        self.abandon, self.release = request.task.cancel, release
+        try:
+            yield
+        finally:
+            self.abandon = self.release = None
+
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
         """Stay open until all that was asked is answered; tell whether anything was."""
-        waiting = self._waiting_request
-        is_endless = waiting is not None and RELEASE_ON_END not in waiting
+        is_endless = self.abandon is not None and self.release is None
         if is_endless or self.is_idle or self._is_lingering:
             return False
         self.is_half_closed = True
@@ -49,18 +64,10 @@ class HalfClosableConnection(DrainingConnection):
         self._end_wait()
         return True
 
-    @property
-    def _waiting_request(self) -> web.BaseRequest | None:
-        """The request whose handler only waits, if it does."""
-        request = self._current_request
-        waits = request is not None and request.get(CANCEL_ON_DISCONNECT)
-        return request if waits else None
-
     def _end_wait(self) -> None:
         """Have a request answered that only waits."""
-        request = self._waiting_request
-        if request is not None and RELEASE_ON_END in request:
-            request[RELEASE_ON_END]()
+        if self.release is not None:
+            self.release()
 
     @property
     def is_idle(self) -> bool:

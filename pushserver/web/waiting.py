@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 
 from aiohttp import web
 
 from pushserver.web.connection import connection_of
-from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
 
 
 @asynccontextmanager
@@ -28,29 +26,23 @@ async def while_peer_stays(request: web.Request) -> AsyncIterator[None]:
 
     try:
         async with timeout:
-            request[RELEASE_ON_END] = partial(end)
-            request[CANCEL_ON_DISCONNECT] = True
-            if connection.may_have_ended or connection.transport is None:
-                end()
-            yield
+            with connection.waiting(request, end):
+                if connection.may_have_ended or connection.transport is None:
+                    end()
+                yield
     except TimeoutError:
         if not timeout.expired():
             raise
-    finally:
-        request[CANCEL_ON_DISCONNECT] = False
 
 
 @contextmanager
 def cancelled_when_lost(request: web.Request) -> Iterator[None]:
     """Cancel the handler in the block once its peer is gone; one may read on."""
-    if connection_of(request).transport is None:
+    connection = connection_of(request)
+    if connection.transport is None:
         request.task.cancel()
-    request[RELEASE_ON_END] = partial(_wait_on)
-    request[CANCEL_ON_DISCONNECT] = True
-    try:
+    with connection.waiting(request, _wait_on):
         yield
-    finally:
-        request[CANCEL_ON_DISCONNECT] = False
 
 
 def _wait_on() -> None:

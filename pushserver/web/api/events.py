@@ -26,7 +26,6 @@ from pushserver.web.api.tags import Tag
 from pushserver.web.api.token_life import while_valid
 from pushserver.web.connection import connection_of
 from pushserver.web.draining import write_and_drain
-from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
 from pushserver.web.request import is_head
 from pushserver.web.services import Services
 from pushserver.web.single_header import single_header
@@ -167,7 +166,6 @@ async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
         # What has begun ends without a word.
         if not response.prepared:
             raise
-    call.request[CANCEL_ON_DISCONNECT] = False
     return response
 
 
@@ -193,7 +191,6 @@ async def _stream(
         call.scope_id, event_filter.event_types
     ) as wakeup:
         await response.prepare(call.request)
-        call.request[CANCEL_ON_DISCONNECT] = True
         event_stream = _EventStream(
             services,
             call.request,
@@ -203,7 +200,8 @@ async def _stream(
             cursor,
             is_gapless,
         )
-        await event_stream.run(wakeup)
+        with connection_of(call.request).waiting(call.request):
+            await event_stream.run(wakeup)
 
 
 async def _start_cursor(call: ApiCall[EventsQuery, None]) -> int:

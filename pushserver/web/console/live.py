@@ -20,7 +20,6 @@ from pushserver.web.console.browser_session import has_ended
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.draining import write_and_drain
-from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
 from pushserver.web.request import is_head
 
 pages = Pages()
@@ -58,14 +57,13 @@ async def stream(call: SignedInCall) -> web.StreamResponse:
         services.live_topics.watching(call.scope_id, topics - {Topic.SEEN}) as watch,
     ):
         await response.prepare(call.request)
-        call.request[CANCEL_ON_DISCONNECT] = True
+        waiting = connection_of(call.request).waiting(call.request)
         # What has begun ends without a word.
-        with suppress(Unauthorized, Unavailable):
+        with suppress(Unauthorized, Unavailable), waiting:
             async with until_ended(
                 services, partial(has_ended, call.request, services, call.token)
             ):
                 await _run(call, response, watch, shows_seen=Topic.SEEN in topics)
-    call.request[CANCEL_ON_DISCONNECT] = False
     return response
 
 
