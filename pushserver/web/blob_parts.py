@@ -42,7 +42,7 @@ def mark_blob(order: Order, blob: Blob) -> tuple[Order, bytes, BlobPart]:
     token = secrets.token_hex(32)
     quoted, is_base64 = f'"{token}"', order.content_type == OCTET_STREAM
     mark = token if is_base64 else quoted
-    marked = attrs.evolve(order, body=quoted)
+    marked = attrs.evolve(order, body=quoted, blob=None)
     return marked, mark.encode(), BlobPart(blob, is_base64)
 
 

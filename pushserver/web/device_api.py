@@ -9,7 +9,6 @@ else a device sends.
 from collections.abc import Awaitable, Mapping
 from contextlib import nullcontext
 from functools import partial
-from typing import cast
 
 from aiohttp import web
 
@@ -19,7 +18,6 @@ from pushserver.protocols.base import (
     RequestKind,
 )
 from pushserver.services.polling import PollAnswer
-from pushserver.web.blob_parts import AnswerParts
 from pushserver.web.blob_response import BlobResponse
 from pushserver.web.body import NO_BODY
 from pushserver.web.browser import COUNT as BROWSER_COUNT
@@ -29,7 +27,6 @@ from pushserver.web.device_polls import DevicePoll, begin_poll, make_poll
 from pushserver.web.device_results import receive_result
 from pushserver.web.middleware import LOG_FIELDS, Handler, with_error_responses
 from pushserver.web.response import (
-    SmallResponse,
     idle_poll_response,
     make_response,
     whole_response,
@@ -119,19 +116,12 @@ async def send_command(
     device_poll: DevicePoll,
     answer: PollAnswer,
     request: web.Request,
-    written: SmallResponse | None = None,
+    written: web.StreamResponse | None = None,
 ) -> web.StreamResponse:
-    """
-    Send the commands; a hand-out of which no byte was written is no attempt.
-
-    What is *written* already has only to leave.
-    """
+    """Send the commands; a hand-out of which no byte was *written* is no attempt."""
     with answer:
-        if written is not None:
-            response = cast("web.StreamResponse", written)
-        elif (body := await device_poll.render(answer)) is not None:
-            response = _response(device_poll, body)
-        else:
+        response = written or await _render(device_poll, answer)
+        if response is None:
             return make_response()
         return await _write_command(device_poll, answer, response, request)
 
@@ -164,13 +154,17 @@ async def _write_command(
     return response
 
 
-def _response(device_poll: DevicePoll, body: bytes | AnswerParts) -> web.StreamResponse:
+async def _render(
+    device_poll: DevicePoll, answer: PollAnswer
+) -> web.StreamResponse | None:
     """Return the response with the commands; with blobs it is sent piece by piece."""
+    body = await device_poll.render(answer)
+    if body is None:
+        return None
     content_type = device_poll.protocol.content_type
     if isinstance(body, bytes):
         return whole_response(body, content_type)
-    blobs = device_poll.services.blobs
-    return BlobResponse(body, blobs, content_type)
+    return BlobResponse(body, device_poll.services.blobs, content_type)
 
 
 #: What answers each kind of request.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Protocol
@@ -12,15 +12,14 @@ import attrs
 from pushserver.errors import Unavailable
 from pushserver.model.device import Device
 from pushserver.model.in_flight import InFlight
+from pushserver.model.order import Order
 from pushserver.model.storable_text import storable_uuid
 from pushserver.protocols.base import DeviceProtocol, HandedOut
 from pushserver.services.held_polls import Poll
 from pushserver.services.poll_hold import PollHold
 from pushserver.services.polling import PollAnswer
 from pushserver.web.blob_parts import AnswerParts, mark_blob, split_at_marks
-from pushserver.web.draining import MAX_KERNEL_UNSENT
 from pushserver.web.request_identity import trace_fields
-from pushserver.web.response import SmallResponse
 from pushserver.web.services import Services
 
 #: For how long a poll may be held, in microseconds, and whether there is something for
@@ -61,7 +60,7 @@ class DevicePoll:
     hold: int
     has_work: bool
     started_ns: int = attrs.field(factory=time.monotonic_ns, init=False)
-    _waiting: PollHold | None = attrs.field(default=None, init=False)
+    _waiting: PollHold = attrs.field(init=False)
 
     def begin(self, on_end: Callable[[Sequence[InFlight]], None]) -> None:
         """Do what `next_command` does without a task; *on_end* gets what there is."""
@@ -73,10 +72,9 @@ class DevicePoll:
         self.services.holds.release(self.device.device_id)
 
     def abandon(self) -> None:
-        """Give it up: its device has gone."""
+        """Give up what was begun: its device has gone."""
         self.record_lost()
-        if self._waiting is not None:
-            self._waiting.abandon()
+        self._waiting.abandon()
 
     async def next_command(self) -> PollAnswer | None:
         """Hand out what waits, or hold the poll until something does."""
@@ -115,7 +113,7 @@ class DevicePoll:
 
         With blobs, it is in parts.
         """
-        handed_out, blobs = [], {}
+        orders, blobs = [], {}
         try:
             for each in answer.in_flights:
                 read_order = self.services.store.read_order
@@ -124,37 +122,27 @@ class DevicePoll:
                     find = self.services.blobs.find
                     blob = await find(each.command.scope_id, order.blob)
                     order, mark, blobs[mark] = mark_blob(order, blob)
-                handed_out.append(HandedOut(order, each.delivery))
+                orders.append(order)
         except Unavailable:
             return None
-        if not self.may_send(answer):
-            return None
-        body = self.protocol.render(handed_out)
-        return split_at_marks(body, blobs) if blobs else body
+        body = self.render_orders(answer, orders)
+        return split_at_marks(body, blobs) if body is not None and blobs else body
 
-    def render_at_once(self, answer: PollAnswer) -> SmallResponse | None:
-        """Return a short response with the commands; None unless it can be sent now."""
-        handed_out = [
-            HandedOut(order, each.delivery)
-            for each in answer.in_flights
-            if (order := each.command.order) is not None and order.blob is None
-        ]
-        if len(handed_out) < len(answer.in_flights) or not self.may_send(answer):
-            return None
-        body = self.protocol.render(handed_out)
-        if len(body) >= MAX_KERNEL_UNSENT:
-            return None
-        return SmallResponse(body, content_type=self.protocol.content_type)
-
-    def may_send(self, answer: PollAnswer) -> bool:
+    def render_orders(
+        self, answer: PollAnswer, orders: Iterable[Order | None]
+    ) -> bytes | None:
         """
-        Tell whether the device may still get the commands.
+        Return the body with the *orders* of the commands; None if one is not in memory.
 
-        The commit that handed them out may have taken longer than they were to wait.
+        Or if the device may not get them any more: the commit that handed them out may
+        have taken longer than they were to wait.
         """
-        now = self.services.clock.now()
-        is_in_time = all(each.command.expires_at > now for each in answer.in_flights)
-        return is_in_time and not self.poll.is_gone()
+        now, handed_out = self.services.clock.now(), []
+        for order, each in zip(orders, answer.in_flights, strict=True):
+            if order is None or order.blob or each.command.expires_at <= now:
+                return None
+            handed_out.append(HandedOut(order, each.delivery))
+        return None if self.poll.is_gone() else self.protocol.render(handed_out)
 
     def record_sent(self, answer: PollAnswer, log_fields: dict[str, object]) -> None:
         """Count that the commands were sent, and log the first of them."""

@@ -1,25 +1,25 @@
 """A connection that answers plain requests before aiohttp parses them."""
 
 import asyncio
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
 from aiohttp import web
 from aiohttp.http import StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD
+from multidict import CIMultiDictProxy
 
 from pushserver.errors import PushServerError
 from pushserver.web.connection import HttpConnection
-from pushserver.web.middleware import Handler, RequestLog, with_error_responses
-from pushserver.web.plain_request import PlainRequest, parse_head
+from pushserver.web.middleware import Handler, LoggedRequest, answer_logged
+from pushserver.web.plain_request import parse_head
 from pushserver.web.request import HttpRequest
-from pushserver.web.request_identity import IDENTITY, RequestIdentity
+from pushserver.web.request_identity import IDENTITY
 from pushserver.web.response import SmallResponse
 
-#: Begins to answer what came on a connection. If it does not, or something is wrong
-#: with that and it raises a `PushServerError`, aiohttp gets the bytes as they came.
+#: Begins to answer what came on a connection; unless it does, aiohttp gets the bytes.
 TakeRequest = Callable[[bytes, "FastLaneConnection"], bool]
 
 
@@ -79,12 +79,11 @@ class FastLaneConnection(HttpConnection):
 
     def go_on(self, lane_request: "LaneRequest", work: Handler) -> None:
         """Have *work* answer a request as a handler of aiohttp does, errors and all."""
-        responses, fields = lane_request.log.responses, lane_request.fields
-        handler = with_error_responses(work, responses, fields=fields)
+        handler = partial(answer_logged, work, lane_request)
         self._task = self._loop.create_task(self._go_on(lane_request, handler))
 
     async def _go_on(self, lane_request: "LaneRequest", handler: Handler) -> None:
-        message, stays = parse_head(lane_request.plain.data), False
+        message, stays = parse_head(lane_request.data), False
         assert message and self._task  # noqa: PT018, S101 - it was plain; this is it
         of_connection = self, StreamWriter(self, self._loop), self._task, self._loop
         request = HttpRequest(message, EMPTY_PAYLOAD, *of_connection)
@@ -96,7 +95,6 @@ class FastLaneConnection(HttpConnection):
         except ConnectionError:
             pass
         finally:
-            self._task = None
             if not stays:
                 self.force_close()
             self.end_request()
@@ -108,26 +106,16 @@ class FastLaneConnection(HttpConnection):
 
 
 @attrs.define(eq=False)
-class LaneRequest:
-    """
-    A plain request, and what is logged of its answer.
+class LaneRequest(LoggedRequest):
+    """A plain request, also as it came."""
 
-    `path` is fit to be shown. A program's has an `identity`.
-    """
-
+    headers: CIMultiDictProxy[str]
+    body: bytes
+    data: bytes
     connection: FastLaneConnection
-    plain: PlainRequest
-    log: RequestLog
-    path: str
-    fields: dict[str, object] = attrs.field(factory=dict)
-    identity: RequestIdentity | None = None
-    _started: float = attrs.field(factory=time.perf_counter, init=False)
 
-    def answer(self, response: SmallResponse, *, is_written: bool = False) -> None:
-        """Write the answer, unless it is written; count and log it."""
-        if not is_written:
-            self.connection.write(response.as_plain())
-        method, started, fields = self.plain.method, self._started, self.fields
-        status, identity = response.status, self.identity
-        self.log.record(method, self.path, status, started, fields, identity)
+    def answer(self, response: SmallResponse) -> None:
+        """Write the answer, and have it counted and logged."""
+        self.record(response)
+        self.connection.write(response.begin() + response.body)
         self.connection.end_request()

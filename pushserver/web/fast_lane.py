@@ -26,37 +26,31 @@ from pushserver.web.device_api import send_command
 from pushserver.web.device_polls import DevicePoll, Granted, begin_poll, make_poll
 from pushserver.web.device_results import DeviceResult, result_log_fields
 from pushserver.web.fast_connection import FastLaneConnection, LaneRequest
-from pushserver.web.middleware import ANY_PATH, RequestLog, shown_path
-from pushserver.web.plain_request import PlainRequest, read_plain_request
-from pushserver.web.response import SmallResponse, idle_poll_bytes
+from pushserver.web.middleware import ANY_PATH, RequestLog
+from pushserver.web.plain_request import read_plain_request
+from pushserver.web.response import SmallResponse, plain_head
 from pushserver.web.services import Services
 
 #: Polls of so many devices are remembered, none of them longer than so many bytes.
 _REMEMBERED_POLLS, _MAX_POLL = 131_072, 512
-_UUID = re.compile(rb"[A-Za-z0-9_.~-]{0,512}")
-_KEY = re.compile(r"/d/[A-Za-z0-9_-]{1,64}(?=/)", re.ASCII)
-
-
-def _without_uuid(poll: bytes) -> tuple[bytes, bytes]:
-    """Return a poll without its uuid, and the uuid."""
-    head, mark, rest = poll.partition(b"&uuid=")
-    uuid, _, block = rest.partition(b" ")
-    # What follows a whole poll that has none is not its uuid: the mark tells.
-    return head + mark + block, uuid
+#: The end of a poll's address, if that is its uuid; and without it.
+_UUID, _NO_UUID = re.compile(rb"&uuid=[A-Za-z0-9_.~-]{0,512} "), b"&uuid= "
 
 
 class FastLane:
     """
     Which requests the lane takes.
 
-    `_known` has the devices by their known polls. A route is of a protocol, and has a
-    log; with a key before it, all have the same.
+    `_known` has the devices by their known polls, without uuid. A route is of a
+    protocol, and has a log. What has a key before it is offered to the others, too, and
+    to the default first.
     """
 
     def __init__(self, services: Services) -> None:
         self._services, responses_of = services, services.metrics.responses_of
         self._enqueue_log = RequestLog(responses_of(*ENQUEUE_ROUTE))
-        self._keyed_log = RequestLog(responses_of("any", ANY_PATH))
+        keyed_log = RequestLog(responses_of("any", ANY_PATH))
+        self._keyed_route = services.protocols.default, keyed_log
         self._routes = {
             route: (protocol, RequestLog(responses_of(*route)))
             for protocol in reversed(services.protocols.installed)
@@ -66,20 +60,15 @@ class FastLane:
 
     def take(self, data: bytes, connection: FastLaneConnection) -> bool:
         """Begin to answer what came, if it is a plain request; tell whether it is."""
-        poll, uuid = _without_uuid(data)
-        device = self._known.get(poll)
-        if (
-            device is None
-            or device.known_poll != poll
-            or device.address != connection.peer_address
-            or not _UUID.fullmatch(uuid)
-        ):
+        poll = _UUID.sub(_NO_UUID, data, 1)
+        device, address = self._known.get(poll), connection.peer_address
+        if device is None or (device.known_poll, device.address) != (poll, address):
             return self._take_new(data, connection)
         self._services.admission.admit_again(device)
         granted = begin_poll(self._services, device, connection)
         if granted is not None:
             return self._take_new(data, connection, granted)
-        connection.write(idle_poll_bytes())
+        connection.write(plain_head())
         if connection.writing_paused:
             connection.begin()
             connection.end_request()
@@ -92,38 +81,36 @@ class FastLane:
         plain = read_plain_request(data)
         if plain is None:
             return False
-        enqueue = ENQUEUE_PATH.fullmatch(plain.target)
-        if enqueue is not None and plain.method == "POST":
-            request = LaneRequest(connection, plain, self._enqueue_log, plain.target)
+        method, target, _, _ = plain
+        enqueue = ENQUEUE_PATH.fullmatch(target)
+        if enqueue is not None and method == "POST":
+            request = LaneRequest(self._enqueue_log, *plain, data, connection)
             return take_enqueue(self._services, request, enqueue[1])
-        path = plain.target.partition("?")[0]
-        key = _KEY.match(path)
-        route = self._routes.get((plain.method, path[key.end() :] if key else path))
+        path = target.partition("?")[0]
+        other = self._keyed_route if path.startswith("/d/") else None
+        route = self._routes.get((method, path), other)
         if route is None:
             return False
-        # With a key before it, the handler offers it to the other protocols.
-        default = self._services.protocols.default
-        protocol, log = (default, self._keyed_log) if key else route
-        request = LaneRequest(connection, plain, log, shown_path(path))
-        return self._take_of_device(request, protocol, granted)
+        request = LaneRequest(route[1], *plain, data, connection)
+        return self._take_of_device(request, route[0], granted)
 
     def _take_of_device(
         self, request: LaneRequest, protocol: DeviceProtocol, granted: Granted
     ) -> bool:
         """Begin to answer a poll or a result, if its device is surely admitted."""
-        services, connection, plain = self._services, request.connection, request.plain
-        call = protocol.recognise(plain.method, plain.target, plain.headers)
+        services, connection = self._services, request.connection
+        call = protocol.recognise(request.method, request.target, request.headers)
         device = call and services.admission.may_admit_again(
             call.device, call.key, connection.peer_address
         )
         if call is None or device is None:
             return False
         if call.kind is RequestKind.RESULT:
-            result = DeviceResult(services, protocol, call, device, plain.headers)
+            result = DeviceResult(services, protocol, call, device, request.headers)
             return _take_result(request, result)
         if granted is None:
-            is_known = self._remember(plain, call.uuid, device)
-            return is_known and self.take(plain.data, connection)
+            is_known = self._remember(request, call.uuid, device)
+            return is_known and self.take(request.data, connection)
         of_device = services, protocol, device, call.key, call.uuid
         device_poll = make_poll(*of_device, connection, *granted)
         connection.begin()
@@ -133,11 +120,11 @@ class FastLane:
         device_poll.begin(partial(_end_poll, request, device_poll))
         return True
 
-    def _remember(self, plain: PlainRequest, uuid: str | None, device: Device) -> bool:
+    def _remember(self, request: LaneRequest, uuid: str | None, device: Device) -> bool:
         """Remember a poll, unless it is odd, in place of the one before; tell which."""
-        poll, found = _without_uuid(plain.data)
-        is_odd = plain.method != "GET" or len(poll) > _MAX_POLL
-        if is_odd or not _UUID.fullmatch(found) or found.decode() != (uuid or ""):
+        poll = _UUID.sub(_NO_UUID, request.data, 1)
+        whole = poll.replace(_NO_UUID, b"&uuid=%b " % (uuid or "").encode(), 1)
+        if whole != request.data or request.method != "GET" or len(poll) > _MAX_POLL:
             return False
         if len(self._known) >= _REMEMBERED_POLLS:
             self._known.clear()
@@ -149,30 +136,33 @@ class FastLane:
 def _end_poll(
     request: LaneRequest, device_poll: DevicePoll, in_flights: Sequence[InFlight]
 ) -> None:
-    """Write the commands, if there are any; if they are few, they mostly leave now."""
+    """Write the commands, if there are any; they mostly leave now."""
     connection, polling = request.connection, device_poll.services.polling
     connection.abandon = connection.release = None
     device_poll.record_end(is_idle=not in_flights)
     if not in_flights:
-        connection.write(idle_poll_bytes())
+        connection.write(plain_head())
         connection.end_request()
         return
-    answer = PollAnswer(in_flights, polling)
-    response = device_poll.render_at_once(answer)
-    if response is not None:
-        connection.write(response.as_plain())
+    answer, response = PollAnswer(in_flights, polling), None
+    body = device_poll.render_orders(answer, [f.command.order for f in in_flights])
+    if body is not None:
+        response = SmallResponse(body, content_type=device_poll.protocol.content_type)
+        connection.bound_unsent(len(body))
+        connection.write(response.begin() + body)
     if response is None or connection.has_unsent:
-        work = partial(send_command, device_poll, answer, written=response)
+        work = partial(send_command, device_poll, answer, written=response)  # type: ignore[arg-type]  # it stands for one
         connection.go_on(request, work)
         return
     polling.mark_written(in_flights)
     device_poll.record_sent(answer, request.fields)
-    request.answer(response, is_written=True)
+    request.record(response)
+    connection.end_request()
 
 
 def _take_result(request: LaneRequest, device_result: DeviceResult) -> bool:
     """Answer a result, if it is of one command in flight; tell whether it is."""
-    body, intake = Body(request.plain.body), device_result.services.result_intake
+    body, intake = Body(request.body), device_result.services.result_intake
     parts = device_result.protocol.split_result(device_result.call, body.content)
     posted = device_result.posted(body, parts[0])
     if len(parts) > 1 or not intake.is_for_in_flight(posted):

@@ -7,8 +7,7 @@ to time: a line for each would cost more than the poll.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable
 
 import attrs
 import structlog
@@ -43,101 +42,121 @@ ANY_PATH = "/{any}"
 
 #: What is added to the log line of a request.
 LOG_FIELDS = web.RequestKey("notes", dict[str, object])
-_NO_FIELDS: Mapping[str, object] = MappingProxyType({})
 
 
 @attrs.frozen(eq=False)
 class RequestLog:
-    """Counts the answers of a route, by their status in `responses`, and logs them."""
+    """Where the answers of a route are counted, by their status, and logged."""
 
     responses: Responses
-    _log: structlog.typing.FilteringBoundLogger = attrs.field(factory=log.bind)
-    _is_logged: bool = attrs.field(init=False)
+    log: structlog.typing.FilteringBoundLogger = attrs.field(factory=log.bind)
+    is_enabled: bool = attrs.field(init=False)
 
-    @_is_logged.default
+    @is_enabled.default
     def _is_enabled(self) -> bool:
-        return self._log.is_enabled_for(logging.INFO)
+        return self.log.is_enabled_for(logging.INFO)
 
-    def record(
-        self,
-        method: str,
-        path: str,
-        status: int,
-        started: float,
-        log_fields: dict[str, object],
-        identity: RequestIdentity | None = None,
-    ) -> None:
-        """Record an answer to a request to *path*, fit to be shown, since *started*."""
-        self.responses[status] += 1
-        collect = self.responses.spans.collect
-        if identity is not None and collect is not None:
-            seconds, route = time.perf_counter() - started, self.responses.route
-            collect(request_span(method, route, status, seconds, identity))
-        if self._is_logged:
-            if identity is not None:
-                log_fields.update(identity.log_fields)
-            log_fields["method"] = method
-            log_fields["path"] = path
-            log_fields["status"] = status
+
+@attrs.define(eq=False)
+class LoggedRequest:
+    """
+    A request whose answer is counted, and logged with these `fields`.
+
+    A program's has an `identity`, in the end.
+    """
+
+    log: RequestLog
+    method: str
+    target: str
+    fields: dict[str, object] = attrs.field(factory=dict, init=False)
+    identity: RequestIdentity | None = attrs.field(default=None, init=False)
+    _started: float = attrs.field(factory=time.perf_counter, init=False)
+
+    def record(self, response: web.StreamResponse | SmallResponse) -> None:
+        """Count and log the answer; a program's has the request's id."""
+        seconds, fields = time.perf_counter() - self._started, self.fields
+        self.log.responses[response.status] += 1
+        if self.identity is not None:
+            self._identify(self.identity, response, seconds)
+        if self.log.is_enabled:
+            fields["method"] = self.method
+            fields["path"] = shown_path(self.target)
+            fields["status"] = response.status
             # To hundredths; `round` would go by way of text.
-            took = int((time.perf_counter() - started) * 100_000 + 0.5)
-            log_fields["ms"] = took / 100
-            self._log.info("request", **log_fields)
+            fields["ms"] = int(seconds * 100_000 + 0.5) / 100
+            self.log.log.info("request", **fields)
+
+    def _identify(
+        self,
+        identity: RequestIdentity,
+        response: web.StreamResponse | SmallResponse,
+        seconds: float,
+    ) -> None:
+        self.fields.update(identity.log_fields)
+        if isinstance(response, SmallResponse):
+            # The request adds it to those of aiohttp.
+            response.add_header(REQUEST_ID_HEADER, identity.request_id)
+        collect, route = self.log.responses.spans.collect, self.log.responses.route
+        if collect is not None:
+            method, status = self.method, response.status
+            collect(request_span(method, route, status, seconds, identity))
 
 
 def with_error_responses(
     handler: Handler,
     responses: Responses,
     render_error: ErrorRenderer = problem,
-    fields: Mapping[str, object] = _NO_FIELDS,
 ) -> Handler:
     """
     Return *handler* with errors rendered by *render_error*, and one log line.
 
-    *responses* counts its answers by status, but those to idle polls. The line has the
-    *fields* from the start.
+    *responses* counts its answers by status, but those to idle polls.
 
     An answer that its peer left in the middle is none: handlers need not expect that.
     Wrapping each handler costs half of what a middleware of aiohttp does.
     """
-
     request_log = RequestLog(responses)
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        started = time.perf_counter()
-        # The last request on this connection may have had a token.
-        CALLER.set(DEVICES)
-        log_fields = request[LOG_FIELDS] = {**fields}
-        try:
-            response = await handler(request)
-        except PushServerError as error:
-            log_fields["problem"] = error.code
-            response = _refuse(request, render_error(error, _id_of(request)))
-        except web.HTTPException as error:
-            response = _refuse(request, render_error(error, _id_of(request)))
-        except Exception as error:
-            if _is_broken_off(request, error):
-                log_fields["broken_off"] = True
-                response = make_response(status=request[PREPARED_STATUS])
-            else:
-                log.exception(
-                    "request.failed",
-                    method=request.method,
-                    path=shown_path(request.raw_path),
-                    request_id=_id_of(request),
-                )
-                response = render_error(error, _id_of(request))
-        if getattr(response, "is_idle_poll", False):
-            return response
-        identity = request.get(IDENTITY)
-        if identity is not None and isinstance(response, SmallResponse):
-            # The request adds it to those of aiohttp.
-            response.add_header(REQUEST_ID_HEADER, identity.request_id)
-        path, status = shown_path(request.raw_path), response.status
-        request_log.record(request.method, path, status, started, log_fields, identity)
-        return response
+        logged = LoggedRequest(request_log, request.method, request.raw_path)
+        return await answer_logged(handler, logged, request, render_error)
 
     return handle
+
+
+async def answer_logged(
+    handler: Handler,
+    logged: LoggedRequest,
+    request: web.Request,
+    render_error: ErrorRenderer = problem,
+) -> web.StreamResponse:
+    """Return the handler's answer, or its error's; count and log it."""
+    # The last request on this connection may have had a token.
+    CALLER.set(DEVICES)
+    log_fields = request[LOG_FIELDS] = logged.fields
+    try:
+        response = await handler(request)
+    except PushServerError as error:
+        log_fields["problem"] = error.code
+        response = _refuse(request, render_error(error, _id_of(request)))
+    except web.HTTPException as error:
+        response = _refuse(request, render_error(error, _id_of(request)))
+    except Exception as error:
+        if _is_broken_off(request, error):
+            log_fields["broken_off"] = True
+            response = make_response(status=request[PREPARED_STATUS])
+        else:
+            log.exception(
+                "request.failed",
+                method=request.method,
+                path=shown_path(request.raw_path),
+                request_id=_id_of(request),
+            )
+            response = render_error(error, _id_of(request))
+    if not getattr(response, "is_idle_poll", False):
+        logged.identity = request.get(IDENTITY)
+        logged.record(response)
+    return response
 
 
 def _is_broken_off(request: web.Request, error: Exception) -> bool:

@@ -7,7 +7,6 @@ said of them is remembered.
 import asyncio
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from aiohttp import hdrs
 from aiohttp.base_protocol import BaseProtocol
@@ -24,16 +23,8 @@ _REMEMBERED_HEADS, _MAX_HEAD = 1024, 2048
 _LINE = re.compile(rb"(GET|POST) (/[A-Za-z0-9_/?.~=&-]+) HTTP/1\.1\r\n")
 #: Headers that change what a request is, or how it is answered.
 _ODD_HEADERS = ("Content-Encoding", "Expect", "Idempotency-Key", "Prefer")
-
-
-class PlainRequest(NamedTuple):
-    """A request of which nothing is odd, also as it came."""
-
-    data: bytes
-    method: str
-    target: str
-    headers: CIMultiDictProxy[str]
-    body: bytes
+#: The method, target, headers and body of a request of which nothing is odd.
+PlainRequest = tuple[str, str, CIMultiDictProxy[str], bytes]
 
 
 def read_plain_request(data: bytes) -> PlainRequest | None:
@@ -45,7 +36,7 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     headers = _read_headers(line[1], data[line.end() : end])
     if headers is None or int(headers.get(hdrs.CONTENT_LENGTH, 0)) != len(data) - end:
         return None
-    return PlainRequest(data, line[1].decode(), line[2].decode(), headers, data[end:])
+    return line[1].decode(), line[2].decode(), headers, data[end:]
 
 
 @lru_cache(_REMEMBERED_HEADS)

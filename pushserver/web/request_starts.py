@@ -38,15 +38,11 @@ class RequestStarts:
         """Return *handler*, which waits until a request may start."""
 
         def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
-            if self._take(_SHORT_ONES) or self._waiting >= MAX_WAITING:
+            if self.take(_SHORT_ONES) or self._waiting >= MAX_WAITING:
                 return handler(request)
             return self._serve_later(handler, request)
 
         return handle
-
-    def take_short(self) -> bool:
-        """Start a short request if one may start at once; tell whether."""
-        return self._take(1)
 
     async def _serve_later(
         self, handler: Handler, request: web.Request
@@ -65,7 +61,8 @@ class RequestStarts:
             return request.remote
         return self.tokens.caller_of(token)
 
-    def _take(self, share: int) -> bool:
+    def take(self, share: int = 1) -> bool:
+        """Start a request with this share of a turn, if it may; tell whether."""
         if self._started + share > MAX_STARTS * _SHORT_ONES:
             return False
         if not self._started:
@@ -76,5 +73,5 @@ class RequestStarts:
     def _begin_turn(self) -> None:
         """Let those start first that wait: it is another turn of the loop."""
         self._started = 0
-        while self._line and self._take(_SHORT_ONES):
+        while self._line and self.take(_SHORT_ONES):
             self._line.let_go_on()

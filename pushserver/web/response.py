@@ -61,23 +61,19 @@ class SmallResponse:
         """Write the response, once."""
         if self.keep_alive is not None:
             return
-        self.keep_alive = request.keep_alive and not self.is_last
         self._connection = connection = cast("DrainingConnection", request.protocol)
         transport = connection.transport
+        stays = request.keep_alive and not self.is_last
+        head = self.begin(is_http11=request.version == HttpVersion11, stays=stays)
         if transport is None:
             raise ConnectionResetError("The peer is gone.")
-        head = self._head(is_http11=request.version == HttpVersion11)
         transport.write(head if is_head(request) else head + self.body)
 
-    def as_plain(self) -> bytes:
-        """Return what is written on a connection that is kept."""
-        self.keep_alive = True
-        return self._head(is_http11=True) + self.body
-
-    def _head(self, *, is_http11: bool) -> bytes:
-        second, length = wall_nanoseconds() // 10**9, len(self.body)
-        head = _cached_head(second, self.status, self.content_type, length)
-        if self.headers or not (is_http11 and self.keep_alive):
+    def begin(self, *, is_http11: bool = True, stays: bool = True) -> bytes:
+        """Return the head, which is written now; the connection may stay after it."""
+        self.keep_alive = stays
+        head = plain_head(self.status, self.content_type, len(self.body))
+        if self.headers or not (is_http11 and stays):
             return self._extended(head, is_http11)
         return head
 
@@ -96,6 +92,11 @@ class SmallResponse:
             extra_lines += f"Connection: {choice}\r\n"
         head = default_head[:-2] + extra_lines.encode("utf-8", "replace") + b"\r\n"
         return head if is_http11 else head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+
+
+def plain_head(status: int = 200, content_type: str = "", length: int = 0) -> bytes:
+    """Return a head as it is now; without arguments, all that an idle poll gets."""
+    return _cached_head(wall_nanoseconds() // 10**9, status, content_type, length)
 
 
 @lru_cache(maxsize=256)
@@ -141,11 +142,6 @@ def make_response(
 def whole_response(body: bytes, content_type: str) -> web.StreamResponse:
     """Return a response of any size, written in one piece, for who flushes it."""
     return cast("web.StreamResponse", SmallResponse(body, content_type=content_type))
-
-
-def idle_poll_bytes() -> bytes:
-    """Return what the response to an idle poll is on a connection that is kept."""
-    return _cached_head(wall_nanoseconds() // 10**9, 200, "", 0)
 
 
 def idle_poll_response() -> web.StreamResponse:

@@ -51,9 +51,6 @@ _CANCEL_WAIT = 0.2
 SHUTDOWN_BODY_WAIT = 3.0
 #: Bytes of a body that a connection reads ahead; it stops at twice as many.
 READ_SIZE = 65_536
-#: Seconds that no connection lasts. aiohttp's own timer knows nothing of the fast lane:
-#: the sweep closes what is idle.
-_NEVER = 1e8
 _DRAIN_CHECK_INTERVAL = 0.02
 _SWEEP_INTERVAL = 1.0
 
@@ -189,7 +186,7 @@ class Runner(web.AppRunner):
             app,
             access_log=None,
             auto_decompress=False,
-            keepalive_timeout=_NEVER,
+            keepalive_timeout=1e8,  # never: the sweep closes what is idle
             shutdown_timeout=SHUTDOWN_TIMEOUT,
             lingering_time=LINGER,
             read_bufsize=READ_SIZE,

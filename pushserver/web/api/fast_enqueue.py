@@ -3,8 +3,6 @@
 import asyncio
 from functools import partial
 
-from aiohttp import web
-
 from pushserver.fair_turns import CALLER, DEVICES
 from pushserver.model.actor import Actor
 from pushserver.model.token import Permission, Token
@@ -18,8 +16,7 @@ from pushserver.web.api.enqueue import enqueue_log_fields
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.fast_connection import LaneRequest
 from pushserver.web.json_body import JSON_MEDIA_TYPE, media_type_of
-from pushserver.web.plain_request import PlainRequest
-from pushserver.web.request_identity import REQUEST_ID_HEADER, identity_in
+from pushserver.web.request_identity import identity_in
 from pushserver.web.response import SmallResponse
 from pushserver.web.services import Services
 from pushserver.web.single_header import single_header
@@ -27,18 +24,18 @@ from pushserver.web.single_header import single_header
 
 def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> bool:
     """Answer an enqueue, unless anything about it is special; tell whether."""
-    plain, protocols = request.plain, services.protocols
-    token, identity = _find_token(services, plain), protocols.identify(external_id)
-    is_json = media_type_of(plain.headers) == JSON_MEDIA_TYPE and is_quick(plain.body)
-    if token is None or not is_json or not services.request_starts.take_short():
+    headers, protocols = request.headers, services.protocols
+    token, identity = _find_token(services, request), protocols.identify(external_id)
+    is_json = media_type_of(headers) == JSON_MEDIA_TYPE and is_quick(request.body)
+    if token is None or not is_json or not services.request_starts.take():
         return False
     device = services.devices.find_adopted(token.scope_id, identity.device_id)
     protocol = protocols.named(identity.protocol)
-    commands, _ = parse_json_commands(plain.body, protocol, CommandIn)
+    commands, _ = parse_json_commands(request.body, protocol, CommandIn)
     require_door_permission(token, protocols, [commands[0].order])
     if device is None or commands[0].order.blob is not None:
         return False
-    request_id, trace, _ = request.identity = identity_in(plain.headers)
+    request_id, trace, _ = request.identity = identity_in(headers)
     request.fields["token_id"] = token.id
     address = request.connection.peer_address
     CALLER.set(services.tokens.caller_of(token))
@@ -47,8 +44,7 @@ def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> 
         device.device_id,
         commands,
         partial(render_created, device, services, False),
-        None,
-        Actor(token.id, token.name, address, request_id, trace),
+        created_by=Actor(token.id, token.name, address, request_id, trace),
     )
     # What comes next on this connection may be a device's.
     CALLER.set(DEVICES)
@@ -57,9 +53,9 @@ def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> 
     return True
 
 
-def _find_token(services: Services, plain: PlainRequest) -> Token | None:
+def _find_token(services: Services, request: LaneRequest) -> Token | None:
     """Return the token, if it is one that may enqueue for any device."""
-    header = single_header(plain.headers, "Authorization") or ""
+    header = single_header(request.headers, "Authorization") or ""
     # The secrets of sessions are looked up in the store.
     if "." in header or services.cluster_sync.may_have_missed_tokens():
         return None
@@ -71,17 +67,12 @@ def _find_token(services: Services, plain: PlainRequest) -> Token | None:
 def _answer(
     services: Services, request: LaneRequest, enqueuing: asyncio.Future[Enqueued]
 ) -> None:
-    error, identity = enqueuing.exception(), request.identity
-    if error is not None:
-        request.connection.go_on(request, partial(_fail, error))
+    if enqueuing.exception() is not None:
+        # Whoever awaits it gets the error.
+        request.connection.go_on(request, lambda _request: enqueuing)  # type: ignore[arg-type, return-value]
         return
-    assert identity is not None  # noqa: S101 - `take_enqueue` made it
     enqueued, command = enqueuing.result(), enqueuing.result().commands[0]
     request.fields.update(enqueue_log_fields(command.device_id, enqueued))
     url = f"{services.proxies.public_url}{BASE_PATH}/commands/{command.id}"
-    headers = {"Location": url, REQUEST_ID_HEADER: identity.request_id}
-    request.answer(SmallResponse(enqueued.answer, 201, JSON_MEDIA_TYPE, headers))
-
-
-async def _fail(error: BaseException, _request: web.Request) -> web.StreamResponse:
-    raise error
+    answer = enqueued.answer, 201, JSON_MEDIA_TYPE, {"Location": url}
+    request.answer(SmallResponse(*answer))
