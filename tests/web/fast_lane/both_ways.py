@@ -39,9 +39,9 @@ _CLOSE = b"Connection: close\r\n"
 #: Nobody waits until the server drops no more of a body, or expects none any more.
 _NO_LINGERING = (
     (body, "UNANNOUNCED_WAIT", 0.5),
-    (web_server, "LINGER", 0.01),
-    (body, "LINGER", 0.01),
-    (HttpConnection.end_body, "__defaults__", (0.01,)),
+    (web_server, "LINGER", 0.1),
+    (body, "LINGER", 0.1),
+    (HttpConnection.end_body, "__defaults__", (0.1,)),
 )
 _SUBSCRIPTION = {
     "url": "http://127.0.0.1:1/",
@@ -120,22 +120,27 @@ class Side:
         self, talk: Talk, writer: asyncio.StreamWriter, connection: HttpConnection
     ) -> None:
         """Send the pieces as long as the server takes any, and end."""
+        transport = writer.transport
         for piece in talk.pieces:
-            await wait_until(lambda: self._has_settled(connection))
+            await wait_until(lambda: self._has_settled(connection, transport))
             if connection.transport is None:
                 return
             writer.write(piece)
         if not talk.ends_early:
-            await wait_until(lambda: self._has_settled(connection))
+            await wait_until(lambda: self._has_settled(connection, transport))
         if connection.transport is not None:
             writer.write_eof()
 
-    def _has_settled(self, connection: HttpConnection) -> bool:
+    def _has_settled(
+        self, connection: HttpConnection, client: asyncio.WriteTransport
+    ) -> bool:
         """Tell whether the server waits for its client, or for a command to come."""
         is_waiting = connection.is_receiving or connection._wakeup is not None
         is_over = connection.transport is None or connection.is_idle
         is_held = len(self.server.services.holds) > 0
-        return _has_read(connection) and (is_held or is_waiting or is_over)
+        is_sent = client.get_write_buffer_size() == 0 or connection.transport is None
+        is_read = is_sent and _has_read(connection)
+        return is_read and (is_held or is_waiting or is_over)
 
     async def _read(
         self, reader: asyncio.StreamReader, connection: HttpConnection
@@ -241,9 +246,11 @@ def _without_hang_ups(device: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _has_read(connection: HttpConnection) -> bool:
-    """Tell whether the server has taken all that was sent, or has closed."""
+    """Tell whether the server has parsed all that was sent, or has closed."""
     if connection.transport is None:
         return True
+    if connection._unparsed and not connection._is_paused:
+        return False
     waiting = array.array("i", [0])
     fcntl.ioctl(connection.file_number, termios.FIONREAD, waiting)
     return waiting[0] == 0

@@ -14,7 +14,8 @@ _DEVICES = st.sampled_from(
 _PREFIXES = st.sampled_from(
     [""] * 24
     + [f"/d/{KEY}"] * 6
-    + ["/d/wrong", "/push", "/x", "/", "/caf%C3%A9", "/D/k"]
+    + ["/d/wrong", f"/d/{KEY}/x", f"/x/d/{KEY}", f"/d/x/d/{KEY}", "/d", "/d/"]
+    + ["/push", "/x", "/", "/caf%C3%A9", "/D/k"]
 )
 _QUERIES = st.sampled_from(
     ["", "&uuid=u1", "&uuid=u2"] * 4
@@ -65,6 +66,7 @@ _COMMANDS = st.sampled_from(
     + ['{"endpoint":"reboot","supersede":"s"}', '[{"endpoint":"x"},{"endpoint":"y"}]']
     + ['{"endpoint":"x","notBefore":"2030-01-01T00:00:00Z"}', "{", "null", "[]", "{}"]
     + ['{"endpoint":"execute_actions","body":{"actions":[]}}', '{"endpoint":"é"}', ""]
+    + [f'{{"endpoint":"x","body":"{"y" * 20_000}"}}']
 )
 #: Where what is sent is always cut.
 CUT = "\N{BLACK SCISSORS}"
