@@ -79,7 +79,7 @@ class FastLaneConnection(HttpConnection):
 
     def go_on(self, lane_request: "LaneRequest", work: Handler) -> None:
         """Have *work* answer a request as a handler of aiohttp does, errors and all."""
-        handler = partial(answer_logged, work, lane_request)
+        handler = partial(answer_logged, work, lambda _request: lane_request)
         self._task = self._loop.create_task(self._go_on(lane_request, handler))
 
     async def _go_on(self, lane_request: "LaneRequest", handler: Handler) -> None:

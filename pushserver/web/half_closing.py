@@ -1,9 +1,10 @@
 """A connection whose client may close its side once it has asked, and read on."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
+import attrs
 from aiohttp import StreamReader, web
 from aiohttp.helpers import set_exception
 from aiohttp.http_parser import RawRequestMessage
@@ -39,20 +40,15 @@ class HalfClosableConnection(DrainingConnection):
         self._current_request = request
         self._request_in_progress = True
 
-    @contextmanager
     def waiting(
         self, request: web.BaseRequest, release: _Call | None = None
-    ) -> Iterator[None]:
+    ) -> AbstractContextManager[None]:
         """
         Cancel the handler, which only waits in the block, when the client disconnects.
 
         Others run to completion, so that what was posted before is still stored.
         """
-        self.abandon, self.release = request.task.cancel, release
-        try:
-            yield
-        finally:
-            self.abandon = self.release = None
+        return _Waiting(self, request.task.cancel, release)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
         """Stay open until all that was asked is answered; tell whether anything was."""
@@ -110,3 +106,19 @@ class HalfClosableConnection(DrainingConnection):
         if isinstance(message, RawRequestMessage):
             message = message._replace(should_close=True)
         self._messages.append((message, content))
+
+
+@attrs.frozen(eq=False)
+class _Waiting:
+    """A handler that only waits: there may be many, and a generator takes more."""
+
+    connection: HalfClosableConnection
+    abandon: _Call
+    release: _Call | None
+
+    def __enter__(self) -> None:
+        self.connection.abandon = self.abandon
+        self.connection.release = self.release
+
+    def __exit__(self, *_raised: object) -> None:
+        self.connection.abandon = self.connection.release = None

@@ -8,6 +8,7 @@ to time: a line for each would cost more than the poll.
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import attrs
 import structlog
@@ -49,12 +50,17 @@ class RequestLog:
     """Where the answers of a route are counted, by their status, and logged."""
 
     responses: Responses
+    render_error: ErrorRenderer = problem
     log: structlog.typing.FilteringBoundLogger = attrs.field(factory=log.bind)
     is_enabled: bool = attrs.field(init=False)
 
     @is_enabled.default
     def _is_enabled(self) -> bool:
         return self.log.is_enabled_for(logging.INFO)
+
+    def begin(self, request: web.Request) -> "LoggedRequest":
+        """Return what is logged of a request that begins now."""
+        return LoggedRequest(self, request.method, request.raw_path)
 
 
 @attrs.define(eq=False)
@@ -115,25 +121,20 @@ def with_error_responses(
     An answer that its peer left in the middle is none: handlers need not expect that.
     Wrapping each handler costs half of what a middleware of aiohttp does.
     """
-    request_log = RequestLog(responses)
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        logged = LoggedRequest(request_log, request.method, request.raw_path)
-        return await answer_logged(handler, logged, request, render_error)
-
-    return handle
+    return partial(answer_logged, handler, RequestLog(responses, render_error).begin)
 
 
 async def answer_logged(
     handler: Handler,
-    logged: LoggedRequest,
+    begin_log: Callable[[web.Request], LoggedRequest],
     request: web.Request,
-    render_error: ErrorRenderer = problem,
 ) -> web.StreamResponse:
     """Return the handler's answer, or its error's; count and log it."""
     # The last request on this connection may have had a token.
     CALLER.set(DEVICES)
-    log_fields = request[LOG_FIELDS] = logged.fields
+    logged = begin_log(request)
+    log_fields, render_error = logged.fields, logged.log.render_error
+    request[LOG_FIELDS] = log_fields
     try:
         response = await handler(request)
     except PushServerError as error:
