@@ -13,8 +13,14 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
 from pushserver.web.body_framing import END_OF_HEAD
-from pushserver.web.head_budget import FREE_BYTES, HeadBudget, head_memory
+from pushserver.web.head_budget import (
+    FREE_BYTES,
+    SHORT_BYTES,
+    HeadBudget,
+    head_memory,
+)
 from pushserver.web.paced import PacedConnection, size_of
+from pushserver.web.parsed_requests import ParsedRequests, new_parser
 from pushserver.web.unparsable import HeadTooLong
 
 #: Bytes of a head: the request's line, all fields, and what ends it.
@@ -33,6 +39,8 @@ class HeadBoundedConnection(PacedConnection):
     `_ends_whole` if a request is sure to begin with what comes next.
     """
 
+    _messages: ParsedRequests  # type: ignore[assignment]  # aiohttp's is a deque
+
     __slots__ = (
         "_current_head",
         "_ends_whole",
@@ -48,6 +56,7 @@ class HeadBoundedConnection(PacedConnection):
         self, server: web.Server, head_budget: HeadBudget, **kwargs: Any
     ) -> None:
         super().__init__(server, **kwargs)
+        self._messages = ParsedRequests()
         self._max_msg_queue_size = MAX_PARSED_AHEAD
         self._msg_queue_resume_size = MAX_PARSED_AHEAD // 2
         self._head_budget = head_budget
@@ -121,15 +130,36 @@ class HeadBoundedConnection(PacedConnection):
         end = self._end_of_head(data) if self._is_in_head else 0
         return max(super()._first_piece(data), end)
 
-    def begin_head(self, message: RawRequestMessage) -> RawRequestMessage:
-        """Know the request that is answered next; the last one, if its head is long."""
-        # aiohttp keeps the head until the next one, however long that takes.
+    def begin_head(self) -> RawRequestMessage:
+        """Return the head of what is answered next; the last one, if it is long."""
+        message = self._messages.take_head()
         self._current_head = _memory_of(message)
         self._waiting_heads = max(self._waiting_heads - self._current_head, 0)
         self._take_room()
-        if self._current_head <= FREE_BYTES:
+        if self._current_head <= SHORT_BYTES:
             return message
         return message._replace(should_close=True)
+
+    async def finish_response(
+        self,
+        request: web.BaseRequest,
+        resp: web.StreamResponse,
+        start_time: float | None,
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write a response, and forget what it answers."""
+        answered = await super().finish_response(request, resp, start_time)
+        vars(request).clear()
+        if self._current_head and self._is_between_requests:
+            self._parser = new_parser(self, self._read_bufsize)
+            self._current_head = 0
+            self._take_room()
+        return answered
+
+    @property
+    def _is_between_requests(self) -> bool:
+        """Tell whether all that has come is parsed, and nothing of it is to come."""
+        is_read = self._ends_whole and not self._unparsed and not self._is_paused
+        return is_read and not self._messages and self._parser is not None
 
     @property
     def _held_bytes(self) -> int:

@@ -8,10 +8,14 @@ from collections import Counter
 
 import attrs
 
-#: Bytes of memory that any connection may hold so: an everyday head takes less.
-FREE_BYTES = 12_288
+#: Bytes of memory that any connection may hold so: a device's or a program's head
+#: takes less.
+FREE_BYTES = 4096
 #: Bytes that all connections share besides.
-HEAD_ROOM = 16 * 1024 * 1024
+HEAD_ROOM = 32 * 1024 * 1024
+#: What a connection holds with the head of a browser takes less; one that holds more
+#: gets no room when so many bytes of it are taken.
+SHORT_BYTES, LONG_ROOM = 12_288, 16 * 1024 * 1024
 #: A head is kept as it came and as text, and so much is around each of its fields.
 _COPIES, _FIELD_BYTES = 2, 300
 #: Fields of a head, at most; other lines of what arrives are empty ones before it.
@@ -25,15 +29,22 @@ def head_memory(size: int, lines: int) -> int:
 
 @attrs.define(eq=False)
 class HeadBudget:
-    """Room for `limit` bytes beyond those that each may hold; so many are `taken`."""
+    """
+    Room for `limit` bytes beyond those that each may hold; so many are `taken`.
+
+    Whoever holds much gets none when `long_limit` bytes are taken.
+    """
 
     counts: Counter[str]
     limit: int = HEAD_ROOM
+    long_limit: int = LONG_ROOM
     taken: int = attrs.field(default=0, init=False)
 
     def exchange(self, held: int, needed: int) -> bool:
         """Give back what was *held*, and take what is *needed*, if there is room."""
-        if needed > held and self.taken - held + needed > self.limit:
+        is_long = needed > SHORT_BYTES - FREE_BYTES
+        limit = self.long_limit if is_long else self.limit
+        if needed > held and self.taken - held + needed > limit:
             self.counts["connections.closedForHeads"] += 1
             return False
         self.taken += needed - held

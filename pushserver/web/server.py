@@ -186,7 +186,7 @@ class Runner(web.AppRunner):
             app,
             access_log=None,
             auto_decompress=False,
-            keepalive_timeout=1e8,  # never: the sweep closes what is idle
+            keepalive_timeout=0,
             shutdown_timeout=SHUTDOWN_TIMEOUT,
             lingering_time=LINGER,
             read_bufsize=READ_SIZE,
@@ -236,7 +236,7 @@ class Runner(web.AppRunner):
 
 def _begin_request(
     app: web.Application,
-    message: RawRequestMessage,
+    _message: RawRequestMessage,
     content: StreamReader,
     connection: RequestHandler,
     writer: AbstractStreamWriter,
@@ -244,7 +244,7 @@ def _begin_request(
 ) -> web.Request:
     """Make a request, and have its connection know that it is begun."""
     assert isinstance(connection, HttpConnection)  # noqa: S101 - `Server` made it
-    message = connection.begin_head(message)
+    message = connection.begin_head()
     request = app._make_request(
         message, content, connection, writer, task, _cls=HttpRequest
     )

@@ -80,8 +80,11 @@ from pushserver.web.server import HEADER_TIMEOUT, KEEPALIVE_TIMEOUT, READ_SIZE
 from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY
 from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
 from pushserver.workers.webhooks.sender import REQUEST_TIMEOUT
+from tests.e2e.test_memory import BOUND
+from tests.e2e.test_memory_of_heads import OF_EACH
 
-PAGE = (Path(__file__).parents[2] / "docs/security.md").read_text("utf-8")
+PAGE_FOLDER = Path(__file__).parents[2] / "docs"
+PAGE = (PAGE_FOLDER / "security.md").read_text("utf-8")
 #: What aiohttp's parser takes unless it is told otherwise, and it is not.
 PARSER = inspect.signature(RequestHandler.__init__).parameters
 DEFAULTS = Settings()
@@ -164,6 +167,10 @@ def test_sizes_and_times() -> None:
         "memory that a connection may hold of heads, and of requests behind one that is"
         " not answered": _kib(head_budget.FREE_BYTES),
         "the same of all connections, beyond that": _mib(head_budget.HEAD_ROOM),
+        f"what those leave to others of it that hold over"
+        f" {_kib(head_budget.SHORT_BYTES)}": _mib(
+            head_budget.HEAD_ROOM - head_budget.LONG_ROOM
+        ),
         "fields of a form that a device posts": f"{MAX_PAIRS}",
         "a form of the console; one that sends commands; one with a file; the fields of"
         " any": (
@@ -254,6 +261,28 @@ def test_numbers_in_sentences() -> None:
     assert (30, 64 * 1024) == (transfers.FREE_SECONDS, transfers.ENOUGH_IN_A_SECOND)
     assert 8 == shadows.MAX_LARGE
     assert [] == [each for each in sentences if each not in text]
+
+
+def test_memory_of_connections() -> None:
+    """
+    What is said of connections adds up, and tests hold what each of them takes.
+    """
+    text, of_each = " ".join(PAGE.split()), 12
+    many, shared = 10_000, head_budget.HEAD_ROOM
+    settings = " ".join((PAGE_FOLDER / "settings.md").read_text("utf-8").split())
+    sentences = (
+        f"free up to {_kib(head_budget.FREE_BYTES)}",
+        f"comes out of {_mib(shared)} that all share",
+        f"hold over {_kib(head_budget.SHORT_BYTES)}",
+        f"less than {_mib(head_budget.LONG_ROOM)} of it are taken",
+        f"{_kib(OF_EACH)} once it has asked, and no more than {of_each} KiB",
+        f"{many:,} connections of strangers take less than {_mib(BOUND)}",
+    )
+
+    assert [] == [each for each in sentences if each not in text]
+    assert many * of_each * 1024 + shared < BOUND
+    assert f"{many:,} for {_mib(BOUND)}" in settings
+    assert f"{1024 // of_each} for each MiB beyond {shared // 2**20}" in settings
 
 
 def test_times_in_words() -> None:

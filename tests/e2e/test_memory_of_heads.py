@@ -7,17 +7,18 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from pushserver.web.head_budget import HEAD_ROOM
+from pushserver.web.head_budget import FREE_BYTES, LONG_ROOM
 from tests.e2e.raw_connection import connect
 from tests.e2e.test_memory import MEBIBYTE, at_most
 from tests.program import Program
 
 pytestmark = pytest.mark.proof_on("postgres")
 #: Connections that send at the same time, and what each of them takes in any case.
-MANY, OF_EACH = 2000, 12_000
-#: What they take in all, with what the garbage is that they make: without a bound the
-#: least of them would take 78 MiB.
-BOUND = HEAD_ROOM + MANY * OF_EACH + 8 * MEBIBYTE
+MANY, OF_EACH = 2000, 6 * 1024
+#: What they take besides: what the garbage is that they make.
+GARBAGE = 10 * MEBIBYTE
+#: What long heads take in all: without a bound the least of them would take 78 MiB.
+BOUND = LONG_ROOM + MANY * (OF_EACH + FREE_BYTES) + GARBAGE
 LINE = b"GET /push?deviceId=77 HTTP/1.1\r\nHost: x\r\n"
 FIELD = b"X: %s\r\n" % (b"y" * 7_900)
 
@@ -55,6 +56,20 @@ async def test_heads(server: Program, sent: bytes) -> None:
                 _, writer = await stack.enter_async_context(connect(server))
                 writer.write(sent)
             await ask(server)
+            await ask(server)
+
+
+async def test_answered(server: Program) -> None:
+    """
+    A connection that is idle holds nothing of what was answered: that took 26 MiB.
+    """
+    sent = LINE + FIELD[:2_500] + b"\r\n" + FIELD[:2_500] + b"\r\n\r\n"
+    with at_most(server, MANY * OF_EACH + GARBAGE):
+        async with AsyncExitStack() as stack:
+            for _ in range(MANY):
+                reader, writer = await stack.enter_async_context(connect(server))
+                writer.write(sent)
+                assert b"HTTP/1.1 200 OK\r\n" == await reader.readline()
             await ask(server)
 
 

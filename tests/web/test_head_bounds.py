@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from pushserver.web.head_bounds import MAX_HEAD
-from pushserver.web.head_budget import FREE_BYTES, HeadBudget
+from pushserver.web.head_budget import SHORT_BYTES, HeadBudget
 from tests.clock import ManualClock
 from tests.each_case import each_case
 from tests.web.local_server import DEVICE, LocalServer, running_server, wait_until
@@ -40,7 +40,8 @@ async def _server(
     """Return a server with the fast lane, and one without, which have little room."""
     options = {"fast_lane": request.param, "hold": 60}
     async with running_server(database, clock, **options) as server:
-        server.services.head_budget.limit = 100_000
+        budget = server.services.head_budget
+        budget.limit = budget.long_limit = 100_000
         yield server
 
 
@@ -89,9 +90,9 @@ async def test_what_the_answer_says(server: LocalServer, counts: Counter[str]) -
 async def test_long_one_is_the_last(server: LocalServer) -> None:
     """
     A connection stays open after an everyday head; after a long one it is closed, since
-    the head is in memory for as long as the connection waits for another.
+    with the beginning of another request behind it the parser would keep it.
     """
-    everyday, long = head_of(4096), head_of(FREE_BYTES)
+    everyday, long = head_of(4096), head_of(SHORT_BYTES)
     async with server.connect() as (reader, writer), asyncio.timeout(15):
         writer.write(everyday)
         first = await reader.readuntil(b"\r\n\r\n")
@@ -100,6 +101,26 @@ async def test_long_one_is_the_last(server: LocalServer) -> None:
 
     assert b"Connection: close" not in first
     assert b"Connection: close" in rest
+
+
+async def test_none_is_kept(server: LocalServer) -> None:
+    """
+    A connection holds no head that is answered, while it waits for the next one.
+    """
+    everyday, budget = head_of(4096), server.services.head_budget
+    async with server.connect() as (reader, writer), asyncio.timeout(15):
+        for _ in range(3):
+            writer.write(everyday)
+            await reader.readuntil(b"\r\n\r\n")
+            await wait_until(lambda: budget.taken == 0)
+        writer.write(everyday[:-2])
+        await wait_until(lambda: budget.taken > 0)
+        writer.write(everyday[-2:] + POLL[:20])
+        await reader.readuntil(b"\r\n\r\n")
+        assert budget.taken > 0
+        writer.write(POLL[20:])
+        await reader.readuntil(b"\r\n\r\n")
+        await wait_until(lambda: budget.taken == 0)
 
 
 async def test_many_at_once(server: LocalServer) -> None:
@@ -126,9 +147,23 @@ def test_room() -> None:
     assert 2 == counts[_CLOSED]
 
 
+def test_room_for_everyday_heads() -> None:
+    """
+    Who holds much leaves room for those with everyday heads.
+    """
+    budget, much = HeadBudget(Counter(), 100_000, 50_000), SHORT_BYTES
+
+    assert [True, False, True, False, True] == [
+        budget.exchange(*each)
+        for each in ((0, 40_000), (0, much), (0, 8_000), (8_000, much), (0, 8_000))
+    ]
+    assert 56_000 == budget.taken
+
+
 @each_case(
     "held",
     [
+        head_of(5_500)[:-2],
         head_of(20_000)[:-2],
         head_of(20_000, STALLED),
         b"\r\n" * 4_000 + LINE.encode() + b"X: yz\r\n" * 80,
@@ -142,7 +177,7 @@ async def test_room_of_all(
     A connection for which there is no room is closed; everyday requests need none, and
     what a connection took is there for others once it is closed.
     """
-    devices = range(HELD, HELD + 9)
+    devices = range(HELD, HELD + 16)
     for each in devices:
         await server.api("PUT", f"/devices/{each}", {})
     budget, before = server.services.head_budget, counts[_CLOSED]
