@@ -276,7 +276,7 @@ def build_services(
             bounds.token_reads,
             counts,
         ),
-        request_starts=RequestStarts(tokens),
+        request_starts=RequestStarts(tokens, devices, protocols),
         bounds=bounds,
         proxies=Proxies(
             networks=settings.trusted_networks,

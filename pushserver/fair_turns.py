@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from contextvars import ContextVar
 from functools import partial
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -18,49 +19,91 @@ DEVICES = -1
 #: The id of the token for which this runs.
 CALLER: ContextVar[int] = ContextVar("CALLER", default=DEVICES)
 _Place = asyncio.Future[None]
+T = TypeVar("T", bound=Hashable)
+
+
+@attrs.define(eq=False, repr=False)
+class FairQueue(Generic[T]):
+    """
+    What waits, each item once: of groups that wait each has one in turn.
+
+    In a group each member has one in turn.
+    """
+
+    _groups: OrderedDict[Hashable, OrderedDict[Hashable, OrderedDict[T, None]]] = (
+        attrs.field(factory=OrderedDict, init=False)
+    )
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def count_of(self, group: Hashable) -> int:
+        """Return how many items of a group wait."""
+        return sum(map(len, self._groups.get(group, {}).values()))
+
+    def append(self, item: T, group: Hashable, member: Hashable = None) -> None:
+        """Have an item wait behind those of its member, if it does not yet."""
+        members = self._groups.setdefault(group, OrderedDict())
+        members.setdefault(member, OrderedDict())[item] = None
+
+    def pop(self) -> T:
+        """
+        Return the item whose turn it is; it waits no more.
+
+        Raises:
+            KeyError: none waits.
+        """
+        group, members = self._groups.popitem(last=False)
+        member, items = members.popitem(last=False)
+        item, _ = items.popitem(last=False)
+        if items:
+            members[member] = items
+        if members:
+            self._groups[group] = members
+        return item
+
+    def discard(self, item: T, group: Hashable, member: Hashable = None) -> None:
+        """Have an item wait no more, if it does."""
+        members = self._groups.get(group, OrderedDict())
+        items = members.get(member, OrderedDict())
+        if item in items:
+            del items[item]
+            if not items:
+                del members[member]
+            if not members:
+                del self._groups[group]
 
 
 @attrs.define(eq=False, repr=False)
 class FairLine:
-    """Those who wait, in the order in which they go on: of each caller one in turn."""
+    """Those who wait, in the order in which they go on: that of a fair queue."""
 
-    #: The caller whose turn is next is the first. Who does not wait has no line.
-    _lines: OrderedDict[Hashable, OrderedDict[_Place, None]] = attrs.field(
-        factory=OrderedDict, init=False
-    )
+    _places: FairQueue[_Place] = attrs.field(factory=FairQueue, init=False)
 
     def __bool__(self) -> bool:
-        return bool(self._lines)
+        return bool(self._places)
 
-    def count_of(self, caller: Hashable) -> int:
-        """Return how many of a caller's wait."""
-        return len(self._lines.get(caller, ()))
+    def count_of(self, group: Hashable) -> int:
+        """Return how many of a group wait."""
+        return self._places.count_of(group)
 
-    def join(self, caller: Hashable) -> _Place:
-        """Return what is done when *caller* may go on; cancelled, it has left."""
+    def join(self, group: Hashable, member: Hashable = None) -> _Place:
+        """Return what is done when one may go on; cancelled, it has left."""
         place = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(caller, OrderedDict())[place] = None
-        place.add_done_callback(partial(self._leave, caller))
+        self._places.append(place, group, member)
+        place.add_done_callback(
+            partial(self._places.discard, group=group, member=member)
+        )
         return place
 
     def let_go_on(self) -> bool:
         """Let the next one go on; tell whether there is any."""
-        while self._lines:
-            caller, places = self._lines.popitem(last=False)
-            place, _ = places.popitem(last=False)
-            if places:
-                self._lines[caller] = places
+        while self._places:
+            place = self._places.pop()
             if not place.cancelled():
                 place.set_result(None)
                 return True
         return False
-
-    def _leave(self, caller: Hashable, place: _Place) -> None:
-        places = self._lines.get(caller)
-        if places and place in places:
-            del places[place]
-            if not places:
-                del self._lines[caller]
 
 
 @attrs.define(eq=False, repr=False)

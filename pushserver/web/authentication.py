@@ -30,6 +30,7 @@ async def authenticate(request: web.Request, services: Services) -> Token:
     if session is None:
         return token
     request[SESSION] = session
+    services.request_starts.remember_session(request, token)
     return _limited(token, session)
 
 
@@ -75,6 +76,7 @@ async def find_session_token(
     """
     # The session says whose it is, so the secret beside it does not matter.
     token = await _find_token(services, "Bearer session", session, request.remote)
+    services.request_starts.remember_session(request, token)
     return _limited(token, session)
 
 

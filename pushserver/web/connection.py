@@ -16,6 +16,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import _ErrInfo
 
 from pushserver.errors import BrokenBody, PushServerError
+from pushserver.model.network import network_of
 from pushserver.web.body_budget import BodyBudget
 from pushserver.web.body_framing import (
     END_OF_HEAD,
@@ -92,6 +93,7 @@ class HttpConnection(HeadBoundedConnection):
         """Find out who is on the other side."""
         peer = transport.get_extra_info("peername")
         self.peer_address = str(peer[0]) if isinstance(peer, tuple) else None
+        self._network = network_of(self.peer_address)
         self.is_from_proxy = self.proxies.is_trusted(self.peer_address)
         super().connection_made(transport)
 

@@ -193,9 +193,8 @@ class HeadBoundedConnection(PacedConnection):
         self._take_room()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Give back all room, and parse nothing more."""
+        """Give back all room."""
         super().connection_lost(exc)
-        self._unparsed = b""
         self._give_room_back()
 
     def _give_room_back(self) -> None:

@@ -43,6 +43,7 @@ class PacedConnection(HalfClosableConnection):
         "_dropped",
         "_framing",
         "_has_asked",
+        "_network",
         "_position",
         "_turns",
         "_unparsed",
@@ -56,6 +57,8 @@ class PacedConnection(HalfClosableConnection):
         self._unparsed = b""
         self._turns = turns
         self._has_asked = False
+        #: The other side's: networks take turns to be parsed.
+        self._network = ""
 
     def _feed(self, data: bytes) -> None:
         """Let aiohttp parse *data*, and count what frames the newest body."""
@@ -84,7 +87,8 @@ class PacedConnection(HalfClosableConnection):
     def _pace(self, data: bytes) -> None:
         """Parse *data* if that is fast; else, and the rest, when it is its turn."""
         self._unparsed += data
-        if len(self._unparsed) == len(data) and not self._is_costly:
+        has_come_alone = len(self._unparsed) == len(data)
+        if has_come_alone and not self._is_costly and self._turns.has_share():
             self._parse_some()
         if self._unparsed:
             self._pause_transport_reading()
@@ -161,12 +165,14 @@ class PacedConnection(HalfClosableConnection):
             self._ask_for_turn()
         elif not self._has_asked:
             self._has_asked = True
-            self._loop.call_later(_DROP_INTERVAL, self._turns.ask, self._take_turn)
+            self._loop.call_later(
+                _DROP_INTERVAL, self._turns.ask, self._take_turn, self._network
+            )
 
     def _ask_for_turn(self) -> None:
         if not self._has_asked:
             self._has_asked = True
-            self._turns.ask(self._take_turn)
+            self._turns.ask(self._take_turn, self._network)
 
     def _take_turn(self) -> None:
         """Parse what waits for it, and read on when nothing does."""
@@ -181,6 +187,11 @@ class PacedConnection(HalfClosableConnection):
                     self.force_close()
         if not self._is_paused:
             self._resume_transport_reading()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Parse no more of what came: it would wait for its turn for ever."""
+        super().connection_lost(exc)
+        self._unparsed, self._position = b"", 0
 
     def _end_input(self) -> None:
         """Do it when all that has come is parsed."""

@@ -1,21 +1,29 @@
 """Turns in which requests start to be served: a few in each turn of the event loop.
 
 So many connections hold the loop up no longer than a few do, and what else it does has
-its turn. Those who wait take turns, too: each token, and without one each address.
-What the fast lane serves waits for none of them.
+its turn. Those who wait take turns, too: devices, strangers, and each scope's tokens;
+among these each device, network and token. What the fast lane serves does not wait.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Hashable
+from contextlib import suppress
 
 import attrs
 from aiohttp import web
 
-from pushserver.errors import Unauthorized
-from pushserver.fair_turns import FairLine
+from pushserver.errors import Malformed, Unauthorized
+from pushserver.fair_turns import DEVICES, FairLine
+from pushserver.model.network import network_of
+from pushserver.model.token import Token
+from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.tokens import Tokens
 from pushserver.web.middleware import Handler
 
+#: Who has neither a token nor a device's id; beside `DEVICES`, and the ids of scopes.
+STRANGERS = -2
 #: Requests that start in one turn of the event loop.
 MAX_STARTS = 16
 #: How many short ones start in place of one.
@@ -23,6 +31,12 @@ _SHORT_ONES = 4
 #: So many wait. What comes when there are more starts at once: so nobody can fill the
 #: line with requests, which are served in any case, whose senders have gone.
 MAX_WAITING = 4096
+#: Sessions of which is remembered whose they are.
+_MAX_SESSIONS = 4096
+#: A group of those who wait, and a member of it.
+_Turn = tuple[Hashable, Hashable]
+#: What a request has of a session, as far as it is one: it is looked up when it starts.
+_Claim = tuple[str | None, str | None]
 
 
 @attrs.define(eq=False, repr=False)
@@ -30,6 +44,10 @@ class RequestStarts:
     """Lets requests start."""
 
     tokens: Tokens
+    devices: DeviceRegistry
+    protocols: DeviceProtocols
+    #: Whose turn what comes with a session is: as the last one with it was found to be.
+    _sessions: OrderedDict[_Claim, _Turn] = attrs.field(factory=OrderedDict, init=False)
     _started: int = attrs.field(default=0, init=False)
     _waiting: int = attrs.field(default=0, init=False)
     _line: FairLine = attrs.field(factory=FairLine, init=False)
@@ -44,22 +62,48 @@ class RequestStarts:
 
         return handle
 
+    def remember_session(self, request: web.Request, token: Token) -> None:
+        """Serve what comes with the same session from now on in its token's turn."""
+        claim = _claim_of(request)
+        self._sessions[claim] = token.scope_id, self.tokens.caller_of(token)
+        self._sessions.move_to_end(claim)
+        if len(self._sessions) > _MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+
     async def _serve_later(
         self, handler: Handler, request: web.Request
     ) -> web.StreamResponse:
         self._waiting += 1
         try:
-            await self._line.join(self._caller_of(request))
+            await self._line.join(*self._turn_of(request))
         finally:
             self._waiting -= 1
         return await handler(request)
 
-    def _caller_of(self, request: web.Request) -> Hashable:
-        try:
+    def _turn_of(self, request: web.Request) -> _Turn:
+        """Return the group in whose turn it is served, and the member of that."""
+        with suppress(Unauthorized):
             token = self.tokens.authenticate(request.headers.get("Authorization"))
-        except Unauthorized:
-            return request.remote
-        return self.tokens.caller_of(token)
+            return token.scope_id, self.tokens.caller_of(token)
+        turn = self._sessions.get(_claim_of(request))
+        if turn is not None:
+            return turn
+        device_id = self._device_of(request)
+        if device_id is not None:
+            return DEVICES, device_id
+        return STRANGERS, network_of(request.remote)
+
+    def _device_of(self, request: web.Request) -> int | None:
+        """Return the id of the adopted device that polls or posts a result, if any."""
+        for protocol in self.protocols.installed:
+            with suppress(Malformed):
+                call = protocol.recognise(
+                    request.method, request.raw_path, request.headers
+                )
+                device = call and self.devices.find_in_any_scope(call.device.device_id)
+                if device is not None and device.is_adopted:
+                    return device.device_id
+        return None
 
     def take(self, share: int = 1) -> bool:
         """Start a request with this share of a turn, if it may; tell whether."""
@@ -75,3 +119,8 @@ class RequestStarts:
         self._started = 0
         while self._line and self.take(_SHORT_ONES):
             self._line.let_go_on()
+
+
+def _claim_of(request: web.Request) -> _Claim:
+    headers = request.headers
+    return headers.get("Authorization"), headers.get("Cookie")

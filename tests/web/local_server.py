@@ -207,11 +207,13 @@ class LocalServer:
 
     @asynccontextmanager
     async def connect(
-        self,
+        self, address: str | None = None
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        """Open a plain connection."""
-        url = URL(self.url)
-        reader, writer = await asyncio.open_connection(url.host, url.port)
+        """Open a plain connection, from an address of this machine."""
+        url, local = URL(self.url), None if address is None else (address, 0)
+        reader, writer = await asyncio.open_connection(
+            url.host, url.port, local_addr=local
+        )
         try:
             yield reader, writer
         finally:

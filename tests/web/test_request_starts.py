@@ -7,24 +7,27 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 import attrs
 import pytest
 
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.web import request_starts
 from pushserver.web.request_starts import MAX_STARTS, RequestStarts
 from tests.web.local_server import (
     DEVICE,
     TOKEN,
-    TOKEN_ID,
     LocalServer,
     reset_connection,
     wait_until,
 )
 
 MANY, FEW = 60, 20
+HERE = "127.0.0.1"
+#: Addresses of as many strangers.
+NETWORKS = [f"127.0.1.{number}" for number in range(1, MANY + 1)]
 BODY = b'{"endpoint":"reboot"}'
 
 
-def asking(path: str, token: str = "") -> bytes:
+def asking(path: str, token: str = "", headers: str = "") -> bytes:
     """Return a request, with a token or none."""
-    head = f"GET {path} HTTP/1.1\r\nHost: x\r\n"
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}"
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     return f"{head}{authorization}\r\n".encode()
 
@@ -58,10 +61,10 @@ class Calls:
 
 
 @asynccontextmanager
-async def connected(server: LocalServer, count: int) -> AsyncIterator[Calls]:
-    """Connect that often during the block."""
+async def connected(server: LocalServer, *addresses: str) -> AsyncIterator[Calls]:
+    """Connect from each of these addresses during the block."""
     async with AsyncExitStack() as stack:
-        connect = [server.connect() for _ in range(count)]
+        connect = [server.connect(each) for each in addresses]
         yield Calls([await stack.enter_async_context(each) for each in connect])
 
 
@@ -73,6 +76,7 @@ def held(starts: RequestStarts) -> Iterator[None]:
     starts._begin_turn()
 
 
+@pytest.mark.parametrize("attackers", [[HERE] * MANY, NETWORKS], ids=["one", "many"])
 @pytest.mark.parametrize(
     ("path", "token"),
     [
@@ -84,23 +88,51 @@ def held(starts: RequestStarts) -> Iterator[None]:
         ("/nothing", ""),
     ],
 )
-async def test_many(server: LocalServer, path: str, token: str) -> None:
+async def test_many(
+    server: LocalServer, attackers: list[str], path: str, token: str
+) -> None:
     """
-    Whoever calls last, behind many calls of one token or stranger, is among the first
-    to be answered; so is a device.
+    Whoever calls last, behind many calls of one token or of strangers, is among the
+    first to be answered: another token, a device that polls in an odd way, a plain one.
     """
     other = await server.create_token("devices:read")
     await server.api("PUT", f"/devices/{DEVICE}", {})
+    # What polls for the first time, the lane hands over.
     await server.poll()
-    async with connected(server, MANY + 2) as calls:
-        many = [asking(path, token)] * MANY
-        poll = asking(f"/push?deviceId={DEVICE}")
-        await calls.make([*many, asking("/api/v1/tokens", other), poll])
+    poll = f"/push?deviceId={DEVICE}"
+    others = [
+        asking("/api/v1/tokens", other),
+        asking(poll, headers="Prefer: nothing\r\n"),
+        asking(poll),
+    ]
+    starts, addresses = server.services.request_starts, [*attackers, HERE, HERE, HERE]
+    async with connected(server, *addresses) as calls, asyncio.TaskGroup() as group:
+        with held(starts):
+            group.create_task(calls.make([asking(path, token)] * MANY + others))
+            await wait_until(lambda: starts._waiting == MANY + 2)
+            await wait_until(lambda: calls.answers == [(MANY + 2, b"200")])
 
-    places = {number: place for place, (number, _) in enumerate(calls.answers)}
-    assert b"403" == dict(calls.answers)[MANY]
-    assert places[MANY] < FEW
-    assert places[MANY + 1] < FEW
+    first = dict(calls.answers[:FEW])
+    assert (b"403", b"200") == (first[MANY], first[MANY + 1])
+
+
+async def test_a_session(server: LocalServer) -> None:
+    """
+    What comes with a session has its token's turn, once something has come with it.
+    """
+    login = {"apiKey": TOKEN}
+    answer = await server.request("POST", "/v1/authentication/apikey", json=login)
+    secret = answer.json()["tokenId"]
+    info = "/v1/authentication/info"
+    headers = {"Authorization": f"Bearer {secret}"}
+    assert 200 == (await server.request("GET", info, headers=headers)).status
+    starts = server.services.request_starts
+    async with connected(server, HERE) as calls, asyncio.TaskGroup() as group:
+        with held(starts):
+            group.create_task(calls.make([asking(info, secret)]))
+            await wait_until(lambda: starts._line.count_of(DEFAULT_SCOPE_ID) == 1)
+
+    assert [(0, b"200")] == calls.answers
 
 
 async def test_enqueues(server: LocalServer) -> None:
@@ -108,7 +140,7 @@ async def test_enqueues(server: LocalServer) -> None:
     More enqueues than start at once in the lane are all done, each once.
     """
     await server.enqueue()
-    async with connected(server, 2 * MANY) as calls:
+    async with connected(server, *[HERE] * 2 * MANY) as calls:
         await calls.make([enqueuing()] * 2 * MANY)
 
     waiting = await server.api("GET", f"/devices/{DEVICE}/commands?limit=1000")
@@ -123,10 +155,10 @@ async def test_gone(server: LocalServer) -> None:
     starts = server.services.request_starts
     await server.enqueue()
     with held(starts):
-        async with connected(server, 1) as calls:
+        async with connected(server, HERE) as calls:
             (_, writer), *_ = calls.connections
             writer.write(enqueuing())
-            await wait_until(lambda: starts._line.count_of(TOKEN_ID) == 1)
+            await wait_until(lambda: starts._line.count_of(DEFAULT_SCOPE_ID) == 1)
             reset_connection(writer)
 
     queue = server.services.queue
@@ -139,7 +171,7 @@ async def test_too_many(server: LocalServer, monkeypatch: pytest.MonkeyPatch) ->
     """
     monkeypatch.setattr(request_starts, "MAX_WAITING", 2)
     with held(server.services.request_starts):
-        async with connected(server, 3) as calls:
+        async with connected(server, *[HERE] * 3) as calls:
             making = asyncio.create_task(calls.make([asking("/healthz")] * 3))
             await wait_until(lambda: len(calls.answers) == 1)
             server.services.request_starts._begin_turn()
@@ -156,7 +188,9 @@ async def test_revoked_meanwhile(server: LocalServer) -> None:
     token_id = services.tokens.authenticate(f"Bearer {secret}").id
     with held(services.request_starts):
         call = asyncio.create_task(server.api("GET", "/devices", token=secret))
-        await wait_until(lambda: services.request_starts._line.count_of(token_id) == 1)
+        await wait_until(
+            lambda: services.request_starts._line.count_of(DEFAULT_SCOPE_ID) == 1
+        )
         await services.tokens.revoke(1, token_id)
 
     assert 401 == (await call).status

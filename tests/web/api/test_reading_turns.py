@@ -74,7 +74,7 @@ async def test_another_token(server: LocalServer) -> None:
     async with reading(server) as reads:
         other = asyncio.create_task(server.api("GET", "/results", token=secret))
         turn = server.services.body_budget.turn
-        await wait_until(lambda: len(turn._line._lines) == 2)
+        await wait_until(lambda: len(turn._line._places._groups) == 2)
         for each in (*reads, other):
             each.add_done_callback(done.append)
     await other

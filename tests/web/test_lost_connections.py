@@ -1,0 +1,75 @@
+"""A connection that is lost is forgotten, whatever it was about."""
+
+import asyncio
+import gc
+import socket
+from contextlib import ExitStack, suppress
+
+from yarl import URL
+
+from pushserver.server_process import _new_loop
+from pushserver.web.connection import HttpConnection
+from tests.clock import ManualClock
+from tests.web.local_server import (
+    DEVICE,
+    TOKEN,
+    LocalServer,
+    running_server,
+    wait_until,
+)
+
+POLL = f"GET /push?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n".encode()
+RESULT = f"POST /result?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n".encode()
+CHUNKED = RESULT + b"Transfer-Encoding: chunked\r\n\r\n"
+CALL = "GET /api/v1/events HTTP/1.1\r\nHost: x\r\n"
+STREAM = f"{CALL}Authorization: Bearer {TOKEN}\r\n\r\n".encode()
+FIELD = b"X: %s\r\n" % (b"y" * 7_900)
+#: Nothing, half a head, polls, requests ahead, half a body, tiny and broken chunks, and
+#: a stream of events.
+SENT = [
+    b"",
+    POLL,
+    POLL + b"\r\n",
+    (POLL + FIELD + b"\r\n") * 30,
+    (POLL.replace(b"=", b"=7") + FIELD + b"\r\n") * 30,
+    RESULT + b"Content-Length: 9\r\n\r\n{",
+    CHUNKED + b"1\r\nx\r\n" * 40_000,
+    CHUNKED + b"z\r\n",
+    STREAM,
+]
+
+
+def count_connections() -> int:
+    """Return how many there are to which anything still refers."""
+    gc.collect()
+    return sum(isinstance(each, HttpConnection) for each in gc.get_objects())
+
+
+async def send(server: LocalServer, sent: bytes) -> None:
+    """Send it on many connections at once, and leave after some turns of the loop."""
+    address = URL(server.url)
+    with ExitStack() as stack:
+        for _ in range(10):
+            client = socket.create_connection((str(address.host), address.port or 0))
+            stack.enter_context(client).setblocking(False)
+            with suppress(BlockingIOError):
+                client.send(sent)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+def test_forgotten(database: str, clock: ManualClock) -> None:
+    """
+    Nothing refers to it, and so nothing is done for it any more.
+    """
+
+    async def lose() -> None:
+        async with running_server(database, clock) as server:
+            await server.api("PUT", f"/devices/{DEVICE}", {"hold": 60})
+            kept = count_connections()
+            for sent in SENT:
+                await send(server, sent)
+            await wait_until(lambda: count_connections() <= kept)
+
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(lose())
