@@ -137,33 +137,41 @@ async def answer_logged(
     request[LOG_FIELDS] = log_fields
     try:
         response = await handler(request)
-    except PushServerError as error:
-        log_fields["problem"] = error.code
-        response = _refuse(request, render_error(error, _id_of(request)))
-    except web.HTTPException as error:
-        response = _refuse(request, render_error(error, _id_of(request)))
+    except (PushServerError, web.HTTPException) as error:
+        response = _answer_error(request, error, render_error)
     except Exception as error:
-        if _is_broken_off(request, error):
-            log_fields["broken_off"] = True
-            response = make_response(status=request[PREPARED_STATUS])
-        else:
+        if not _is_left(request, error):
             log.exception(
                 "request.failed",
                 method=request.method,
                 path=shown_path(request.raw_path),
                 request_id=_id_of(request),
             )
-            response = render_error(error, _id_of(request))
+        response = _answer_error(request, error, render_error)
     if not getattr(response, "is_idle_poll", False):
         logged.identity = request.get(IDENTITY)
         logged.record(response)
     return response
 
 
-def _is_broken_off(request: web.Request, error: Exception) -> bool:
+def _is_left(request: web.Request, error: Exception) -> bool:
     """Tell whether there is nobody any more who takes what was to be sent."""
     is_lost = isinstance(error, ConnectionError) and connection_of(request).is_lost
     return is_lost and PREPARED_STATUS in request
+
+
+def _answer_error(
+    request: web.Request, error: Exception, render_error: ErrorRenderer
+) -> web.StreamResponse:
+    """Return what answers an error; what has begun breaks off, and looks it."""
+    log_fields = request[LOG_FIELDS]
+    if isinstance(error, PushServerError):
+        log_fields["problem"] = error.code
+    if PREPARED_STATUS in request:
+        log_fields["broken_off"] = True
+        connection_of(request).abort()
+        return make_response(status=request[PREPARED_STATUS])
+    return _refuse(request, render_error(error, _id_of(request)))
 
 
 def _id_of(request: web.Request) -> str | None:

@@ -20,6 +20,7 @@ from pushserver.web.console.page import HEADERS, PageCall, SignedInCall
 from pushserver.web.console.shared_pages import show_shared
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.problems import headers_of, status_of
+from pushserver.web.request import PREPARED_STATUS
 from pushserver.web.services import SERVICES
 
 #: Who is signed in, once that is known: what is refused has their menu, too.
@@ -159,6 +160,8 @@ def with_error_pages(
         try:
             return await serve(request)
         except PushServerError as error:
+            if PREPARED_STATUS in request:
+                raise  # no page can stand in the midst of what has begun
             return await _error_page(request, error)
 
     return handle
