@@ -63,6 +63,10 @@ class DeviceIdentity(NamedTuple):
     external_id: str
 
 
+#: Where a poll came from, which may be a proxy, and all of it but its uuid.
+KnownPoll = tuple[str | None, bytes]
+
+
 @attrs.define(kw_only=True, eq=False)
 class Device:
     """
@@ -76,7 +80,8 @@ class Device:
     from where it was first served without a key. `other_address` is the one that it had
     before; conflicts are what this server noticed since its start.
     `requests_in_second` were served in this `second`. Whoever sends `known_poll`, but
-    for its uuid, was served as this device; None since that may have changed.
+    for its uuid, was served as this device, from `address`; None since that may have
+    changed.
     """
 
     device_id: int
@@ -114,7 +119,7 @@ class Device:
     shut_out_address: str | None = None
     second: int = 0
     requests_in_second: int = 0
-    known_poll: bytes | None = attrs.field(default=None, repr=False)
+    known_poll: KnownPoll | None = attrs.field(default=None, repr=False)
 
     @property
     def identity(self) -> DeviceIdentity:
@@ -211,7 +216,7 @@ class Device:
                 self.shut_out_address = self.address
         if self.address is not None and _same_family(address, self.address):
             self.other_address, self.address_changed_at = self.address, now
-        self.address = address
+        self.address, self.known_poll = address, None
         return True
 
     def _shut_out(self, now: int, address: str | None) -> bool:

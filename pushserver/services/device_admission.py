@@ -109,7 +109,7 @@ class DeviceAdmission:
         """
         Record a poll or a result, as `admit` does, of a device that is surely served.
 
-        So `may_admit_again` said, and its address and `known_poll` are the same since.
+        So `may_admit_again` said, and its `known_poll` is the same since.
         """
         self.request_count += 1
         device.record_poll(self.clock.now(), device.address)

@@ -29,7 +29,7 @@ def with_client_limit(
     async def handle_counted(request: web.Request) -> web.StreamResponse:
         connection = connection_of(request)
         # One that hides its client stands for many others.
-        if not connection.is_from_proxy or proxies.is_trusted(request.remote):
+        if not connection.has_counted_requests or proxies.is_trusted(request.remote):
             return await handle(request)
         try:
             fits = limits.count(connection, request.remote)

@@ -50,6 +50,7 @@ class HttpConnection(HeadBoundedConnection):
 
     `received_at` is when bytes came last, by the loop's clock. `peer_address` is that
     of the other side, which is a proxy's if it `is_from_proxy`; None on a Unix socket.
+    With `has_counted_requests` they are bounded by client while they are under way.
     """
 
     __slots__ = (
@@ -59,6 +60,7 @@ class HttpConnection(HeadBoundedConnection):
         "body_budget",
         "counted_address",
         "counts",
+        "has_counted_requests",
         "header_awaited_since",
         "idle_since",
         "is_from_proxy",
@@ -81,6 +83,7 @@ class HttpConnection(HeadBoundedConnection):
         self.proxies = proxies
         self.peer_address: str | None = None
         self.is_from_proxy = False
+        self.has_counted_requests = False
         self.counted_address: str | None = None
         self.received_at: float = self._loop.time()
         self.header_awaited_since: float | None = self.received_at

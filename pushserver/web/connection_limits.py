@@ -60,6 +60,7 @@ class ConnectionLimits:
         if not self.per_address:
             return True
         if connection.is_from_proxy:
+            connection.has_counted_requests = True
             return True
         return self.count(connection, connection.peer_address)
 

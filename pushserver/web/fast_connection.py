@@ -15,6 +15,7 @@ from pushserver.errors import PushServerError
 from pushserver.web.connection import HttpConnection
 from pushserver.web.middleware import Handler, LoggedRequest, answer_logged
 from pushserver.web.plain_request import parse_head
+from pushserver.web.proxies import RequestOrigin
 from pushserver.web.request import HttpRequest
 from pushserver.web.request_identity import IDENTITY
 from pushserver.web.response import SmallResponse
@@ -42,7 +43,7 @@ class FastLaneConnection(HttpConnection):
 
     def data_received(self, data: bytes) -> None:
         """Take a plain request, or hand the bytes over to aiohttp."""
-        may_take = self.is_idle and self._ends_whole and not self.is_from_proxy
+        may_take = self.is_idle and self._ends_whole and not self.has_counted_requests
         try:
             is_taken = may_take and self._take(data, self)
         except PushServerError:
@@ -113,6 +114,11 @@ class LaneRequest(LoggedRequest):
     body: bytes
     data: bytes
     connection: FastLaneConnection
+
+    @property
+    def origin(self) -> RequestOrigin:
+        """Where it comes from, and how it was made."""
+        return self.connection.find_origin(self.headers)
 
     def answer(self, response: SmallResponse) -> None:
         """Write the answer, and have it counted and logged."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pushserver.model.command import Result
-from pushserver.model.device import Device
+from pushserver.model.device import Device, KnownPoll
 from pushserver.model.in_flight import InFlight
 from pushserver.protocols.base import DeviceProtocol, RequestKind
 from pushserver.services.polling import PollAnswer
@@ -56,13 +56,13 @@ class FastLane:
             for protocol in reversed(services.protocols.installed)
             for route in protocol.routes
         }
-        self._known: dict[bytes, Device] = {}
+        self._known: dict[KnownPoll | None, Device] = {}
 
     def take(self, data: bytes, connection: FastLaneConnection) -> bool:
         """Begin to answer what came, if it is a plain request; tell whether it is."""
-        poll = _UUID.sub(_NO_UUID, data, 1)
-        device, address = self._known.get(poll), connection.peer_address
-        if device is None or (device.known_poll, device.address) != (poll, address):
+        poll = connection.peer_address, _UUID.sub(_NO_UUID, data, 1)
+        device = self._known.get(poll)
+        if device is None or device.known_poll != poll:
             return self._take_new(data, connection)
         self._services.admission.admit_again(device)
         granted = begin_poll(self._services, device, connection)
@@ -101,7 +101,7 @@ class FastLane:
         services, connection = self._services, request.connection
         call = protocol.recognise(request.method, request.target, request.headers)
         device = call and services.admission.may_admit_again(
-            call.device, call.key, connection.peer_address
+            call.device, call.key, request.origin.address
         )
         if call is None or device is None:
             return False
@@ -128,8 +128,9 @@ class FastLane:
             return False
         if len(self._known) >= _REMEMBERED_POLLS:
             self._known.clear()
-        self._known.pop(device.known_poll or b"", None)
-        self._known[poll], device.known_poll = device, poll
+        self._known.pop(device.known_poll, None)
+        device.known_poll = request.connection.peer_address, poll
+        self._known[device.known_poll] = device
         return True
 
 

@@ -78,6 +78,14 @@ class Proxies:
         """Tell whether the settings say that there are any."""
         return bool(self.networks or self.on_unix_socket or self.public_url)
 
+    def base_of(self, origin: RequestOrigin) -> str:
+        """
+        Return what stands before each path, as whoever comes from there has to call it.
+
+        That is the public URL, or else the prefix below which a trusted proxy serves.
+        """
+        return self.public_url or origin.prefix
+
     def is_trusted(self, peer: str | None) -> bool:
         """Tell whether the other side of a connection is a trusted proxy."""
         if peer is None:

@@ -55,15 +55,8 @@ def is_head(request: web.BaseRequest) -> bool:
 
 
 def public_base(request: web.Request) -> str:
-    """
-    Return what stands before each path, as whoever made the request has to call it.
-
-    That is the public URL, or else the prefix below which a trusted proxy serves.
-    """
-    connection = connection_of(request)
-    if connection.proxies.public_url or not connection.is_from_proxy:
-        return connection.proxies.public_url
-    return cast("HttpRequest", request).origin.prefix
+    """Return what stands before each path, as whoever asks has to call it."""
+    return connection_of(request).proxies.base_of(cast("HttpRequest", request).origin)
 
 
 def device_base(request: web.Request) -> str | None:

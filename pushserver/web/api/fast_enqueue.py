@@ -37,7 +37,7 @@ def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> 
         return False
     request_id, trace, _ = request.identity = identity_in(headers)
     request.fields["token_id"] = token.id
-    address = request.connection.peer_address
+    address = request.origin.address
     CALLER.set(services.tokens.caller_of(token))
     enqueuing = services.queue.enqueue(
         token.scope_id,
@@ -73,6 +73,6 @@ def _answer(
         return
     enqueued, command = enqueuing.result(), enqueuing.result().commands[0]
     request.fields.update(enqueue_log_fields(command.device_id, enqueued))
-    url = f"{services.proxies.public_url}{BASE_PATH}/commands/{command.id}"
+    url = f"{services.proxies.base_of(request.origin)}{BASE_PATH}/commands/{command.id}"
     answer = enqueued.answer, 201, JSON_MEDIA_TYPE, {"Location": url}
     request.answer(SmallResponse(*answer))

@@ -36,7 +36,10 @@ _HEADERS: Sequence[str] = (
     *("Expect: 100-continue", "Expect: x", "Content-Encoding: gzip"),
     *("Transfer-Encoding: chunked", "Transfer-Encoding: identity", "Trailer: X"),
     *("Origin: http://a", "referer: http://a", "Sec-Fetch-Site: none"),
-    *("X-Forwarded-For: 10.0.0.1", "Forwarded: for=10.0.0.1", "Via: 1.1 a"),
+    *(["X-Forwarded-For: 10.0.0.1", "Forwarded: for=10.0.0.1"] * 3),
+    *("X-Forwarded-For: 10.0.0.2", "x-forwarded-for: 2001:db8::1, 127.0.0.1"),
+    *("X-Forwarded-For: unknown", "X-Forwarded-Prefix: /doors", "Via: 1.1 a"),
+    *("X-Forwarded-Proto: https", "X-Forwarded-Host: a.example"),
     *("Idempotency-Key: one", "Idempotency-Key: two", "Prefer: wait=0", "Prefer: x"),
     *(
         "Content-Length: 5",

@@ -11,9 +11,16 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.web.fast_lane.both_ways import ADOPTED, HELD, Talk, both_ways
 from tests.web.fast_lane.requests import talks
 
+#: Whom both servers believe what proxies say: nobody, and the client.
+PROXIES = ["", "127.0.0.1"]
+
 
 def _compare(
-    folder: Path, max_examples: int, rows_every: int, part: int | None = None
+    folder: Path,
+    proxies: str,
+    max_examples: int,
+    rows_every: int,
+    part: int | None = None,
 ) -> None:
     """
     Talk to both servers; compare what is stored now and then, and at the end.
@@ -21,7 +28,7 @@ def _compare(
     A *part* is made of the same talks each time: what fails in it fails again.
     """
     with asyncio.Runner() as runner, ExitStack() as stack:
-        running = both_ways(folder)
+        running = both_ways(folder, trusted_proxies=proxies)
         ways = runner.run(running.__aenter__())
         stack.callback(lambda: runner.run(running.__aexit__(None, None, None)))
         numbers = itertools.count()
@@ -46,11 +53,12 @@ def _compare(
         assert ways.plain.rows() == ways.fast.rows()
 
 
-def test_whatever_is_sent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("proxies", PROXIES)
+def test_whatever_is_sent(tmp_path: Path, proxies: str) -> None:
     """
     Answers, headers, log lines, counts, devices, events and rows are the same.
     """
-    _compare(tmp_path, max_examples=200, rows_every=50)
+    _compare(tmp_path, proxies, max_examples=200, rows_every=50)
 
 
 @pytest.mark.proof
@@ -59,7 +67,7 @@ def test_very_much_is_sent(tmp_path: Path, part: int) -> None:
     """
     The same holds for fifty thousand.
     """
-    _compare(tmp_path, max_examples=1000, rows_every=250, part=part)
+    _compare(tmp_path, PROXIES[part % 2], 1000, rows_every=250, part=part)
 
 
 async def test_end_while_held(tmp_path: Path) -> None:
