@@ -36,12 +36,12 @@ _TABLES = frozenset(
 _DATE = re.compile(rb"Date: [^\r]*\r\n")
 _HANG_UPS = ("hang_up_count", "shortest_aborted_hold", "was_last_poll_idle")
 _CLOSE = b"Connection: close\r\n"
-#: Nobody waits until the server drops no more of a body, or expects none any more.
-_NO_LINGERING = (
+#: Nobody waits long until the server drops no more of a body, or expects none any more.
+_SHORT_WAITS = (
     (body, "UNANNOUNCED_WAIT", 0.5),
-    (web_server, "LINGER", 0.1),
-    (body, "LINGER", 0.1),
-    (HttpConnection.end_body, "__defaults__", (0.1,)),
+    (web_server, "LINGER", 0.5),
+    (body, "LINGER", 0.5),
+    (HttpConnection.end_body, "__defaults__", (0.5,)),
 )
 _SUBSCRIPTION = {
     "url": "http://127.0.0.1:1/",
@@ -135,7 +135,8 @@ class Side:
         self, connection: HttpConnection, client: asyncio.WriteTransport
     ) -> bool:
         """Tell whether the server waits for its client, or for a command to come."""
-        is_waiting = connection.is_receiving or connection._wakeup is not None
+        is_dropping = connection.is_receiving or connection._is_lingering
+        is_waiting = is_dropping or connection._wakeup is not None
         is_over = connection.transport is None or connection.is_idle
         is_held = len(self.server.services.holds) > 0
         is_sent = client.get_write_buffer_size() == 0 or connection.transport is None
@@ -182,7 +183,7 @@ class BothWays:
 async def both_ways(folder: Path, **options: Any) -> AsyncIterator[BothWays]:
     """Run both servers for the length of the block."""
     async with AsyncExitStack() as stack:
-        for target, name, value in _NO_LINGERING:
+        for target, name, value in _SHORT_WAITS:
             stack.enter_context(patch.object(target, name, value))
         sides = []
         for is_fast in (True, False):
