@@ -110,9 +110,15 @@ class SystemClock:
         """Return the microseconds since the machine was started."""
         return self._since_boot() // 1000
 
-    def start_at(self, instant: int) -> None:
-        """Go on from *instant*."""
-        self._offset = instant - self.since_boot()
+    @property
+    def offset(self) -> int:
+        """By how many microseconds server time is ahead of `since_boot`."""
+        return self._offset
+
+    def start_at(self, instant: int, since_boot: int | None = None) -> None:
+        """Go on from *instant*, which it was at *since_boot*; None: it is now."""
+        at = self.since_boot() if since_boot is None else since_boot
+        self._offset = instant - at
 
     def wall(self) -> int:
         """Return what the wall clock shows: the database's, if there is one."""

@@ -3,7 +3,8 @@
 Within one run of the machine it is known: the time since the machine was started says
 how much passed, whatever the wall clock shows. After another start only the wall clock
 can tell, and it is believed if it is kept right by somebody and does not contradict
-what is stored.
+what is stored. Within one run, time never goes back, not even as little as clocks drift
+apart: restart after restart, that would add up, and a door would open late.
 """
 
 import attrs
@@ -70,8 +71,10 @@ def resume_clock(
     if anchor is not None and reading.since_boot >= anchor.since_boot:
         passed = reading.since_boot - anchor.since_boot
         expected = anchor.instant + passed
-        if abs(claimed - expected) <= JUMP_TOLERANCE + passed // _DRIFT:
-            return ClockStart(claimed, correction or 0)
+        ahead, drift = claimed - expected, passed // _DRIFT
+        if -JUMP_TOLERANCE <= ahead <= JUMP_TOLERANCE + drift:
+            # What is left is so little that names stay as they are.
+            return ClockStart(expected + min(max(ahead, 0), drift), correction or 0)
         return ClockStart(expected, reading.wall - expected)
     if correction is None:
         instant = max(claimed, latest, FIRST_INSTANT)

@@ -121,7 +121,7 @@ def start_clock(
         # History from before clocks were corrected is called as it was.
         periods = [ClockPeriod(0, 0)]
         connection.execute(_ADD_PERIOD, attrs.astuple(periods[0]))
-    clock.start_at(start.instant + clock.since_boot() - since_boot)
+    clock.start_at(start.instant, since_boot)
     before = periods[-1].correction if periods else start.correction
     expired = _store_start(connection, start, periods)
     return StartedClock(start, start.correction - before, expired)

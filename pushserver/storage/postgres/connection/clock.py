@@ -50,6 +50,10 @@ class DatabaseClock:
         self.record_offset(self.offset_from(row[0]))
         open_clock(connection, self.clock, is_alone=not count_others(connection))
         connection.execute("COMMIT")
+        if isinstance(self.clock, SystemClock):
+            # As one that went on running would, it goes back a little only when what
+            # was measured before the restart is too old.
+            self.record_offset(self.clock.offset + CORRECTIONS.current)
 
     def measure(self, connection: Connection) -> bool:
         """
