@@ -234,6 +234,25 @@ def test_two_names(program: Program) -> None:
     assert 0 == program.stop()
 
 
+MOUNT_FILE = 'mount --bind "$0" "$1" && shift && exec "$@"'
+
+
+def test_mounted_file(program: Program) -> None:
+    """
+    So is a file that is mounted at another name, whatever is in that, with what to do.
+    """
+    program.file.touch()
+    other = Program(program.folder, f"sqlite:///{program.folder / 'a name.db'}")
+    other.file.touch()
+    unshare = ("unshare", "--map-root-user", "--mount", "sh", "-c", MOUNT_FILE)
+    other.wrapper = (*unshare, str(program.file), str(other.file))
+    tried = subprocess.run([*other.wrapper, "true"], check=False)  # noqa: S603 - ours
+    if tried.returncode:
+        pytest.skip("this user may not mount a file")
+
+    assert "Mount the folder" in refused(other)
+
+
 @pytest.mark.parametrize("umask", ["000", "022"])
 async def test_for_its_owner_alone(program: Program, umask: str) -> None:
     """

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from pushserver.errors import Misconfigured
+from pushserver.storage.sqlite.mount_points import is_mount_point
 
 log = structlog.get_logger(__name__)
 
@@ -99,17 +100,27 @@ class FileLock:
         if not stat.S_ISREG(found.st_mode):
             raise _cannot_open(self._path, "it is no file")
         refuse_odd_beside(self._path)
-        if found.st_nlink != 1:
-            raise _cannot_open(
-                self._path,
-                f"it has {found.st_nlink} names (hard links), and beside each of them"
-                " SQLite would look for other latest writes. Remove all but this one",
-            )
+        self._refuse_other_names(found.st_nlink)
         if found.st_size == 0:
             self._refuse_if_cut()
         elif os.pread(self._fd, len(_HEADER), 0) != _HEADER:
             # SQLite takes a file of a few bytes for an empty one, and overwrites it.
             raise _cannot_open(self._path, "it is no SQLite database")
+
+    def _refuse_other_names(self, links: int) -> None:
+        """Refuse a file that has a name in another folder, or in this one."""
+        if links != 1:
+            raise _cannot_open(
+                self._path,
+                f"it has {links} names (hard links), and beside each of them"
+                " SQLite would look for other latest writes. Remove all but this one",
+            )
+        if is_mount_point(self._path):
+            raise _cannot_open(
+                self._path,
+                "it is mounted as a file, and by its other name SQLite would look for"
+                " other latest writes. Mount the folder that it is in",
+            )
 
     def _refuse_if_cut(self) -> None:
         """Refuse an empty file that has a log: SQLite would delete that."""
