@@ -52,12 +52,13 @@ async def cut_listener(store: PostgresStore, via: PostgresStore) -> None:
     )
 
 
-async def waits_for_a_lock(by: PostgresStore) -> bool:
-    """Tell, as *by* sees it, whether somebody waits for a lock of the database."""
+async def waits_for_a_lock(by: PostgresStore, count: int = 1) -> bool:
+    """Tell, as *by* sees it, whether *count* wait for a lock of the database."""
     sql = (
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         " AND datname = current_database()"
     )
-    return await by.background_reader.run(
-        lambda link: link.execute(sql).fetchone() is not None
+    (found,) = await by.background_reader.run(
+        lambda link: link.execute(sql).fetchone() or (0,)
     )
+    return int(found) >= count

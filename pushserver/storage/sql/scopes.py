@@ -83,6 +83,8 @@ class SqlTokens(SqlAccess):
         self, token: Token, audit: Sequence[AuditEntry] = ()
     ) -> bool:
         def work(connection: SqlConnection) -> bool:
+            # Of several servers that start over an empty database, one is first.
+            lock_scope(connection, token.scope_id)
             values = (token.scope_id,)
             if connection.execute(_SELECT_VALID, values).fetchone() is not None:
                 return False
