@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from pushserver.errors import Misconfigured
 
@@ -60,15 +61,10 @@ def refuse_wrong_file(path: Path, types: Mapping[str, object]) -> None:
     *types* are those of the settings: a value of another type may mean anything.
 
     Raises:
-        Misconfigured: it is no TOML, has something beside the section, or a value is of
-            another type.
+        Misconfigured: it is no TOML, has something beside the section or no setting in
+            it, or a value is of another type.
     """
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise Misconfigured(f"{path} is no TOML: {error}") from None
-    except RecursionError:
-        raise Misconfigured(f"{path} is no TOML of settings: it is nested.") from None
+    document = _read_document(path)
     unknown = sorted(name for name in document if name != SECTION)
     if unknown:
         kind = "section" if isinstance(document[unknown[0]], dict) else "key"
@@ -76,15 +72,35 @@ def refuse_wrong_file(path: Path, types: Mapping[str, object]) -> None:
             f"{path} has the {kind} {unknown[0]}, which means nothing: settings stand"
             f" in the section [{SECTION}]."
         )
-    if not isinstance(document.get(SECTION, {}), dict):
+    section = document.get(SECTION, {})
+    if not isinstance(section, dict):
         raise Misconfigured(f"In {path}, {SECTION} must be a section.")
-    for name, value in document.get(SECTION, {}).items():
-        if isinstance(value, dict):
-            raise Misconfigured(f"In {path}, {name} must not be a section.")
-        setting_type = types.get(name.replace("-", "_"))
-        if setting_type is not None and not _fits(value, setting_type):
-            kind = type(value).__name__
-            raise Misconfigured(f"In {path}, {name} must not be of the type {kind}.")
+    for name, value in section.items():
+        _refuse_wrong_setting(path, name, value, types)
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise Misconfigured(f"{path} is no TOML: {error}") from None
+    except RecursionError:
+        raise Misconfigured(f"{path} is no TOML of settings: it is nested.") from None
+
+
+def _refuse_wrong_setting(
+    path: Path, name: str, value: object, types: Mapping[str, object]
+) -> None:
+    if isinstance(value, dict):
+        raise Misconfigured(f"In {path}, {name} must not be a section.")
+    if name not in types:
+        # With a hyphen it would be the same setting, perhaps a second time.
+        meant = _nearest(name, [PREFIX + each.upper() for each in types])
+        hint = f"; did you mean {meant.removeprefix(PREFIX).lower()}?" if meant else "."
+        raise Misconfigured(f"In {path}, {name} is no setting{hint}")
+    if not _fits(value, types[name]):
+        kind = type(value).__name__
+        raise Misconfigured(f"In {path}, {name} must not be of the type {kind}.")
 
 
 def _fits(value: object, setting_type: object) -> bool:

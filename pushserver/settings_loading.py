@@ -89,7 +89,7 @@ def load_with_origins(
 
 def _origins_of_file(path: Path) -> dict[str, str]:
     section = tomllib.loads(path.read_text("utf-8")).get(SECTION, {})
-    return {name.replace("-", "_"): f"file {path}" for name in section}
+    return dict.fromkeys(section, f"file {path}")
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:

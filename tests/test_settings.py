@@ -200,7 +200,7 @@ def test_durations_with_units(tmp_path: Path) -> None:
 def test_origins(tmp_path: Path) -> None:
     """Each setting is told with where it came from: what went before the others."""
     file = tmp_path / "settings.toml"
-    file.write_text("[pushserver]\nport = 1\nlog-level = 'debug'\n")
+    file.write_text("[pushserver]\nport = 1\nlog_level = 'debug'\n")
     environ = {"PUSHSERVER_CONFIG": str(file), "PUSHSERVER_PORT": "2"}
     origins = load_with_origins({"hold": "1", "grace": None}, environ).origins
 

@@ -113,7 +113,7 @@ def test_file_refused(tmp_path: Path, text: str) -> None:
         "retention = true",
         "port = true",
         "port = 80.5",
-        "admin-token = 12",
+        "admin_token = 12",
         'admin_token = ["a", "b"]',
         "again = 1",
         "device_keys = true",
@@ -126,6 +126,19 @@ def test_another_type(tmp_path: Path, line: str) -> None:
     file.write_text(f"[pushserver]\n{line}\n")
 
     with pytest.raises(Misconfigured, match="type"):
+        load({"config": str(file)}, {})
+
+
+@pytest.mark.parametrize(
+    "before", ["", 'device_keys = "required"\n', 'device_keys = "optional"\n']
+)
+@pytest.mark.parametrize("name", ["device-keys", "Device_Keys", "DEVICE_KEYS"])
+def test_another_spelling(tmp_path: Path, name: str, before: str) -> None:
+    """A setting is known by the one name on the page, so none is there twice."""
+    file = tmp_path / "settings.toml"
+    file.write_text(f'[pushserver]\n{before}{name} = "optional"\n')
+
+    with pytest.raises(Misconfigured, match=f"{name} is no .* mean device_keys?"):
         load({"config": str(file)}, {})
 
 
