@@ -64,7 +64,7 @@ class HalfClosableConnection(DrainingConnection):
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
         """Stay open until all that was asked is answered; tell whether anything was."""
         is_endless = self.abandon is not None and self.release is None
-        if is_endless or self.is_idle or self._is_lingering:
+        if is_endless or self.is_idle or self._is_untouched or self._is_lingering:
             return False
         self.is_half_closed = True
         self._end_input()
@@ -80,6 +80,12 @@ class HalfClosableConnection(DrainingConnection):
     def is_idle(self) -> bool:
         """Tell whether it waits for a request, or for the end of a request's head."""
         return self._waiter is not None and not self._messages
+
+    @property
+    def _is_untouched(self) -> bool:
+        """Tell whether its end has come before anybody waited for a request."""
+        is_asked = self._request_in_progress or self._messages
+        return self._waiter is None and not is_asked
 
     @property
     def _is_lingering(self) -> bool:

@@ -79,6 +79,11 @@ class PacedConnection(HalfClosableConnection):
         return not self._unparsed and super().is_idle
 
     @property
+    def _is_untouched(self) -> bool:
+        """Tell whether it has no part of a request to parse, either."""
+        return not self._unparsed and super()._is_untouched
+
+    @property
     def _has_tiny_chunks(self) -> bool:
         """Tell whether what frames the newest body is out of proportion to it."""
         body_size = size_of(self._newest_body)

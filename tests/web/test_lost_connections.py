@@ -5,10 +5,12 @@ import gc
 import socket
 from contextlib import ExitStack, suppress
 
+import pytest
 from yarl import URL
 
 from pushserver.server_process import _new_loop
 from pushserver.web.connection import HttpConnection
+from pushserver.web.server import HEADER_TIMEOUT
 from tests.clock import ManualClock
 from tests.web.local_server import (
     DEVICE,
@@ -73,3 +75,34 @@ def test_forgotten(database: str, clock: ManualClock) -> None:
 
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(lose())
+
+
+async def open_and_end(server: LocalServer, sent: bytes) -> bytes:
+    """Open a connection, send, and close our side, before the server's loop turns."""
+    address = URL(server.url)
+    with socket.create_connection((str(address.host), address.port or 0)) as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        client.setblocking(False)
+        async with asyncio.timeout(HEADER_TIMEOUT / 2):
+            return await asyncio.get_running_loop().sock_recv(client, 4096)
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [(b"", b""), (POLL, b""), (POLL + b"\r\n", b"HTTP/1.1 200")],
+    ids=["nothing", "half a head", "a poll"],
+)
+def test_half_closed_at_its_start(
+    database: str, clock: ManualClock, sent: bytes, expected: bytes
+) -> None:
+    """
+    One that is half-closed as it is opened ends at once, if nothing is to be answered.
+    """
+
+    async def end() -> bytes:
+        async with running_server(database, clock) as server:
+            return await open_and_end(server, sent)
+
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        assert expected == runner.run(end())[:12]
