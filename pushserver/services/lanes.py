@@ -16,7 +16,13 @@ from pushserver.model.lane import Lane
 from pushserver.model.transitions import hand_out, revert_hand_out
 from pushserver.services.background_tasks import BackgroundTasks
 from pushserver.services.held_polls import HeldPoll, HeldPolls, Poll
-from pushserver.storage.commands import CommandStore, Decision, Lookup, PriorState
+from pushserver.storage.commands import (
+    CommandStore,
+    CompletionCallback,
+    Decision,
+    Lookup,
+    PriorState,
+)
 
 T = TypeVar("T")
 
@@ -35,12 +41,17 @@ class Lanes:
     grace: int
 
     def change(
-        self, device_id: int, decide: Decision[T], lookup: Lookup | None = None
+        self,
+        device_id: int,
+        decide: Decision[T],
+        lookup: Lookup | None = None,
+        on_done: CompletionCallback | None = None,
     ) -> asyncio.Future[T]:
         """
         Let *decide* change the device's lane; return its value when that is on disk.
 
-        What *decide* raises is raised here and changes nothing.
+        What *decide* raises is raised here and changes nothing. *on_done* is called as
+        that of `CommandStore.change_lane`.
 
         Raises:
             Unavailable: the store is away. The lane is unchanged.
@@ -57,7 +68,9 @@ class Lanes:
                 hold.is_claimed = bool(answer)
             return value
 
-        def answer_hold(is_committed: bool, _is_awaited: bool) -> None:
+        def answer_hold(is_committed: bool, is_awaited: bool) -> None:
+            if on_done is not None:
+                on_done(is_committed, is_awaited)
             if hold is None or not answer:
                 return
             if not is_committed:

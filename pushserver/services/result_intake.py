@@ -16,7 +16,7 @@ from pushserver.model.transfers import keep_busy
 from pushserver.model.transitions import apply_result, is_open_to_result
 from pushserver.protocols.base import judge_response
 from pushserver.services.lanes import Lanes
-from pushserver.services.orphan_bounds import OrphanBounds
+from pushserver.services.orphan_bounds import CountedOrphan, OrphanBounds
 from pushserver.services.posted_result import PostedResult
 from pushserver.services.result_match import (
     ResultMatch,
@@ -80,7 +80,7 @@ class ResultIntake:
         parsed = posted.protocol.parse_result(posted.body, posted.content_encoding)
         located = LocatedResult.locate(parsed, posted.body)
         decide = _StoringResult(self.orphans, posted, located, parsed, False)
-        return self.lanes.change(posted.device_id, decide)
+        return self.lanes.change(posted.device_id, decide, on_done=decide.end)
 
     async def awaits_late(self, announced: PostedResult) -> bool:
         """
@@ -129,10 +129,7 @@ class ResultIntake:
     ) -> Result | None:
         was_looked_up, parsed = lookup is not None, located.read(posted.body)
         decide = _StoringResult(self.orphans, posted, located, parsed, was_looked_up)
-        stored = await self.lanes.change(posted.device_id, decide, lookup)
-        if decide.is_orphan:
-            self.orphans.add(posted.device_id, len(posted.body))
-        return stored
+        return await self.lanes.change(posted.device_id, decide, lookup, decide.end)
 
 
 @attrs.define(eq=False)
@@ -141,7 +138,7 @@ class _StoringResult:
     The decision that stores a result; its value is None if it is not to be stored.
 
     `was_looked_up`: what the store knows of its delivery is in the prior state.
-    `is_orphan`: it ends no command.
+    `counted`: it ends no command.
     """
 
     orphans: OrphanBounds
@@ -149,7 +146,7 @@ class _StoringResult:
     located: LocatedResult
     parsed: ParsedResult
     was_looked_up: bool
-    is_orphan: bool = attrs.field(default=False, init=False)
+    counted: CountedOrphan | None = attrs.field(default=None, init=False)
 
     def __call__(
         self, lane: Lane, changes: Changes, prior: PriorState
@@ -162,7 +159,7 @@ class _StoringResult:
             return None
         if match is None and not self.was_looked_up:
             return None
-        self._require_room_if_orphan(match, changes)
+        self._count_if_orphan(match, changes)
         # Which responses say no depends on the endpoint: the command's, or else the one
         # that the result names.
         endpoint = posted.endpoint if match is None else match.command.endpoint
@@ -174,16 +171,23 @@ class _StoringResult:
             self._apply(lane, changes, match, result, judged)
         return result
 
-    def _require_room_if_orphan(
-        self, match: ResultMatch | None, changes: Changes
-    ) -> None:
-        posted = self.posted
-        self.is_orphan = (
+    def end(self, is_committed: bool, _is_awaited: bool) -> None:
+        """Count it no more if it was not stored."""
+        if not is_committed:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        counted, self.counted = self.counted, None
+        if counted is not None:
+            self.orphans.take_back(counted)
+
+    def _count_if_orphan(self, match: ResultMatch | None, changes: Changes) -> None:
+        posted, size = self.posted, len(self.posted.body)
+        self._take_back()  # what an earlier run of this decision counted
+        if (
             match is None or not posted.complete or match.delivery.outcome is not None
-        ) and _ends_nothing(posted, match)
-        if self.is_orphan:
-            size = len(posted.body)
-            self.orphans.require_room(posted.device_id, size, changes.now)
+        ) and _ends_nothing(posted, match):
+            self.counted = self.orphans.count(posted.device_id, size, changes.now)
 
     def _apply(
         self,

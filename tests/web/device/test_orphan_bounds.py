@@ -1,5 +1,6 @@
 """Results that end nothing are bounded; what ends a command never is."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -48,6 +49,19 @@ async def test_number(server: LocalServer) -> None:
     assert next_day.is_empty
     assert BOUND + 2 == len(await server.list_results())
     assert 1 == server.services.counts["bounds.deviceOrphans"]
+
+
+async def test_at_once(server: LocalServer) -> None:
+    """
+    Of many that end at the same time and share a commit, no more are kept either.
+    """
+    posts = [server.post_result(b"x" * MEBIBYTE) for _ in range(5 * BOUND)]
+    others = [server.post_result(query=f"deviceId={DEVICE + 1}") for _ in range(5)]
+    answers = await asyncio.gather(*posts, *others)
+
+    assert 2 * BOUND == sum(each.is_empty for each in answers)
+    assert 5 * BOUND + 5 - 2 * BOUND == sum(map(is_refused, answers))
+    assert 2 * BOUND == len(await server.list_results())
 
 
 async def test_what_ends_a_command(server: LocalServer) -> None:
