@@ -1,7 +1,7 @@
 """What somebody did, as it is kept for those who ask later."""
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -124,4 +124,17 @@ def command_entry(actor: Actor, action: AuditAction, command: Command) -> AuditE
         target_id=command.id,
         device_id=command.device_id,
         endpoint=command.endpoint,
+    )
+
+
+def cancel_entry(actor: Actor, commands: Sequence[Command]) -> AuditEntry:
+    """Return the one entry of commands of a device that are taken back together."""
+    if len(commands) == 1:
+        return command_entry(actor, AuditAction.COMMAND_CANCEL, commands[0])
+    return device_entry(
+        commands[0].scope_id,
+        actor,
+        AuditAction.COMMAND_CANCEL,
+        commands[0].device_id,
+        {"commands": len(commands)},
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from pushserver.model import upgrade_steps
+from pushserver.model.audit import cancel_entry
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
 from pushserver.model.command_events import apply_event, record_delivered
@@ -45,15 +46,18 @@ def enqueue(lane: Lane, command: Command, changes: Changes) -> None:
 def enqueue_all(lane: Lane, commands: Sequence[Command], changes: Changes) -> None:
     """Put new commands into the queue, in place of what they supersede."""
     waiting = take_replaceable(lane, commands)
+    replaced: list[Command] = []
     for command in commands:
         if command.supersede_key is not None:
-            supersede_by_key(waiting, command, changes)
+            replaced += supersede_by_key(waiting, command, changes)
         changes.new_commands.append(command)
         changes.emit_command_status(command, command.created_at)
     for command in commands:
         # Another one of these may have taken its place already.
         if not command.is_finished:
             lane.insert(command)
+    if replaced:
+        changes.audit(cancel_entry(commands[0].created_by, replaced))
 
 
 def hand_out(

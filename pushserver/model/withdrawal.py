@@ -89,16 +89,17 @@ def take_replaceable(
 
 def supersede_by_key(
     taken: dict[SupersedeKey, list[Command]], command: Command, changes: Changes
-) -> None:
+) -> list[Command]:
     """
     Let a new command take the place of those *taken* out of its lane for its key.
 
-    The next one with the key may take its own.
+    Return these; the next one with the key may take its own.
     """
     key = command.scope_id, command.supersede_key
     replaced, taken[key] = taken[key], [command]
     _mark_replaced(replaced, command)
     _end(replaced, changes, now=command.created_at, by=command.created_by)
+    return replaced
 
 
 def supersede(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import chain, islice
 
@@ -11,7 +11,7 @@ import attrs
 from pushserver.errors import Conflict, NotFound
 from pushserver.fair_turns import FairTurns
 from pushserver.model.actor import SERVER, Actor
-from pushserver.model.audit import AuditAction, AuditEntry, command_entry, device_entry
+from pushserver.model.audit import AuditAction, cancel_entry, command_entry
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.lane import Lane
@@ -181,7 +181,7 @@ class Withdrawals:
             has_more = next(found, None) is not None
             counts = WithdrawnCounts.of(chosen)
             if chosen:
-                changes.audit(_entry_of_many(chosen, actor))
+                changes.audit(cancel_entry(actor, chosen))
             withdraw_all(lane, chosen, changes, now=changes.now, by=actor)
             return counts, has_more
 
@@ -190,19 +190,6 @@ class Withdrawals:
             counts, has_more = await self.lanes.change(device_id, decide)
             total.add(counts)
         return total
-
-
-def _entry_of_many(commands: Sequence[Command], actor: Actor) -> AuditEntry:
-    """Return the one entry of commands of a device that are taken back together."""
-    if len(commands) == 1:
-        return command_entry(actor, AuditAction.COMMAND_CANCEL, commands[0])
-    return device_entry(
-        commands[0].scope_id,
-        actor,
-        AuditAction.COMMAND_CANCEL,
-        commands[0].device_id,
-        {"commands": len(commands)},
-    )
 
 
 def _select(lane: Lane, matches: Matches) -> Iterator[Command]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.each_case import each_case
+from tests.web.api.audit_log import audit
 from tests.web.api.operations import create_operation
 from tests.web.api.shadows import set_desired
 from tests.web.local_server import DEVICE, LocalServer, Response
@@ -159,6 +160,30 @@ async def test_retry(server: LocalServer) -> None:
     retried = (await server.api("POST", f"/commands/{first['id']}/retry")).json()
 
     assert [second["id"]] == retried["superseded"]
+
+
+async def test_in_the_audit(server: LocalServer) -> None:
+    """
+    What took others' places has an entry besides its own, for all that it took back.
+    """
+    first = await enqueue(server, READ, **{"X-Request-Id": "first"})
+    await enqueue(server, REBOOT, **{"X-Request-Id": "other"})
+    await enqueue(server, READ, **{"X-Request-Id": "one"})
+    await enqueue(server, [READ, REBOOT, READ], **{"X-Request-Id": "array"})
+    array, one = await audit(server, "action=command.cancel")
+
+    device, command = ("device", str(DEVICE)), ("command", first.json()["id"])
+    assert ("array", device, {"commands": 3}) == (
+        array["requestId"],
+        (array["target"]["kind"], array["target"]["id"]),
+        array["detail"],
+    )
+    assert ("one", command, "load_objects") == (
+        one["requestId"],
+        (one["target"]["kind"], one["target"]["id"]),
+        one["endpoint"],
+    )
+    assert array["actor"] == one["actor"] != {"name": "server"}
 
 
 async def test_shadow(server: LocalServer) -> None:
