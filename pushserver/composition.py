@@ -119,7 +119,10 @@ def build_services(
     )
     write_behind = DeviceWriteBehind(store, devices, bounds, counts)
     unknown_requests = UnknownRequests(store, devices, write_behind, clock, ids, counts)
-    device_events = DeviceEventBuffer(clock)
+    device_events, event_interest = (
+        DeviceEventBuffer(clock),
+        EventInterest(store=store, clock=clock),
+    )
     device_sync = DeviceSync(
         store, devices, write_behind, device_events, holds, settings.conflict_policy
     )
@@ -159,7 +162,6 @@ def build_services(
         clock=clock,
         default_hold=online_rule.default_hold,
     )
-    event_interest = EventInterest(store=store, clock=clock)
     subscriptions = SubscriptionRegistry(store, devices, event_interest)
     cluster_sync = ClusterSync(
         store=store,
@@ -185,22 +187,23 @@ def build_services(
     )
     removal = DeviceRemoval(lanes, devices, device_sync)
     fleet = FleetAdmin(store, clock, removal, devices, device_sync, stock_bounds)
+    admission = DeviceAdmission(
+        devices=devices,
+        write_behind=write_behind,
+        device_events=device_events,
+        clock=clock,
+        key_policy=settings.device_key_policy,
+        conflict_policy=settings.conflict_policy,
+        max_requests=bounds.device_requests,
+        max_quarantined=bounds.quarantined_devices,
+        counts=counts,
+    )
     services = Services(
         clock=clock,
         clock_watch=ClockWatch(store, clock),
         store=store,
         devices=devices,
-        admission=DeviceAdmission(
-            devices=devices,
-            write_behind=write_behind,
-            device_events=device_events,
-            clock=clock,
-            key_policy=settings.device_key_policy,
-            conflict_policy=settings.conflict_policy,
-            max_requests=bounds.device_requests,
-            max_quarantined=bounds.quarantined_devices,
-            counts=counts,
-        ),
+        admission=admission,
         write_behind=write_behind,
         device_events=device_events,
         device_sync=device_sync,
@@ -276,7 +279,7 @@ def build_services(
             bounds.token_reads,
             counts,
         ),
-        request_starts=RequestStarts(tokens, devices, protocols),
+        request_starts=RequestStarts(tokens, admission, protocols),
         bounds=bounds,
         proxies=Proxies(
             networks=settings.trusted_networks,

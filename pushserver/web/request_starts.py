@@ -17,12 +17,13 @@ from pushserver.errors import Malformed, Unauthorized
 from pushserver.fair_turns import DEVICES, FairLine
 from pushserver.model.network import network_of
 from pushserver.model.token import Token
+from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_protocols import DeviceProtocols
-from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.tokens import Tokens
 from pushserver.web.middleware import Handler
 
-#: Who has neither a token nor a device's id; beside `DEVICES`, and the ids of scopes.
+#: Who has no token and is no device that is surely served; beside `DEVICES`, and the
+#: ids of scopes.
 STRANGERS = -2
 #: Requests that start in one turn of the event loop.
 MAX_STARTS = 16
@@ -44,7 +45,7 @@ class RequestStarts:
     """Lets requests start."""
 
     tokens: Tokens
-    devices: DeviceRegistry
+    admission: DeviceAdmission
     protocols: DeviceProtocols
     #: Whose turn what comes with a session is: as the last one with it was found to be.
     _sessions: OrderedDict[_Claim, _Turn] = attrs.field(factory=OrderedDict, init=False)
@@ -94,14 +95,20 @@ class RequestStarts:
         return STRANGERS, network_of(request.remote)
 
     def _device_of(self, request: web.Request) -> int | None:
-        """Return the id of the adopted device that polls or posts a result, if any."""
+        """
+        Return the id of the device that polls or posts a result, if surely served.
+
+        Whoever only knows a device's id must not take its turns from it.
+        """
         for protocol in self.protocols.installed:
             with suppress(Malformed):
                 call = protocol.recognise(
                     request.method, request.raw_path, request.headers
                 )
-                device = call and self.devices.find_in_any_scope(call.device.device_id)
-                if device is not None and device.is_adopted:
+                device = call and self.admission.may_admit_again(
+                    call.device, call.key, request.remote
+                )
+                if device is not None:
                     return device.device_id
         return None
 

@@ -7,9 +7,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 import attrs
 import pytest
 
+from pushserver.fair_turns import DEVICES
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.web import request_starts
-from pushserver.web.request_starts import MAX_STARTS, RequestStarts
+from pushserver.web.request_starts import MAX_STARTS, STRANGERS, RequestStarts
 from tests.web.local_server import (
     DEVICE,
     TOKEN,
@@ -114,6 +115,38 @@ async def test_many(
 
     first = dict(calls.answers[:FEW])
     assert (b"403", b"200") == (first[MANY], first[MANY + 1])
+
+
+@pytest.mark.parametrize(
+    ("path", "address", "group"),
+    [
+        ("/d/{key}/push", HERE, DEVICES),
+        ("/d/{key}/push", NETWORKS[0], STRANGERS),
+        ("/d/wrong/push", HERE, STRANGERS),
+        ("/push", HERE, STRANGERS),
+    ],
+)
+async def test_whose_device(
+    server: LocalServer, path: str, address: str, group: int
+) -> None:
+    """
+    A device has its own turn with its key, at its address; who only knows its id has
+    not.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    made = await server.api("POST", f"/devices/{DEVICE}/key", {"enforce": True})
+    key = made.json()["key"]
+    await server.poll(path=f"/d/{key}/push")
+    target = f"{path.format(key=key)}?deviceId={DEVICE}"
+    starts = server.services.request_starts
+    async with connected(server, address) as calls, asyncio.TaskGroup() as tasks:
+        with held(starts):
+            odd = asking(target, headers="Prefer: nothing\r\n")
+            tasks.create_task(calls.make([odd]))
+            await wait_until(lambda: starts._waiting == 1)
+            counts = [starts._line.count_of(each) for each in (DEVICES, STRANGERS)]
+
+    assert [group == DEVICES, group == STRANGERS] == counts
 
 
 async def test_a_session(server: LocalServer) -> None:
