@@ -1,8 +1,7 @@
-"""Checks of settings: names that mean nothing, and tokens that can be guessed."""
+"""Checks of settings: names that mean nothing."""
 
 import difflib
 import ipaddress
-import math
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -15,10 +14,6 @@ PREFIX = "PUSHSERVER_"
 SECTION = "pushserver"
 #: How people may write the prefix.
 _OUR_PREFIX = re.compile(r"push[_-]?server[_-]", re.IGNORECASE)
-#: Bits below which a token can be guessed by somebody who tries.
-MIN_TOKEN_BITS = 128
-#: Tokens that README and docs print, so that everybody knows them.
-PRINTED_TOKENS = frozenset({"pst_only-for-trying-things-out"})
 #: Variables that are no settings of a server, but of the command line or of processes.
 _OTHER_VARIABLES = frozenset(
     PREFIX + name
@@ -26,31 +21,6 @@ _OTHER_VARIABLES = frozenset(
         *("CONFIG", "SERVER", "TOKEN", "TOKEN_FILE", "PYTHON"),
         *("SOCKET_FILE", "KEEPER_FILE", "METRICS_SOCKET"),
     )
-)
-#: How many different characters a secret of 128 random bits has at least.
-_MIN_DIFFERENT = 8
-_BITS_OF_TEXT = 2.0  # for each character, if it is made of words
-_CHARACTER_CLASSES = (
-    "0123456789",
-    "abcdefghijklmnopqrstuvwxyz",
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-)
-_HEX = frozenset("0123456789abcdef")
-_OTHER_CHARACTERS = 2  # as in base64
-#: The same again and again, perhaps cut off amid it.
-_REPEATED = re.compile(r"(.{1,64}?)\1+", re.DOTALL)
-#: Fingers run along these, forward and back; by chance few do so as far.
-_KEYBOARD = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl")
-_RUN_LENGTH = 6
-_RUN = re.compile(
-    "|".join(
-        line[start:end]
-        for row in (*_KEYBOARD, *(each[::-1] for each in _KEYBOARD))
-        for line in (row + row[0],)
-        for end in range(len(line), 0, -1)
-        for start in range(max(0, end - _RUN_LENGTH + 1))
-    ),
-    re.IGNORECASE,
 )
 
 
@@ -135,37 +105,6 @@ def _nearest(name: str, known: Collection[str]) -> str | None:
     given = _OUR_PREFIX.sub("", name).upper().replace("-", "_")
     found = difflib.get_close_matches(given, bare, n=1, cutoff=0.5)
     return bare[found[0]] if found else None
-
-
-def is_guessable(token: str) -> bool:
-    """Tell whether a token is printed in the docs, or has too few bits."""
-    secret = _without_patterns(token.removeprefix("pst_"))
-    return token in PRINTED_TOKENS or _bits(secret) < MIN_TOKEN_BITS
-
-
-def _without_patterns(secret: str) -> str:
-    """Return what is left if what repeats is counted once, and a run as its start."""
-    repeated = _REPEATED.fullmatch(secret)
-    return _RUN.sub(lambda run: run[0][0], repeated[1] if repeated else secret)
-
-
-def _bits(secret: str) -> float:
-    """Return at most how many bits are in a secret, were it made at random."""
-    if len(set(secret)) < _MIN_DIFFERENT:
-        return 0
-    if _looks_like_words(secret):
-        return _BITS_OF_TEXT * len(secret)
-    if set(secret) <= _HEX:
-        return len(secret) * math.log2(len(_HEX))
-    classes = [c for c in _CHARACTER_CLASSES if not set(c).isdisjoint(secret)]
-    size = sum(map(len, classes)) + _OTHER_CHARACTERS
-    return len(secret) * math.log2(size)
-
-
-def _looks_like_words(secret: str) -> bool:
-    """Tell whether it has letters of one case and no digits, as words have."""
-    has_digit = any(character.isdigit() for character in secret)
-    return not has_digit and secret in (secret.lower(), secret.upper())
 
 
 def is_loopback(host: str) -> bool:

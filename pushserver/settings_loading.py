@@ -16,14 +16,13 @@ from pushserver.errors import Misconfigured
 from pushserver.secret_files import SUFFIX, read_secret
 from pushserver.settings import SECRETS, Settings
 from pushserver.settings_checks import (
-    MIN_TOKEN_BITS,
     PREFIX,
     SECTION,
-    is_guessable,
     is_loopback,
     refuse_wrong_file,
     unknown_variables,
 )
+from pushserver.settings_tokens import MIN_TOKEN_BITS, is_guessable
 
 _NAMES = [field.name for field in attrs.fields(Settings)]
 #: How the library says which value of which setting it cannot convert.

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import attrs
 
 from pushserver.client import ApiError, ApiResponse, Json
-from pushserver.settings_checks import MIN_TOKEN_BITS, is_guessable, is_loopback
+from pushserver.settings_checks import is_loopback
+from pushserver.settings_tokens import MIN_TOKEN_BITS, is_guessable
 
 #: Seconds by which two clocks may differ; the Date header has whole seconds.
 MAX_CLOCK_SKEW = 5

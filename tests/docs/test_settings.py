@@ -9,7 +9,7 @@ import pytest
 
 from pushserver.cli.serve import ServeOptions
 from pushserver.settings import SECRETS, Settings
-from pushserver.settings_checks import is_guessable
+from pushserver.settings_tokens import is_guessable
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/settings.md").read_text("utf-8")
