@@ -36,7 +36,9 @@ async def _used(program: Program) -> Program:
     return program
 
 
-@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "empty folder's file"])
+@pytest.mark.parametrize(
+    "kind", ["folder", "pipe", "device", "memory", "empty folder's file"]
+)
 def test_no_file(program: Program, kind: str) -> None:
     """
     What is no file is refused; nobody waits for what a pipe may bring.
@@ -48,6 +50,8 @@ def test_no_file(program: Program, kind: str) -> None:
         os.mkfifo(path)
     elif kind == "device":
         path = Path("/dev/null")
+    elif kind == "memory":
+        path.symlink_to("/proc/self/mem")
     else:
         path = path / "x.db"
 

@@ -61,6 +61,16 @@ class SqliteConnection(aiosqlite.Connection):
         result: T = box.pop()
         return result
 
+    async def abandon(self) -> None:
+        """
+        Close it, or what there is of one that could not be opened, with its thread.
+
+        aiosqlite does not wait for that one's: it would speak to a loop that is closed.
+        """
+        await self.close()
+        if self._thread.is_alive():
+            self._thread.join()
+
 
 class SqliteReader(SqliteConnection):
     """A connection that can only read; its callers take turns."""
@@ -123,10 +133,10 @@ async def _connect(
         await connection.run(set_up)
     except (sqlite3.Error, Unavailable) as error:
         # Always close it: its thread would keep the process from ending.
-        await connection.close()
+        await connection.abandon()
         raise Misconfigured(f"Cannot open the database {path}: {error}") from error
     except BaseException:
-        await connection.close()
+        await connection.abandon()
         raise
     return connection
 
