@@ -1,9 +1,10 @@
 """
 Runs what takes long for its size apart from the event loop, which serves everybody.
 
-What is small is done at once. What is larger runs in a thread, and gives way to the
-loop every few milliseconds. What is so large that a single step of it would take longer
-runs in a process of its own: a parser in C lets nobody else run before it is through.
+What is small is done on it, a few of them in each of its turns. What is larger runs in
+a thread, and gives way to the loop every few milliseconds. What is so large that a
+single step of it would take longer runs in a process of its own: a parser in C lets
+nobody else run before it is through.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -84,6 +85,7 @@ async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> 
     Besides, what *function* raises.
     """
     if size <= MAX_INLINE:
+        await begin_piece()
         return function(*args)
     if size <= MAX_IN_THREAD:
         return await run_in_thread(function, *args)
@@ -208,7 +210,7 @@ async def in_pieces(items: Iterable[T]) -> AsyncIterator[T]:
     However many such loops there are, or begin at once, they take no more than two
     such pieces of each turn.
     """
-    await _await_beginning()
+    await begin_piece()
     ends_at = time.monotonic() + _PIECE
     for item in items:
         yield item
@@ -217,25 +219,34 @@ async def in_pieces(items: Iterable[T]) -> AsyncIterator[T]:
             ends_at = time.monotonic() + _PIECE
 
 
-async def _await_beginning() -> None:
-    """Give way, if those that began in this turn have already taken a piece of it."""
+async def begin_piece(member: Hashable = None) -> None:
+    """
+    Give way, if those that began in this turn have already taken a piece of it.
+
+    Whatever takes a while for what others sent begins with this: however many come at
+    once, a turn of the loop is no longer than what two of them take.
+    """
     loop, now = asyncio.get_running_loop(), time.monotonic()
     until = _BEGIN_UNTIL.get(loop)
     if until is None:
         _BEGIN_UNTIL[loop] = now + _PIECE
         loop.call_soon(_BEGIN_UNTIL.pop, loop, None)
     elif now >= until:
-        await give_way()
+        await give_way(member)
 
 
-async def give_way() -> None:
-    """Let others have their turn; of all who give way, one goes on at each turn."""
+async def give_way(member: Hashable = None) -> None:
+    """
+    Let others have their turn; of all who give way, one goes on at each turn.
+
+    Callers take turns then, and with each the members that it has, such as devices.
+    """
     loop = asyncio.get_running_loop()
     line = _GAVE_WAY.get(loop)
     if line is None:
         line = _GAVE_WAY[loop] = FairLine()
         loop.call_soon(_go_on, loop, line)
-    await line.join(CALLER.get())
+    await line.join(CALLER.get(), member)
 
 
 def _go_on(loop: asyncio.AbstractEventLoop, line: FairLine) -> None:

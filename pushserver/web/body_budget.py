@@ -9,11 +9,12 @@ from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import attrs
 
 from pushserver.errors import TooMany, Unavailable
-from pushserver.fair_turns import FairTurns
+from pushserver.fair_turns import CALLER, FairTurns
 from pushserver.web.spool import Spool, SpoolMemory
 from pushserver.web.transfers import Transfers
 
@@ -25,6 +26,11 @@ MAX_PIECES = 16 * MEBIBYTE
 CHECK_INTERVAL = 5.0
 #: So many lists are made at once.
 MAX_LISTS = 4
+#: So many calls of a token have their short bodies decoded at a time, until they are
+#: done, or wait: of a few bytes there may be made a command, and of 32 KiB a thousand.
+MAX_DECODED = 32
+#: Shorter bodies, in bytes, are one command's.
+MAX_UNCOUNTED = 512
 
 
 @attrs.define(eq=False, repr=False)
@@ -51,6 +57,10 @@ class BodyBudget:
         factory=partial(SpoolMemory, MAX_PIECES), init=False
     )
     transfers: Transfers = attrs.field(init=False)
+    #: By caller; those of whom no call has a place are forgotten.
+    _places: WeakValueDictionary[int, FairTurns] = attrs.field(
+        factory=WeakValueDictionary, init=False
+    )
     _taken: int = attrs.field(default=0, init=False)
     _waiting: deque[tuple[int, asyncio.Future[None]]] = attrs.field(
         factory=deque, init=False
@@ -112,15 +122,22 @@ class BodyBudget:
 
         It is given back when the present request is over, at the latest.
         """
-        await self.turn.acquire()
-        releases = [self.turn.release]
+        return await _take(self.turn)
 
-        def release() -> None:
-            while releases:
-                releases.pop()()
+    async def take_place(self, size: int) -> Callable[[], None]:
+        """
+        Wait until fewer calls of the present token have decoded their short bodies.
 
-        call_after_request(release)
-        return release
+        One of *size* is next. Return what gives the place back; the end of the present
+        request does, too.
+        """
+        if size <= MAX_UNCOUNTED:
+            return _do_nothing
+        caller = CALLER.get()
+        places = self._places.get(caller)
+        if places is None:
+            places = self._places[caller] = FairTurns(MAX_DECODED)
+        return await _take(places)
 
     def close(self) -> None:
         """Let all go on that wait: the server stops, and ends what still arrives."""
@@ -164,6 +181,23 @@ class BodyBudget:
             if not admitted.cancelled():
                 self._taken += size
                 admitted.set_result(None)
+
+
+def _do_nothing() -> None:
+    """Stand for what gives nothing back."""
+
+
+async def _take(turns: FairTurns) -> Callable[[], None]:
+    """Wait for a turn of the present request's; return what gives it back, once."""
+    await turns.acquire()
+    releases = [turns.release]
+
+    def release() -> None:
+        while releases:
+            releases.pop()()
+
+    call_after_request(release)
+    return release
 
 
 def call_after_request(callback: Callable[[], None]) -> None:

@@ -17,6 +17,7 @@ from pushserver.model.device import Device
 from pushserver.model.device_access import KeyState
 from pushserver.model.storable_text import storable_text, storable_uuid
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
+from pushserver.services.off_loop import begin_piece
 from pushserver.services.posted_result import PostedResult
 from pushserver.web.body import NO_BODY, Body, read_refused_result, read_result
 from pushserver.web.body_framing import announces_no_length
@@ -119,6 +120,7 @@ class DeviceResult:
             Unavailable: it could not be stored.
         """
         services = self.services
+        await begin_piece(self.device.device_id)
         for part in _parts(services, self.protocol, self.call, body):
             posted = self.posted(body, part)
             recorded = await _retry_while_unavailable(

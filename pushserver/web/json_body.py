@@ -23,6 +23,7 @@ from pushserver.services.off_loop import (
     MAX_QUICK,
     GaveUp,
     MachineBusy,
+    begin_piece,
     is_quick,
     run_in_child,
     run_in_thread,
@@ -207,13 +208,14 @@ def _may_hold_long_number(data: bytes) -> bool:
 
 async def decode_body(data: bytes, target_type: Any) -> Any:
     """
-    Decode JSON as `decode_json` does; what takes long, apart from the event loop.
+    Decode JSON as `decode_json` does, in turn; what takes long, apart from the loop.
 
     Raises:
         Malformed, Invalid: as `decode_json`.
         TooLarge, Busy: as `parse_apart`.
     """
     if is_quick(data):
+        await begin_piece()
         return decode_json(data, target_type)
     return await parse_apart(len(data), decode_json, data, target_type)
 

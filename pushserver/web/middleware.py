@@ -165,6 +165,9 @@ def _answer_error(
 ) -> web.StreamResponse:
     """Return what answers an error; what has begun breaks off, and looks it."""
     log_fields = request[LOG_FIELDS]
+    # The frames that it came through have what was sent, and the future that raised it:
+    # together they would stay until the next collection of garbage.
+    error.__traceback__ = None
     if isinstance(error, PushServerError):
         log_fields["problem"] = error.code
     if PREPARED_STATUS in request:

@@ -14,12 +14,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from multidict import CIMultiDictProxy
 
-from pushserver.services.off_loop import MAX_INLINE
 from pushserver.web.body_framing import END_OF_HEAD
 from pushserver.web.browser import is_from_browser
 
 #: So many heads are remembered, if they are no longer than this, in bytes.
 _REMEMBERED_HEADS, _MAX_HEAD = 1024, 2048
+#: A longer body may take a while to read, so whose turn it is matters.
+_MAX_BODY = 4096
 _LINE = re.compile(rb"(GET|POST) (/[A-Za-z0-9_/?.~=&-]+) HTTP/1\.1\r\n")
 #: Headers that change what a request is, or how it is answered.
 _ODD_HEADERS = ("Content-Encoding", "Expect", "Idempotency-Key", "Prefer")
@@ -49,7 +50,7 @@ def _read_headers(method: bytes, block: bytes) -> CIMultiDictProxy[str] | None:
     is_odd = (
         bool(message.should_close or message.upgrade or message.chunked)
         or (size > 0) is not (message.method == hdrs.METH_POST)
-        or size > MAX_INLINE
+        or size > _MAX_BODY
         or any(name in headers for name in _ODD_HEADERS)
     )
     return None if is_odd else headers

@@ -1,6 +1,6 @@
 """One request to the API, checked and decoded: what a handler gets."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
@@ -34,7 +34,8 @@ class ApiCall(Generic[Q, B]):
     under which the handler stores its answer with its change. `log_fields` is for its
     log line: ids, states and counts, never a payload, a key or a token. Bytes and
     long JSON are in a `spool` while the call runs, and not in `raw_body`; once it is
-    decoded, that has the `long_bodies` of steps, which name them by these hashes.
+    decoded, that has the `long_bodies` of steps, which name them by these hashes. Of a
+    token's calls a few work at a time on short bodies; `end_work` before it waits.
     """
 
     request: web.Request
@@ -47,6 +48,7 @@ class ApiCall(Generic[Q, B]):
     body: B
     idempotency: IdempotentRequest | None
     log_fields: dict[str, object]
+    end_work: Callable[[], None]
     spool: Spool | None = None
     long_bodies: Mapping[str, ByteSource] = attrs.Factory(dict)
 
@@ -76,6 +78,7 @@ class ApiCall(Generic[Q, B]):
         if not seconds:
             yield
             return
+        self.end_work()
         with self.services.wait_bounds.waiting(self.token.id):
             async with (
                 while_valid(self.request, self.services, self.token),

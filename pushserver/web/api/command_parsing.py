@@ -16,7 +16,7 @@ from pushserver.model.blob import MAX_INLINE_BODY
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.order import OCTET_STREAM, Order
 from pushserver.protocols.base import DeviceProtocol
-from pushserver.services.off_loop import MAX_IN_THREAD, is_quick
+from pushserver.services.off_loop import MAX_IN_THREAD, begin_piece, is_quick
 from pushserver.web.api.command_requests import (
     CommandBatchIn,
     CommandIn,
@@ -71,6 +71,7 @@ async def parse_commands(
     if isinstance(body, Spool):
         return await _parse_long_json(body, protocol, json_type)
     if is_quick(body):
+        await begin_piece()
         parsed = parse_json_commands(body, protocol, json_type)
     else:
         parsed = await parse_apart(
@@ -88,6 +89,7 @@ async def _parse_raw(
         return ParsedCommands([request], is_array=False, long_bodies={0: spool})
     body = await spool.take()
     if len(body) <= MAX_IN_THREAD:
+        await begin_piece()
         request = _parse_raw_command(query, body, protocol)
     else:
         request = await parse_apart(

@@ -201,6 +201,7 @@ class ApiRoute:
         media_type = media_type_of(request.headers)
         query = self._decode_query(request, media_type)
         raw_body, spool = await self._receive_body(request, services, media_type)
+        end_work = await services.body_budget.take_place(len(raw_body))
         once = None
         if self.idempotency is not None and HEADER in request.headers:
             path = canonical_path(self.path, path_params, services.protocols)
@@ -227,6 +228,7 @@ class ApiRoute:
             log_fields=request[LOG_FIELDS],
             spool=spool,
             long_bodies=long_bodies,
+            end_work=end_work,
         )
 
     async def _authorize(

@@ -17,7 +17,7 @@ from pushserver.model.shadow import Service, SyncStatus, next_desired_version
 from pushserver.model.token import Permission, Token
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.adoption import get_or_adopt_device
-from pushserver.services.off_loop import MAX_INLINE, give_way, in_pieces
+from pushserver.services.off_loop import in_pieces
 from pushserver.services.shadow_tasks import plan_shadow_task
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.command_parsing import parse_duration
@@ -42,7 +42,7 @@ from pushserver.web.api.tags import Tag
 from pushserver.web.api.task_types import DryRunOut, TaskOut
 from pushserver.web.api.tasks import create_task
 from pushserver.web.body import MAX_BODY_SIZE
-from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json
+from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_body
 
 MERGE_PATCH = "application/merge-patch+json"
 #: The most bytes of what is desired at a time.
@@ -85,13 +85,11 @@ async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
 
 
 async def _patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
-    if len(call.raw_body) > MAX_INLINE:
-        await give_way()
     identity, seconds = call.path_device(), call.query.expires_in
     device_id = identity.device_id
     protocol = call.services.protocols.named(identity.protocol)
     merge_patch = check_merge_patch(
-        decode_json(call.raw_body, MergePatchIn), protocol.format_value
+        await decode_body(call.raw_body, MergePatchIn), protocol.format_value
     )
     actor = call.actor
     await get_or_adopt_device(

@@ -11,7 +11,7 @@ from pushserver.errors import Invalid, Malformed
 from pushserver.model.storable_text import storable_text
 from pushserver.storage.operations import PageRequest, SortField
 from pushserver.web.api.query import cap_limit
-from pushserver.web.json_body import decode_json, read_whole_body
+from pushserver.web.json_body import decode_body, read_whole_body
 from pushserver.web.kapua.problems import IllegalArgument
 
 #: Kapua counts with 32 bits.
@@ -85,7 +85,7 @@ async def list_query_from_body(
     """
     raw_body = await read_whole_body(request, MAX_QUERY)
     try:
-        fields = decode_json(raw_body, dict[str, msgspec.Raw])
+        fields = await decode_body(raw_body, dict[str, msgspec.Raw])
     except (Malformed, Invalid):
         raise IllegalArgument(
             "query", raw_body[:400].decode("utf-8", "replace")

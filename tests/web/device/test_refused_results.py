@@ -26,7 +26,7 @@ LIMIT = 1000
 def _limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lower the limit, and see that nothing waits for the end of what is refused."""
     monkeypatch.setitem(body.read_body.__kwdefaults__ or {}, "limit", LIMIT)
-    monkeypatch.setattr(plain_request, "MAX_INLINE", LIMIT)
+    monkeypatch.setattr(plain_request, "_MAX_BODY", LIMIT)
     monkeypatch.setattr(body, "LONG_LINGER", 0.1)
 
 
