@@ -132,6 +132,22 @@ def test_pipe_beside(path: Path, clock: ManualClock, suffix: str) -> None:
             use(file)
 
 
+def test_backup_by_another_name(path: Path, clock: ManualClock) -> None:
+    """
+    A database with two names is not backed up: beside the other may be its latest
+    writes.
+    """
+    asyncio.run(open_once(path, clock))
+    other = path.with_name("other.db")
+    other.hardlink_to(path)
+    copy = path.with_name("copy.db")
+
+    with pytest.raises(Misconfigured, match="2 names"):
+        back_up(other, copy)
+
+    assert not copy.exists()
+
+
 async def test_opened_again(path: Path, clock: ManualClock) -> None:
     """A file that was closed can be opened."""
     for number in range(3):

@@ -9,7 +9,7 @@ from pathlib import Path
 from pushserver.errors import Misconfigured
 from pushserver.storage.backup import Backup
 from pushserver.storage.sqlite.copying import copy_to, sync
-from pushserver.storage.sqlite.file_lock import refuse_odd_beside
+from pushserver.storage.sqlite.file_lock import refuse_odd_beside, refuse_other_names
 
 #: Steps of SQLite's machine between two looks at whether to stop: some milliseconds.
 _STEPS = 100_000
@@ -36,10 +36,13 @@ def back_up(
     name once it is complete, checked and on the disk.
 
     Raises:
-        Misconfigured: it cannot be made, or *target* exists; nothing is left behind.
+        Misconfigured: it cannot be made, *target* exists, or *source* has several
+            names, beside one of which its latest writes are; nothing is left behind.
         Stopped: *is_stopping* was true; nothing is left behind.
     """
     _refuse_existing(target)
+    if source.exists():
+        refuse_other_names(source, source.stat().st_nlink)
     unfinished = target.with_name(f"{target.name}.part")
     try:
         rows = copy_checked(source, unfinished, is_stopping)

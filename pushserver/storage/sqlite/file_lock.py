@@ -100,27 +100,12 @@ class FileLock:
         if not stat.S_ISREG(found.st_mode):
             raise _cannot_open(self._path, "it is no file")
         refuse_odd_beside(self._path)
-        self._refuse_other_names(found.st_nlink)
+        refuse_other_names(self._path, found.st_nlink)
         if found.st_size == 0:
             self._refuse_if_cut()
         elif os.pread(self._fd, len(_HEADER), 0) != _HEADER:
             # SQLite takes a file of a few bytes for an empty one, and overwrites it.
             raise _cannot_open(self._path, "it is no SQLite database")
-
-    def _refuse_other_names(self, links: int) -> None:
-        """Refuse a file that has a name in another folder, or in this one."""
-        if links != 1:
-            raise _cannot_open(
-                self._path,
-                f"it has {links} names (hard links), and beside each of them"
-                " SQLite would look for other latest writes. Remove all but this one",
-            )
-        if is_mount_point(self._path):
-            raise _cannot_open(
-                self._path,
-                "it is mounted as a file, and by its other name SQLite would look for"
-                " other latest writes. Mount the folder that it is in",
-            )
 
     def _refuse_if_cut(self) -> None:
         """Refuse an empty file that has a log: SQLite would delete that."""
@@ -133,6 +118,27 @@ class FileLock:
                 " last good copy of the database in its place, or remove both to begin"
                 " anew",
             )
+
+
+def refuse_other_names(path: Path, links: int) -> None:
+    """
+    Refuse a database that has a name in another folder, or in this one.
+
+    Raises:
+        Misconfigured: it is one of several *links*, or mounted as a file.
+    """
+    if links != 1:
+        raise _cannot_open(
+            path,
+            f"it has {links} names (hard links), and beside each of them SQLite would"
+            " look for other latest writes. Remove all but this one",
+        )
+    if is_mount_point(path):
+        raise _cannot_open(
+            path,
+            "it is mounted as a file, and by its other name SQLite would look for other"
+            " latest writes. Mount the folder that it is in",
+        )
 
 
 def refuse_odd_beside(path: Path) -> None:
