@@ -70,7 +70,7 @@ from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
 from pushserver.web.body import BODY_IDLE_TIMEOUT, MAX_BODY_SIZE, MAX_SMALL_BODY
-from pushserver.web.body_budget import MAX_PIECES
+from pushserver.web.body_budget import MAX_DECODED, MAX_PIECES, MAX_UNCOUNTED
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.console import form_body, send
 from pushserver.web.draining import WRITE_IDLE_TIMEOUT
@@ -223,7 +223,8 @@ def test_numbers_in_sentences() -> None:
     """
     text = " ".join(PAGE.split())
     sentences = (
-        f"Results of up to {_kib(MAX_INLINE)} are read at once",
+        f"Results of up to {_kib(MAX_INLINE)} are read there",
+        f"whose bodies are over {MAX_UNCOUNTED} bytes {MAX_DECODED} work at a time",
         f"those over {_kib(MAX_IN_THREAD)} in a process of their own",
         f"with {CHILD_CPU_SECONDS} seconds of processor time"
         f" and {MAX_MEMORY // 2**30} GiB of memory",
