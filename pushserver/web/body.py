@@ -28,6 +28,7 @@ from pushserver.web.connection import (
     connection_of,
 )
 from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY, Spool
+from pushserver.web.stranger_bounds import REQUEST_BYTES
 
 #: The largest accepted body, in bytes.
 MAX_BODY_SIZE = 64 * MEBIBYTE
@@ -127,8 +128,13 @@ async def read_result(request: web.Request) -> Body:
 
 async def read_refused_result(request: web.Request) -> Body:
     """Read the beginning of a result that nobody waits for."""
+    connection = connection_of(request)
     if announces_no_length(request):
-        await connection_of(request).await_unannounced(UNANNOUNCED_WAIT)
+        connection.begin_wait()
+        try:
+            await connection.await_unannounced(UNANNOUNCED_WAIT)
+        finally:
+            connection.end_wait()
     return await read_beginning(request)
 
 
@@ -136,22 +142,29 @@ async def read_beginning(request: web.Request) -> Body:
     """
     Read the first bytes of a body, for a limited time, and no more.
 
-    A longer one ends the connection.
+    A longer one ends the connection. So does one that has to be waited for, while there
+    is no room for that.
     """
-    piece = connection_of(request).unannounced_body(request)
+    connection = connection_of(request)
+    piece = connection.unannounced_body(request)
     if piece:
         return Body(piece[:MAX_BEGINNING], refuse_unannounced(request))
     content, data, error = request.content, b"", None
     try:
         async with asyncio.timeout(BODY_IDLE_TIMEOUT):
             while len(data) <= MAX_BEGINNING and not content.at_eof():
+                if not content._buffer:
+                    connection.begin_wait(REQUEST_BYTES + len(data))
                 data += await content.readany()
     except _BROKEN_OFF as reason:
         data += _take_buffered(content)
         error = None if content.is_eof() else _reason_of(reason)
+        reason.__traceback__ = None
+    finally:
+        connection.end_wait()
     is_cut = len(data) > MAX_BEGINNING
     if is_cut or error is not None:
-        connection_of(request).end_body(content)
+        connection.end_body(content)
     return Body(data[:MAX_BEGINNING], None if is_cut else error, is_cut)
 
 
@@ -209,6 +222,8 @@ async def _fill(
             # Reading parses what comes next, so tiny chunks would never have it wait.
             await asyncio.sleep(0)
     except _BROKEN_OFF as error:
+        # It keeps all that has called this, and some of that has it.
+        error.__traceback__ = None
         # What came just before the error has not been read yet; it may be the end.
         await spool.write(_take_buffered(content))
         return None if content.is_eof() else _reason_of(error)

@@ -23,9 +23,9 @@ from pushserver.web.body_framing import (
     announces_no_body,
     end_of_request,
 )
-from pushserver.web.head_bounds import HeadBoundedConnection
 from pushserver.web.problems import INTERNAL_ERROR, render_error
 from pushserver.web.proxies import Headers, Proxies, RequestOrigin
+from pushserver.web.stranger_bounds import StrangerBoundedConnection
 from pushserver.web.unparsable import record_unparsable, unparsable_response
 
 #: Seconds to wait at shutdown for the first request of a just-accepted connection: its
@@ -44,7 +44,7 @@ MAX_BEGINNING = 4096
 _NEXT_REQUEST = re.compile(rb"[\r\n]*[A-Z]{0,16}(?:\Z| [/*hH]| \Z)")
 
 
-class HttpConnection(HeadBoundedConnection):
+class HttpConnection(StrangerBoundedConnection):
     """
     A connection that knows since when it waits for a request's header.
 
@@ -203,6 +203,11 @@ class HttpConnection(HeadBoundedConnection):
             return self._messages[-1][0]
         request = self._current_request
         return None if request is None else request._message
+
+    @property
+    def _body_bytes(self) -> int:
+        """The memory that bodies take, that which was not announced among them."""
+        return super()._body_bytes + len(self._unannounced)
 
     def _wake(self) -> None:
         if self._wakeup is not None:

@@ -21,6 +21,7 @@ from pushserver.services.off_loop import begin_piece
 from pushserver.services.posted_result import PostedResult
 from pushserver.web.body import NO_BODY, Body, read_refused_result, read_result
 from pushserver.web.body_framing import announces_no_length
+from pushserver.web.connection import connection_of
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.request_identity import trace_fields
 from pushserver.web.response import make_response
@@ -49,7 +50,7 @@ async def receive_result(
     """Store what was posted before it is answered; only all of it is a success."""
     device = services.admission.admit(
         call.device, call.key, request.remote
-    ) or await _admit_late(services, call, request.remote)
+    ) or await _admit_late(services, call, request)
     if device is None:
         return await _receive_from_refused(services, protocol, request, call)
     device_result = DeviceResult(services, protocol, call, device, request.headers)
@@ -204,21 +205,23 @@ async def _is_awaited(
     announced = _make_posted_result(
         request.headers, protocol, call.device.device_id, None, NO_BODY, part
     )
-    return await _retry_while_unavailable(
-        services, partial(services.result_intake.awaits_late, announced)
-    )
+    with connection_of(request).waiting_here():
+        return await _retry_while_unavailable(
+            services, partial(services.result_intake.awaits_late, announced)
+        )
 
 
 async def _admit_late(
-    services: Services, call: DeviceRequest, address: str | None
+    services: Services, call: DeviceRequest, request: web.Request
 ) -> Device | None:
     """Admit a refused device that another server may have adopted a moment ago."""
     admission, device_id = services.admission, call.device.device_id
     refused_admission = admission.admission_state(device_id)
-    await _retry_while_unavailable(services, services.cluster_sync.catch_up)
+    with connection_of(request).waiting_here():
+        await _retry_while_unavailable(services, services.cluster_sync.catch_up)
     if refused_admission == admission.admission_state(device_id):
         return None
-    return admission.admit(call.device, call.key, address)
+    return admission.admit(call.device, call.key, request.remote)
 
 
 def _make_posted_result(

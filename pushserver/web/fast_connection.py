@@ -41,6 +41,11 @@ class FastLaneConnection(HttpConnection):
         self._aside: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def _serves_stranger(self) -> bool:
+        """Tell whether nobody was let in: the lane serves no others."""
+        return self._aside is None and super()._serves_stranger
+
     def data_received(self, data: bytes) -> None:
         """Take a plain request, or hand the bytes over to aiohttp."""
         may_take = self.is_idle and self._ends_whole and not self.has_counted_requests

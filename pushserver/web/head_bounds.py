@@ -36,7 +36,9 @@ class HeadBoundedConnection(PacedConnection):
     `_head_size` and `_head_lines` are of the head that arrives. `_current_head` and
     `_waiting_heads` are the memory of those that are parsed; `_room_taken` is what the
     connection has of the budget, `_last_fed` the end of what was parsed. That
-    `_ends_whole` if a request is sure to begin with what comes next.
+    `_ends_whole` if a request is sure to begin with what comes next. `_request_bytes`
+    are what a stranger's request takes while it waits, which is not much if it
+    `_is_excused`.
     """
 
     _messages: ParsedRequests  # type: ignore[assignment]  # aiohttp's is a deque
@@ -47,7 +49,9 @@ class HeadBoundedConnection(PacedConnection):
         "_head_budget",
         "_head_lines",
         "_head_size",
+        "_is_excused",
         "_last_fed",
+        "_request_bytes",
         "_room_taken",
         "_waiting_heads",
     )
@@ -61,9 +65,9 @@ class HeadBoundedConnection(PacedConnection):
         self._msg_queue_resume_size = MAX_PARSED_AHEAD // 2
         self._head_budget = head_budget
         self._head_size = self._head_lines = self._room_taken = 0
-        self._current_head = self._waiting_heads = 0
+        self._current_head = self._waiting_heads = self._request_bytes = 0
         self._last_fed = b""
-        self._ends_whole = True
+        self._ends_whole = self._is_excused = True
 
     @property
     def _is_in_head(self) -> bool:
@@ -147,6 +151,8 @@ class HeadBoundedConnection(PacedConnection):
         start_time: float | None,
     ) -> tuple[web.StreamResponse, bool]:
         """Write a response, and forget what it answers."""
+        if self._messages.body.total_bytes:
+            self._messages.drop_body()
         answered = await super().finish_response(request, resp, start_time)
         vars(request).clear()
         if self._current_head and self._is_between_requests:
@@ -171,16 +177,31 @@ class HeadBoundedConnection(PacedConnection):
     def _take_room(self) -> None:
         """Take room for what is held; without it, close the connection."""
         needed = max(self._held_bytes - FREE_BYTES, 0)
+        if self._request_bytes:
+            needed += self._request_bytes + self._body_bytes
         if needed == self._room_taken or self.transport is None:
             return
-        if self._head_budget.exchange(self._room_taken, needed):
+        excused = self._request_bytes if self._is_excused else 0
+        if self._head_budget.exchange(self._room_taken, needed, excused, self):
             self._room_taken = needed
         else:
-            self.is_unparsable = True
-            self._unparsed = b""
-            self._give_room_back()
-            self.abort()
-            self.force_close()
+            self.end_for_others()
+
+    @property
+    def _body_bytes(self) -> int:
+        """The memory that bodies take that were not read."""
+        unparsed = 0 if self._is_in_head else len(self._unparsed)
+        return unparsed + self._messages.body_size
+
+    def end_for_others(self) -> None:
+        """Close the connection, for whose requests there is no room."""
+        self.is_unparsable = True
+        self._unparsed = b""
+        # Its handler may be long in coming to an end. aiohttp may be about to take one.
+        del self._messages[1:]
+        self._give_room_back()
+        self.abort()
+        self.force_close()
 
     def _pace(self, data: bytes) -> None:
         """Parse *data*, now or later, if there is room for it."""
@@ -193,13 +214,28 @@ class HeadBoundedConnection(PacedConnection):
         self._take_room()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Give back all room."""
+        """Give back all room, and have nothing kept once it is over."""
+        task = self._task_handler
         super().connection_lost(exc)
         self._give_room_back()
+        if task is None:
+            self._forget()
+        else:
+            task.add_done_callback(self._forget)
+
+    def _forget(self, _task: object = None) -> None:
+        """Forget what has the connection: garbage that is old is collected late."""
+        error = self._messages.body.exception()
+        if error is not None:
+            # It was raised where the body is known, which has it.
+            error.__traceback__ = None
+        self._newest_body, self._messages.body = None, EMPTY_PAYLOAD
+        self._messages.clear()
 
     def _give_room_back(self) -> None:
         self._head_budget.exchange(self._room_taken, 0)
-        self._room_taken = 0
+        self._room_taken = self._request_bytes = 0
+        self._head_budget.waiting.pop(self, None)
 
 
 def _memory_of(message: object) -> int:

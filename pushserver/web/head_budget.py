@@ -1,10 +1,12 @@
 """How much memory requests may take that are not answered yet: a bound for strangers.
 
 Heads are read before it is known who asks, and so is what is sent behind them. Each
-connection may hold a little of it; what is beyond that, all connections share.
+connection may hold a little of it; what is beyond that, all connections share. So do
+requests of strangers that wait for their peer, and these make room for all others.
 """
 
 from collections import Counter
+from typing import Protocol
 
 import attrs
 
@@ -27,25 +29,53 @@ def head_memory(size: int, lines: int) -> int:
     return size * _COPIES + min(lines, _MAX_FIELDS) * _FIELD_BYTES
 
 
+class Waiting(Protocol):
+    """Who waits for its peer, with room that others may need more."""
+
+    def end_for_others(self) -> None:
+        """Give all room back."""
+
+
 @attrs.define(eq=False)
 class HeadBudget:
     """
     Room for `limit` bytes beyond those that each may hold; so many are `taken`.
 
-    Whoever holds much gets none when `long_limit` bytes are taken.
+    Whoever holds much gets none when `long_limit` bytes are taken. `waiting` are those
+    who are ended for others, first who began to wait first.
     """
 
     counts: Counter[str]
     limit: int = HEAD_ROOM
     long_limit: int = LONG_ROOM
     taken: int = attrs.field(default=0, init=False)
+    waiting: dict[Waiting, None] = attrs.field(factory=dict, init=False)
 
-    def exchange(self, held: int, needed: int) -> bool:
-        """Give back what was *held*, and take what is *needed*, if there is room."""
-        is_long = needed > SHORT_BYTES - FREE_BYTES
+    def exchange(
+        self, held: int, needed: int, excused: int = 0, holder: Waiting | None = None
+    ) -> bool:
+        """
+        Give back what was *held*, and take what is *needed*, if there is room.
+
+        So much of it is *excused*: that alone does not make it much.
+        """
+        is_long = needed - excused > SHORT_BYTES - FREE_BYTES
         limit = self.long_limit if is_long else self.limit
-        if needed > held and self.taken - held + needed > limit:
-            self.counts["connections.closedForHeads"] += 1
+        if needed > held and not self._has_room(needed - held, limit, holder):
+            self._count()
             return False
         self.taken += needed - held
         return True
+
+    def _has_room(self, size: int, limit: int, holder: Waiting | None) -> bool:
+        """Tell whether there is room; those who wait make it, but not for much."""
+        while self.taken + size > limit == self.limit:
+            oldest = next((each for each in self.waiting if each is not holder), None)
+            if oldest is None:
+                break
+            self._count()
+            oldest.end_for_others()
+        return self.taken + size <= limit
+
+    def _count(self) -> None:
+        self.counts["connections.closedForHeads"] += 1

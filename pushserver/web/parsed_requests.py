@@ -7,6 +7,7 @@ request that it made of it, and in its parser that head again, twice.
 from typing import TYPE_CHECKING
 
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import (
     ERROR,
     MAX_MSG_QUEUE_SIZE,
@@ -26,14 +27,19 @@ class ParsedRequests(list["Parsed"]):
     The requests that wait for the one before.
 
     It is `next_head` that begins; aiohttp, which would keep it, gets another in its
-    place.
+    place. `body` is that of the request that began last.
     """
 
-    __slots__ = ("next_head",)
+    __slots__ = ("body", "next_head")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body: StreamReader = EMPTY_PAYLOAD
 
     def popleft(self) -> "Parsed":
         """Take the next one, as aiohttp does."""
         head, content = self.pop(0)
+        self.body = content
         if isinstance(head, _ErrInfo):
             self.next_head = ERROR
             return head, content
@@ -44,6 +50,19 @@ class ParsedRequests(list["Parsed"]):
         """Return the head of what was taken."""
         head, self.next_head = self.next_head, ERROR
         return head
+
+    def drop_body(self) -> None:
+        """Drop what has come of a body that nobody reads any more, if all has come."""
+        if self.body.is_eof():
+            self.body._buffer.clear()
+            self.body._size = 0
+
+    @property
+    def body_size(self) -> int:
+        """The bytes that have come of all bodies, and were not read."""
+        bodies = [self.body, *(content for _, content in self)]
+        # Of a request without one it has no size.
+        return sum(each._size for each in bodies if each.total_bytes)
 
 
 def new_parser(connection: RequestHandler, read_size: int) -> HttpRequestParser:

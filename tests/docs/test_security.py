@@ -78,6 +78,7 @@ from pushserver.web.head_bounds import MAX_HEAD, MAX_PARSED_AHEAD
 from pushserver.web.kapua.list_query import MAX_QUERY
 from pushserver.web.server import HEADER_TIMEOUT, KEEPALIVE_TIMEOUT, READ_SIZE
 from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY
+from pushserver.web.stranger_bounds import REQUEST_BYTES, UNSTARTED_BYTES
 from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
 from pushserver.workers.webhooks.sender import REQUEST_TIMEOUT
 from tests.e2e.test_memory import BOUND
@@ -276,6 +277,9 @@ def test_memory_of_connections() -> None:
         f"comes out of {_mib(shared)} that all share",
         f"hold over {_kib(head_budget.SHORT_BYTES)}",
         f"less than {_mib(head_budget.LONG_ROOM)} of it are taken",
+        f"the same {_mib(shared)} while it waits: {_kib(REQUEST_BYTES)}",
+        f"{_kib(UNSTARTED_BYTES)} if it has a body and waits for its start",
+        f"heads that hold no more than {_kib(head_budget.SHORT_BYTES)} get that room",
         f"{_kib(OF_EACH)} once it has asked, and no more than {of_each} KiB",
         f"{many:,} connections of strangers take less than {_mib(BOUND)}",
     )

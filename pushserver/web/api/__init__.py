@@ -7,7 +7,6 @@ from functools import cache
 from aiohttp import web
 
 from pushserver.metrics.recorder import Metrics
-from pushserver.services.off_loop import run_in_thread
 from pushserver.web.api import (
     audit,
     blobs,
@@ -39,6 +38,7 @@ from pushserver.web.api.responses import BASE_PATH, encode_json
 from pushserver.web.api.route import ApiRoute
 from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE
+from pushserver.web.made_once import MadeOnce
 from pushserver.web.middleware import ExpectHandler, Handler, with_error_responses
 from pushserver.web.request import public_base
 from pushserver.web.services import Services
@@ -48,18 +48,20 @@ from pushserver.web.spooled_response import SharedResponse, shared_pieces
 async def get_openapi(call: ApiCall[None, None]) -> web.StreamResponse:
     """Return this API's description."""
     servers = encode_json([{"url": public_base(call.request) or "/"}])
-    described = await run_in_thread(_encoded_document)
+    described = await _ENCODED_DOCUMENT.get()
     ending = b',"servers":%s}' % servers
     return SharedResponse(
         [*shared_pieces(described), ending], content_type=JSON_MEDIA_TYPE
     )
 
 
-@cache
 def _encoded_document() -> bytes:
     """Return the description as JSON without its end: that depends on who asks."""
     described = {k: v for k, v in openapi_document().items() if k != "servers"}
     return encode_json(described)[:-1]
+
+
+_ENCODED_DOCUMENT = MadeOnce(_encoded_document)
 
 
 @cache

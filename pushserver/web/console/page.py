@@ -19,6 +19,7 @@ from pushserver.model.token import Permission, Token
 from pushserver.services.off_loop import give_way, run_in_thread
 from pushserver.web.api.path_names import camel
 from pushserver.web.authentication import request_actor
+from pushserver.web.connection import connection_of
 from pushserver.web.console.formats import Formats
 from pushserver.web.console.result_summary import without_results
 from pushserver.web.console.templating import THEMES, compiled_template
@@ -150,6 +151,16 @@ class PageCall:
         """
         Return a page made of a template, which gets summaries in place of results.
 
+        There may be no room for strangers to wait for it.
+        """
+        with connection_of(self.request).waiting_here():
+            body = await self._make(template, values)
+        return web.Response(body=body, status=status, headers=HEADERS)
+
+    async def _make(self, template: str, values: Mapping[str, Any]) -> bytes:
+        """
+        Make a page.
+
         A long page takes some ten milliseconds: it is made apart from the loop. Of all
         pages that are asked for at a time, one is begun in each turn of the loop.
         """
@@ -158,8 +169,7 @@ class PageCall:
         shown = {name: without_results(value) for name, value in values.items()}
         formats = Formats(self.text, self.services.clock.now())
         make = partial(made_of.render, call=self, t=self.text, f=formats, **shown)
-        body = await run_in_thread(lambda: make().encode())
-        return web.Response(body=body, status=status, headers=HEADERS)
+        return await run_in_thread(lambda: make().encode())
 
     def see_other(self, path: str, said: str | None = None) -> web.Response:
         """Lead to a page, after a form; it shows the text `said.…`."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 import attrs
@@ -11,11 +10,12 @@ from aiohttp import web
 from markupsafe import Markup, escape
 
 from pushserver.errors import Misconfigured, PushServerError
-from pushserver.services.off_loop import run_in_thread
 from pushserver.web.api import openapi_document
+from pushserver.web.console.open_pages import open_page
 from pushserver.web.console.page import HEADERS, PageCall
 from pushserver.web.console.templating import environment
 from pushserver.web.console.translations import catalogues
+from pushserver.web.made_once import MadeOnce
 from pushserver.web.problems import STATUS_BY_ERROR
 from pushserver.web.spooled_response import SharedResponse, shared_pieces
 
@@ -47,14 +47,12 @@ class Call:
 async def show_reference(request: web.Request) -> web.StreamResponse:
     """Show every call, webhook, schema and error; it needs no token, nor scripts."""
     call = PageCall(request=request)
-    content = await run_in_thread(_content, call.text.language)
-    frame = (await call.render("reference.html", content=_PLACE)).body
-    assert isinstance(frame, bytes)  # noqa: S101 - it is a page
+    content = await _CONTENTS.get(call.text.language)
+    frame = await open_page(call, "reference.html", content=_PLACE)
     before, _, after = frame.partition(_PLACE.encode())
     return SharedResponse([before, *shared_pieces(content), after], headers=HEADERS)
 
 
-@cache
 def _content(language: str) -> bytes:
     """Make what is the same for everybody, once for each language."""
     document = openapi_document()
@@ -81,6 +79,9 @@ def _content(language: str) -> bytes:
         limits=_limits,
         pretty=_pretty,
     ).encode()
+
+
+_CONTENTS = MadeOnce(_content)
 
 
 def _errors() -> Iterator[tuple[str, int, str]]:

@@ -11,6 +11,7 @@ from pushserver.web.console.browser_session import (
     refuse_other_sites,
 )
 from pushserver.web.console.form_body import read_short_form
+from pushserver.web.console.open_pages import render_open
 from pushserver.web.console.page import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
@@ -39,8 +40,9 @@ async def _form(
 ) -> web.Response:
     call = PageCall(request=request)
     status = 200 if error is None else status_of(error)
-    response = await call.render(
-        "sign_in.html", status=status, error=error, next_path=next_path
+    wrong = "" if error is None else error.code
+    response = await render_open(
+        call, "sign_in.html", status=status, wrong=wrong, next_path=next_path
     )
     if isinstance(error, TooManyWrongTokens):
         response.headers.update(headers_of(error))
