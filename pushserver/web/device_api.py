@@ -134,7 +134,7 @@ async def _write_command(
 ) -> web.StreamResponse:
     """Write the response with the commands, unless it is written; wait for its end."""
     connection, log_fields = connection_of(request), request[LOG_FIELDS]
-    answer.has_started = connection.is_sending_command = True
+    answer.has_started = connection.is_let_in = True
     connection.bound_unsent(response.content_length or 0)
     try:
         await response.prepare(request)
@@ -150,7 +150,7 @@ async def _write_command(
         log_fields.update(device_id=device_poll.device.device_id, broken_off=True)
         return response
     finally:
-        connection.is_sending_command = False
+        connection.is_let_in = False
     answer.is_written = True
     device_poll.record_sent(answer, log_fields)
     return response

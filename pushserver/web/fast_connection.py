@@ -41,11 +41,6 @@ class FastLaneConnection(HttpConnection):
         self._aside: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def _serves_stranger(self) -> bool:
-        """Tell whether nobody was let in: the lane serves no others."""
-        return self._aside is None and super()._serves_stranger
-
     def data_received(self, data: bytes) -> None:
         """Take a plain request, or hand the bytes over to aiohttp."""
         may_take = self.is_idle and self._ends_whole and not self.has_counted_requests
@@ -63,7 +58,7 @@ class FastLaneConnection(HttpConnection):
     def begin(self) -> None:
         """Begin to answer a request: aiohttp begins none meanwhile."""
         self._aside, self._waiter = self._waiter, None
-        self._request_in_progress = True
+        self._request_in_progress = self.is_let_in = True
 
     def write(self, data: bytes) -> None:
         """Write, if there is still somebody to read."""
@@ -76,7 +71,7 @@ class FastLaneConnection(HttpConnection):
             drained = asyncio.gather(self.drain(), return_exceptions=True)
             drained.add_done_callback(self.end_request)
             return
-        self._request_in_progress = False
+        self._request_in_progress = self.is_let_in = False
         self._aside, self._waiter = None, self._aside
         if self.is_ending:
             self.force_close()

@@ -139,8 +139,6 @@ async def answer_logged(
         response = await handler(request)
     except (PushServerError, web.HTTPException) as error:
         response = _answer_error(request, error, render_error)
-        # Who raised one that it was told of has it: they would be old garbage.
-        error.__traceback__ = None
     except Exception as error:
         if not _is_left(request, error):
             log.exception(

@@ -17,10 +17,8 @@ from multidict import CIMultiDictProxy
 from pushserver.web.body_framing import END_OF_HEAD
 from pushserver.web.browser import is_from_browser
 
-#: So many heads are remembered, if they are no longer than this, in bytes.
-_REMEMBERED_HEADS, _MAX_HEAD = 1024, 2048
-#: A longer body may take a while to read, so whose turn it is matters.
-_MAX_BODY = 4096
+#: So many heads are remembered; none has more bytes, nor a body: those have turns.
+_REMEMBERED_HEADS, _MAX_HEAD, _MAX_BODY = 1024, 2048, 4096
 _LINE = re.compile(rb"(GET|POST) (/[A-Za-z0-9_/?.~=&-]+) HTTP/1\.1\r\n")
 #: Headers that change what a request is, or how it is answered.
 _ODD_HEADERS = ("Content-Encoding", "Expect", "Idempotency-Key", "Prefer")

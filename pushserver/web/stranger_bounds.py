@@ -25,21 +25,22 @@ class StrangerBoundedConnection(HeadBoundedConnection):
     """
     A connection that is closed when there is no room for a stranger's request to wait.
 
-    One that `is_sending_command` serves a device that was let in.
+    Whose request is under way may have been let in though no token is known of it:
+    `is_let_in`, as a device is that gets a command, or whom the fast lane serves.
     """
 
-    __slots__ = ("is_sending_command",)
+    __slots__ = ("is_let_in",)
 
     def __init__(
         self, server: web.Server, head_budget: HeadBudget, **kwargs: Any
     ) -> None:
         super().__init__(server, head_budget, **kwargs)
-        self.is_sending_command = False
+        self.is_let_in = False
 
     @property
     def _serves_stranger(self) -> bool:
         """Tell whether nobody was let in whose request this is."""
-        return CALLER.get() == DEVICES and not self.is_sending_command
+        return CALLER.get() == DEVICES and not self.is_let_in
 
     def begin_wait(
         self,
