@@ -1,7 +1,7 @@
 """All subscriptions in memory, which events they match, and their workers."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -9,12 +9,18 @@ import attrs
 from pushserver.errors import NotFound
 from pushserver.fair_turns import FairTurns
 from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.event import Event
+from pushserver.model.event import Event, EventType
 from pushserver.model.subscription import PingResult, Subscription, SubscriptionFilter
 from pushserver.model.tag_filter import has_tags
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.event_interest import EventInterest
 from pushserver.storage.base import Store
+
+#: Of a commit's events of one type, those of so many devices are compared with each
+#: subscription: a thousand would take long, and the worker looks for itself.
+MAX_MATCHED = 16
+#: By scope and type, one event of each device; None has those of no device.
+DistinctEvents = Mapping[tuple[int, EventType], Mapping[int | None, Event]]
 
 
 class SubscriptionWorker(Protocol):
@@ -86,22 +92,25 @@ class SubscriptionRegistry:
         return iter(list(self._by_id.values()))
 
     def on_events(self, notice: ChangeNotice) -> None:
-        """Wake the workers of the subscriptions that match the new events."""
+        """Wake the workers of the subscriptions that match the new events, or may."""
+        distinct = _distinct(notice.new_events)
         for subscription in self._by_id.values():
             if notice.everything:
                 self.notify(subscription.id)
-            elif self._is_concerned(subscription, notice):
+            elif subscription.scope_id in notice.events and (
+                # Other servers' notices have only scopes.
+                not notice.new_events or self._may_match(subscription, distinct)
+            ):
                 self._notify_events(subscription.id)
 
-    def _is_concerned(self, subscription: Subscription, notice: ChangeNotice) -> bool:
-        """Tell whether a new event matches; other servers' notices have only scopes."""
-        if subscription.scope_id not in notice.events:
-            return False
+    def _may_match(self, subscription: Subscription, distinct: DistinctEvents) -> bool:
+        """Tell whether one of the events matches, or they are too many to look."""
         event_filter = subscription.event_filter
-        return not notice.new_events or any(
-            event.scope_id == subscription.scope_id
-            and self.matches(event_filter, event)
-            for event in notice.new_events
+        return any(
+            len(events) > MAX_MATCHED
+            or any(self.matches(event_filter, each) for each in events.values())
+            for kind in subscription.events
+            if (events := distinct.get((subscription.scope_id, kind)))
         )
 
     def _notify_events(self, subscription_id: int) -> None:
@@ -159,3 +168,12 @@ class SubscriptionRegistry:
         self.store.feed.publish_own(ChangeNotice(subscriptions=True))
         self.event_interest.set_subscriptions(self._by_id.values())
         self.wakeup.set()
+
+
+def _distinct(events: Iterable[Event]) -> DistinctEvents:
+    """Return one of those events that are alike to every filter."""
+    distinct: dict[tuple[int, EventType], dict[int | None, Event]] = {}
+    for each in events:
+        of_kind = distinct.setdefault((each.scope_id, each.type), {})
+        of_kind.setdefault(each.device_id, each)
+    return distinct
