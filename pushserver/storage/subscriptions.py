@@ -132,8 +132,13 @@ class SubscriptionStore(Protocol):
         state: WebhookState | None,
         before: int | None,
         limit: int,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
-        """List deliveries with their events, newest first, below event id *before*."""
+        """
+        List deliveries with their events, newest first, below event id *before*.
+
+        With *device_ids*, list those of these devices alone.
+        """
 
     async def retry_pending_now(
         self, subscription_id: int, *, now: int, limit: int
@@ -141,9 +146,9 @@ class SubscriptionStore(Protocol):
         """Make pending deliveries due at *now*; return how many were due later."""
 
     async def requeue_dead(
-        self, subscription_id: int, *, since: int, now: int, limit: int
+        self, subscription_id: int, event_ids: Sequence[int], *, now: int
     ) -> int:
-        """Make dead deliveries of events since *since* pending; return how many."""
+        """Make those of these deliveries pending that are dead; return how many."""
 
     async def dead_letter_backlog(
         self, subscription_id: int, *, keep: int, before: int, limit: int

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.scopes(2)
 #: An address outside, so that nothing is resolved.
 URL = "https://8.8.8.8/hook"
 STATUS = frozenset({EventType.COMMAND_STATUS})
+ONLINE = frozenset({EventType.DEVICE_ONLINE})
 OTHER = 2
 
 
@@ -255,9 +256,8 @@ async def test_switch(services: Services, subscriptions: Subscriptions) -> None:
 
 async def test_rung(services: Services, subscriptions: Subscriptions) -> None:
     """The worker is woken up by events that its subscription wants, and by changes."""
-    online = frozenset({EventType.DEVICE_ONLINE})
-    mine = await create_subscription(subscriptions, events=online)
-    theirs = await create_subscription(subscriptions, scope=OTHER, events=online)
+    mine = await create_subscription(subscriptions, events=ONLINE)
+    theirs = await create_subscription(subscriptions, scope=OTHER, events=ONLINE)
     bored = await create_subscription(subscriptions)
     rung = {each.id: PingCounter() for each in (mine, theirs, bored)}
     subscriptions.registry.workers.update(rung)
@@ -282,7 +282,7 @@ async def test_redeliver(
     services: Services, subscriptions: Subscriptions, clock: ManualClock
 ) -> None:
     """An event is resent as soon as possible, whatever became of it."""
-    one = await create_subscription(subscriptions)
+    one = await create_subscription(subscriptions, events=ONLINE)
     subscriptions.registry.workers[one.id] = worker = PingCounter()
     events = await emit_events(services.store, 2)
     states = (WebhookState.DELIVERED, WebhookState.DEAD)
@@ -310,7 +310,7 @@ async def test_redeliver_nothing(
     services: Services, subscriptions: Subscriptions
 ) -> None:
     """What was never sent, or whose event is gone, cannot be resent."""
-    one = await create_subscription(subscriptions)
+    one = await create_subscription(subscriptions, events=ONLINE)
     (event,) = await emit_events(services.store)
     await services.store.subscriptions.record_deliveries(
         one, [webhook_delivery(5, subscription_id=one.id, state=WebhookState.DEAD)]
@@ -327,7 +327,7 @@ async def test_recover(
     services: Services, subscriptions: Subscriptions, clock: ManualClock
 ) -> None:
     """All dead letters since an instant are resent."""
-    one = await create_subscription(subscriptions)
+    one = await create_subscription(subscriptions, events=ONLINE)
     subscriptions.registry.workers[one.id] = worker = PingCounter()
     events = await emit_events(services.store, 3)
     dead = [

@@ -272,7 +272,7 @@ OUTBOX: Mapping[str, Query] = {
     "lags": _subscription_query("lags", [subscription(cursor=ABOVE_ALL_IDS)]),
     "hurry": _subscription_query("retry_pending_now", 1, now=START, limit=LIMIT),
     "revive": _subscription_query(
-        "requeue_dead", 1, since=START, now=START, limit=LIMIT
+        "requeue_dead", 1, [MIDDLE_ID, MIDDLE_ID + 1], now=START
     ),
     "give up": _subscription_query(
         "dead_letter_backlog", 1, keep=100, before=HISTORY_START, limit=LIMIT

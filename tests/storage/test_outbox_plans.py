@@ -128,13 +128,8 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
             {_CHOSEN, "LIST SUBQUERY 1", f"{_BY_TIME}>?)"},
         ),
         (
-            of("requeue_dead", 1, since=START, now=START, limit=9),
-            {
-                _CHOSEN,
-                "LIST SUBQUERY 1",
-                "SEARCH webhook USING INDEX webhook_dead"
-                " (subscription_id=? AND event_id>?)",
-            },
+            of("requeue_dead", 1, [START, START + 1], now=START),
+            {_CHOSEN},
         ),
         (
             of("dead_letter_backlog", 1, keep=9, before=START, limit=10),

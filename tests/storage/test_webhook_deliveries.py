@@ -211,6 +211,22 @@ async def test_list(store: Store) -> None:
     assert [3] == await listed(store, DEAD, before=5, limit=1)
 
 
+async def test_list_of_devices(store: Store) -> None:
+    """Deliveries of some devices are listed alone, also beside those of none."""
+    await save_subscription(
+        store,
+        *(webhook_delivery(number, device_id=number) for number in range(1, 5)),
+        webhook_delivery(5, device_id=None),
+    )
+    of_devices = partial(store.subscriptions.deliveries, 1, state=None, before=4)
+
+    found = [
+        [each.event_id for each, _ in await of_devices(limit=9, device_ids=ids)]
+        for ids in (None, frozenset({1, 3, 4}), frozenset[int]())
+    ]
+    assert [[3, 2, 1], [3, 1], []] == found
+
+
 async def test_list_with_events(store: Store) -> None:
     """A delivery is listed with its event, as long as that is there."""
     (event,) = await emit_events(store)
@@ -268,7 +284,7 @@ async def test_hurry(store: Store) -> None:
 
 
 async def test_revive(store: Store) -> None:
-    """What was given up of events since an instant is pending again, at once."""
+    """Those of the given events that were given up are pending again, at once."""
     old, new = first_id_at(START) - 1, first_id_at(START)
     await save_subscription(
         store,
@@ -277,9 +293,9 @@ async def test_revive(store: Store) -> None:
         webhook_delivery(new + 1, state=DONE, next_attempt_at=None),
     )
 
-    assert 1 == await store.subscriptions.requeue_dead(
-        1, since=START, now=START + 5, limit=9
-    )
+    requeue = store.subscriptions.requeue_dead
+    assert 1 == await requeue(1, [new, new + 1], now=START + 5)
+    assert 0 == await requeue(1, [], now=START + 5)
     assert ("dead", None) == await state_of(store, old)
     assert ("pending", START + 5) == await state_of(store, new)
     assert ("delivered", None) == await state_of(store, new + 1)

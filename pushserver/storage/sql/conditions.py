@@ -22,15 +22,17 @@ def is_one_of(column: str, members: Collection[enum.StrEnum]) -> str:
 
 
 def is_of_device(
-    connection: SqlConnection, device_ids: Collection[int] | None
+    connection: SqlConnection,
+    device_ids: Collection[int] | None,
+    column: str = "device_id",
 ) -> tuple[str, list[Any]]:
     """Return ` AND …` and its value, for rows of these devices; None means any."""
     if device_ids is None:
         return "", []
     listed = ",".join(map(str, sorted(device_ids)))
     if isinstance(connection, PostgresDialect):
-        return " AND device_id = ANY(CAST(? AS BIGINT[]))", [f"{{{listed}}}"]
-    return " AND device_id IN (SELECT value FROM json_each(?))", [f"[{listed}]"]
+        return f" AND {column} = ANY(CAST(? AS BIGINT[]))", [f"{{{listed}}}"]
+    return f" AND {column} IN (SELECT value FROM json_each(?))", [f"[{listed}]"]
 
 
 IS_WAITING = f"state = '{CommandState.PENDING.value}'"

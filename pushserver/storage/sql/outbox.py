@@ -12,7 +12,8 @@ from pushserver.model.subscription import (
     WebhookDelivery,
     WebhookState,
 )
-from pushserver.storage.sql.bulk import Batch, execute_batches, upsert
+from pushserver.storage.sql.bulk import Batch, execute_batches, pad_ids, upsert
+from pushserver.storage.sql.conditions import is_of_device
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_all, fetch_column, fetch_value
 from pushserver.storage.sql.write_jobs import SqlWriter
@@ -86,10 +87,8 @@ _RETRY_PENDING_NOW = (
     " AND next_attempt_at > ?1 LIMIT ?3)"
 )
 _REQUEUE_DEAD = (
-    "UPDATE webhook SET state = 'pending', next_attempt_at = ?1"
-    " WHERE subscription_id = ?2 AND event_id IN"
-    " (SELECT event_id FROM webhook WHERE subscription_id = ?2"
-    " AND state = 'dead' AND event_id >= ?3 LIMIT ?4)"
+    "UPDATE webhook SET state = 'pending', next_attempt_at = ?"
+    " WHERE subscription_id = ? AND state = 'dead' AND event_id IN ({})"
 )
 _PURGE_DEAD = (
     "DELETE FROM webhook WHERE (subscription_id, event_id) IN"
@@ -182,18 +181,28 @@ class SqlOutbox:
         state: WebhookState | None,
         before: int | None,
         limit: int,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
-        sql, values = _SELECT_WITH_EVENTS, [subscription_id]
+        where, values = "", [subscription_id]
         if state is not None:
             # Literals: each index is of one state.
-            sql += f" AND webhook.state = '{state.value}'"
+            where += f" AND webhook.state = '{state.value}'"
         if before is not None:
-            sql += " AND webhook.event_id < ?"
+            where += " AND webhook.event_id < ?"
             values.append(before)
-        sql += " ORDER BY webhook.event_id DESC LIMIT ?"
-        return await fetch_all(
-            self.reader, _read_delivery_and_event, sql, [*values, limit]
-        )
+
+        def read(
+            connection: SqlConnection,
+        ) -> list[tuple[WebhookDelivery, Event | None]]:
+            of_device, ids = is_of_device(connection, device_ids, "webhook.device_id")
+            sql = (
+                f"{_SELECT_WITH_EVENTS}{where}{of_device}"
+                " ORDER BY webhook.event_id DESC LIMIT ?"
+            )
+            rows = connection.execute(sql, [*values, *ids, limit])
+            return list(map(_read_delivery_and_event, rows))
+
+        return await self.reader.run(read)
 
     async def retry_pending_now(
         self, subscription_id: int, *, now: int, limit: int
@@ -204,10 +213,14 @@ class SqlOutbox:
         )
 
     async def requeue_dead(
-        self, subscription_id: int, *, since: int, now: int, limit: int
+        self, subscription_id: int, event_ids: Sequence[int], *, now: int
     ) -> int:
-        values = (now, subscription_id, first_id_at(since), limit)
-        return await self.write(lambda c: c.execute(_REQUEUE_DEAD, values).rowcount)
+        if not event_ids:
+            return 0
+        ids = pad_ids(event_ids)
+        sql = _REQUEUE_DEAD.format(", ".join("?" * len(ids)))
+        values = (now, subscription_id, *ids)
+        return await self.write(lambda c: c.execute(sql, values).rowcount)
 
     async def dead_letter_backlog(
         self, subscription_id: int, *, keep: int, before: int, limit: int

@@ -87,6 +87,18 @@ async def _reaches_subscription(call: AuthorizedCall, text: str) -> bool:
     return reaches_subscription(call.token, subscription)
 
 
+async def _reaches_delivery(call: AuthorizedCall, text: str) -> bool:
+    """Tell whether it concerns the device, too: its subscription was of others once."""
+    subscription_id = call.path_params["subscription_id"]
+    if not await _reaches_subscription(call, subscription_id):
+        return False
+    find = call.services.store.subscriptions.find_delivery
+    event_id = parse_int64(text, field_name="deliveryId")
+    delivery = await find(int(subscription_id), event_id)
+    device_id = None if delivery is None else delivery.device_id
+    return call.services.token_reach.reaches(call.token, device_id)
+
+
 #: How each name in a path leads to devices; the first of a path's counts.
 _REACHES: dict[str, Callable[[AuthorizedCall, str], Awaitable[bool]]] = {
     "device_id": _reaches_device,
@@ -94,6 +106,7 @@ _REACHES: dict[str, Callable[[AuthorizedCall, str], Awaitable[bool]]] = {
     "operation_id": _reaches_operation,
     "task_id": _reaches_task,
     "upgrade_id": _reaches_task,
+    "delivery_id": _reaches_delivery,
     "subscription_id": _reaches_subscription,
 }
 

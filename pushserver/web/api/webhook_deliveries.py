@@ -50,11 +50,12 @@ async def list_webhook_deliveries(
 ) -> web.StreamResponse:
     """List the deliveries to a subscription, with each attempt."""
     subscription, state = subscription_from_path(call), call.query.state
+    device_ids = await call.services.token_reach.device_ids(call.token)
     deliveries = call.services.store.subscriptions.deliveries
     return await list_response(
         call,
         WebhookDeliveriesOut,
-        partial(deliveries, subscription.id, state=state),
+        partial(deliveries, subscription.id, state=state, device_ids=device_ids),
         lambda row: webhook_delivery_out(call.services.protocols, *row),
     )
 
@@ -65,6 +66,7 @@ async def list_webhook_deliveries(
     "redeliver",
     WebhookDeliveryOut,
     status=202,
+    errors=(409,),
     idempotency=Idempotency.CLAIMED,
 )
 async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
@@ -96,6 +98,10 @@ async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
     subscription = subscription_from_path(call)
     since = parse_instant(call.body.since, "/since")
     recovered = await call.services.webhook_deliveries.recover(
-        call.scope_id, subscription.id, since, call.actor
+        call.scope_id,
+        subscription.id,
+        since,
+        call.actor,
+        device_ids=await call.services.token_reach.device_ids(call.token),
     )
     return json_response(RecoverOut(recovered), status=202)

@@ -59,7 +59,11 @@ async def recover(call: SignedInCall) -> web.StreamResponse:
     hours = int(given) if given.isascii() and given.isdigit() else 0
     since = call.services.clock.now() - min(hours, MAX_HOURS) * _HOUR
     await call.services.webhook_deliveries.recover(
-        call.scope_id, subscription.id, since, call.actor
+        call.scope_id,
+        subscription.id,
+        since,
+        call.actor,
+        device_ids=await call.reach,
     )
     return call.see_other(f"/subscriptions/{subscription.id}", "recovered")
 

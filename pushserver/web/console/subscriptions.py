@@ -106,6 +106,7 @@ async def show_subscription(call: SignedInCall) -> web.StreamResponse:
     subscription = subscription_of(call)
     found = await store.deliveries(
         subscription.id,
+        device_ids=await call.reach,
         state=chosen(call.query, "state", WebhookState),
         before=cursor_before(call),
         limit=PAGE_SIZE + 1,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import attrs
+import structlog
 
 from pushserver.clock import SECOND, Clock
 from pushserver.model.event import Event
@@ -10,6 +11,7 @@ from pushserver.model.in_flight import NEVER
 from pushserver.model.subscription import (
     Subscription,
     SubscriptionHealth,
+    WebhookAttempt,
     WebhookDelivery,
     WebhookState,
 )
@@ -17,8 +19,15 @@ from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.storage.subscriptions import SubscriptionStore
 from pushserver.workers.webhooks.send_window import PendingDelivery, SendWindow
 
+log = structlog.get_logger(__name__)
+
 #: Seconds after which the store is read even if no notice came.
 RECHECK_INTERVAL = 60.0
+#: How many deliveries are read for a probe, so that one to send is soon found behind
+#: many that are not wanted any more.
+_READ_FOR_PROBE = 64
+_GONE = "Not sent: the event was deleted."
+_NO_MATCH = "Not sent: the subscription does not want this event any more."
 
 
 @attrs.frozen
@@ -26,8 +35,9 @@ class Batch:
     """
     What to send and to record next.
 
-    `pending` can be sent; `blocked` waits for an older event of its device. Events up
-    to the id `cursor` were read; with `has_more` there may be newer ones.
+    `pending` can be sent. `blocked` cannot: it waits for an older event of its device,
+    or was given up. Events up to the id `cursor` were read; with `has_more` there may
+    be newer ones.
     """
 
     pending: Sequence[PendingDelivery]
@@ -87,14 +97,14 @@ class DeliverySource:
         Raises:
             Unavailable: the store is away.
         """
-        pending, without_event = await self._due_deliveries(limit)
+        pending, given_up = await self._due_deliveries(limit)
         limit -= len(pending)
         events = await self._new_events(limit)
         new, blocked = await self._split_blocked(events)
         cursor = events[-1].id if events else self.subscription.cursor
         return Batch(
             [*pending, *new],
-            [*without_event, *blocked],
+            [*given_up, *blocked],
             cursor,
             has_more=limit == len(events),
         )
@@ -112,18 +122,19 @@ class DeliverySource:
     async def _due_deliveries(
         self, limit: int
     ) -> tuple[list[PendingDelivery], list[WebhookDelivery]]:
-        """Return due deliveries not under way, and those whose event is gone."""
+        """Return due deliveries not under way, and those that are given up."""
         subscription, window, now = self.subscription, self.window, self.clock.now()
+        to_read = limit + len(window)
         if subscription.health is SubscriptionHealth.PAUSED:
             # The probe is the longest waiting delivery, even if it is not due yet.
-            now = NEVER
+            now, to_read = NEVER, _READ_FOR_PROBE
         if now < self._due_at:
             return [], []
         deliveries = await self.store.due_deliveries(
             subscription.id,
             now=now,
             ordered=subscription.ordered,
-            limit=limit + len(window),
+            limit=to_read,
         )
         if not deliveries:
             await self._read_next_due()
@@ -133,7 +144,10 @@ class DeliverySource:
             for each in deliveries
             if each.event_id not in window and each.device_id not in busy_devices
         ]
-        return await self._with_events(due[:limit])
+        if subscription.health is not SubscriptionHealth.PAUSED:
+            due = due[:limit]
+        pending, given_up = await self._with_events(due)
+        return pending[:limit], given_up
 
     async def _read_next_due(self) -> None:
         # Before reading, so that a delivery written meanwhile resets them.
@@ -149,15 +163,40 @@ class DeliverySource:
     async def _with_events(
         self, due: Sequence[WebhookDelivery]
     ) -> tuple[list[PendingDelivery], list[WebhookDelivery]]:
-        """Return deliveries with their events, and those whose event is gone."""
+        """
+        Return deliveries with their events, and those that are given up.
+
+        Their event is gone, or the filter or the device's tags were changed since.
+        """
         if not due:
             return [], []
         stored_events = await self.store.events_by_id([each.event_id for each in due])
         events = {event.id: event for event in stored_events}
-        gone = [each for each in due if each.event_id not in events]
-        for delivery in gone:
-            delivery.state, delivery.next_attempt_at = WebhookState.DEAD, None
-        return [(events[d.event_id], d) for d in due if d.event_id in events], gone
+        pending, given_up = [], []
+        for delivery in due:
+            event = events.get(delivery.event_id)
+            if event is not None and self.still_matches(event):
+                pending.append((event, delivery))
+            else:
+                self.give_up(delivery, _GONE if event is None else _NO_MATCH)
+                given_up.append(delivery)
+        return pending, given_up
+
+    def still_matches(self, event: Event) -> bool:
+        """Tell whether an event matches the filter and the tags of now."""
+        return self.subscriptions.matches(self.subscription.event_filter, event)
+
+    def give_up(self, delivery: WebhookDelivery, why: str = _NO_MATCH) -> None:
+        """Make a delivery a dead letter that says why it is not sent."""
+        unsent = WebhookAttempt(at=self.clock.now(), duration=0, error=why)
+        delivery.attempts.append(unsent)
+        delivery.state, delivery.next_attempt_at = WebhookState.DEAD, None
+        log.info(
+            "webhook.dead",
+            subscription_id=delivery.subscription_id,
+            event_id=delivery.event_id,
+            reason=why,
+        )
 
     async def _split_blocked(
         self, events: Sequence[Event]
@@ -166,9 +205,7 @@ class DeliverySource:
         pending, blocked = [], []
         blocked_devices = await self._blocked_devices() if events else frozenset()
         for event in events:
-            if event.id in self.window or not self.subscriptions.matches(
-                self.subscription.event_filter, event
-            ):
+            if event.id in self.window or not self.still_matches(event):
                 continue
             if event.device_id in blocked_devices:
                 blocked.append(self._new_delivery(event))

@@ -197,7 +197,7 @@ class WebhookWorker:
         if free_slots <= 0 or self._health.seconds_blocked() > 0:
             return self._source.no_batch()
         batch = await self._source.next_batch(free_slots)
-        if paused:
+        if paused and batch.pending:
             self._health.record_probe()
         return batch
 
@@ -226,6 +226,10 @@ class WebhookWorker:
 
     async def _send_once(self, event: Event, delivery: WebhookDelivery) -> bool:
         """Send once; return whether the device's next event may follow."""
+        if not self._source.still_matches(event):
+            # The filter, or the device's tags, changed while it had to wait here.
+            self._source.give_up(delivery)
+            return True
         now = self.clock.now()
         sent = await self._event_sender.send(event, delivery.message_id, now)
         self.metrics.record(sent.attempt, ok=sent.ok)
