@@ -1,23 +1,26 @@
 """Deletes devices, and ends what was planned for them."""
 
-from functools import partial
-
 import attrs
 
 from pushserver.errors import NotFound
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, device_entry
 from pushserver.model.changes import Changes
-from pushserver.model.device_end import end_device
+from pushserver.model.device_end import (
+    OPERATIONS_TO_SHORTEN,
+    end_device,
+    shorten_device,
+)
 from pushserver.model.lane import Lane
-from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE, end_waiting
-from pushserver.services.batches import repeat_until_done
+from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.lanes import Lanes
-from pushserver.storage.commands import Lookup, PriorState
+from pushserver.storage.commands import Decision, Lookup, PriorState
 
 _DEVICE_LOOKUP = Lookup(device=True)
+_SHORTEN_LOOKUP = Lookup(device=True, max_operations=OPERATIONS_TO_SHORTEN)
+_REASON = "The device was deleted."
 
 
 @attrs.frozen(repr=False)
@@ -38,9 +41,16 @@ class DeviceRemoval:
             NotFound: the scope does not have it.
         """
 
-        def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+        def require_same(prior: PriorState) -> None:
             if prior.device is not None and prior.device.scope_id != scope_id:
                 raise NotFound(f"There is no device {device_id}.")
+
+        def shorten(lane: Lane, changes: Changes, prior: PriorState) -> bool:
+            require_same(prior)
+            return _shorten_device(lane, changes, prior, actor)
+
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+            require_same(prior)
             _end_device(lane, changes, prior, actor)
             changes.deleted_devices.add(device_id)
             action = AuditAction.DEVICE_DELETE
@@ -50,38 +60,59 @@ class DeviceRemoval:
             await self.device_sync.reload_before_write([device_id])
             self.devices.get(scope_id, device_id)
             with self.devices.leaving(device_id):
-                shorten = partial(self._shorten_lane, device_id, actor)
-                await repeat_until_done(shorten)
+                await self._repeat_while_more(device_id, shorten)
                 await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
                 self.device_sync.forget(device_id)
                 # Wait for decisions that began before the deletion: they are refused.
                 await self.lanes.change(device_id, _decide_nothing)
 
-    async def _shorten_lane(self, device_id: int, actor: Actor) -> int:
-        """End the last of very many waiting commands; return how many."""
-
-        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> int:
-            start = max(MAX_ENDED_AT_ONCE, lane.depth - MAX_ENDED_AT_ONCE)
-            surplus = lane.waiting[start:]
-            plain = [command for command in surplus if command.operation_id is None]
-            end_waiting(lane, plain, changes, now=changes.now, by=actor)
-            return len(plain)
-
-        return await self.lanes.change(device_id, decide)
-
     async def end_earlier(self, device_id: int, actor: Actor) -> None:
         """End what an earlier device with this id left, unless it is adopted again."""
 
+        # Another server may have adopted it meanwhile, and enqueued.
+        def shorten(lane: Lane, changes: Changes, prior: PriorState) -> bool:
+            # Nothing is kept for the last commit: many devices may share that.
+            return not _is_adopted(prior) and _shorten_device(
+                lane, changes, prior, actor, keep=0
+            )
+
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
-            # Another server may have adopted it meanwhile, and enqueued.
-            if prior.device is None or not prior.device.is_adopted:
+            if not _is_adopted(prior):
                 _end_device(lane, changes, prior, actor)
 
+        await self._repeat_while_more(device_id, shorten)
         await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
+
+    async def _repeat_while_more(self, device_id: int, shorten: Decision[bool]) -> None:
+        """Let *shorten* end what is planned for the device, in a commit for each."""
+        while await self.lanes.change(device_id, shorten, _SHORTEN_LOOKUP):
+            pass
 
 
 def _decide_nothing(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
     """Change nothing: once this is decided, so is all that came before it."""
+
+
+def _is_adopted(prior: PriorState) -> bool:
+    return prior.device is not None and prior.device.is_adopted
+
+
+def _shorten_device(
+    lane: Lane,
+    changes: Changes,
+    prior: PriorState,
+    actor: Actor,
+    keep: int = MAX_ENDED_AT_ONCE,
+) -> bool:
+    return shorten_device(
+        lane,
+        prior.running_operations,
+        changes,
+        now=changes.now,
+        reason=_REASON,
+        by=actor,
+        keep=keep,
+    )
 
 
 def _end_device(lane: Lane, changes: Changes, prior: PriorState, actor: Actor) -> None:
@@ -90,6 +121,6 @@ def _end_device(lane: Lane, changes: Changes, prior: PriorState, actor: Actor) -
         prior.running_operations,
         changes,
         now=changes.now,
-        reason="The device was deleted.",
+        reason=_REASON,
         by=actor,
     )

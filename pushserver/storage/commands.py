@@ -33,7 +33,7 @@ class Lookup:
     device with this uuid; of those that were answered, only of late. `last_given_up`:
     if there is none, the last delivery given up, or answered unreadably.
     `operation_id`: this operation. `services`: every service of the device. `device`:
-    the device, and its operations that run.
+    the device, and its operations that run, the first `max_operations` of them.
     """
 
     idempotency_key: IdempotencyKey | None = None
@@ -42,6 +42,7 @@ class Lookup:
     operation_id: int | None = None
     services: bool = False
     device: bool = False
+    max_operations: int | None = None
 
 
 @attrs.frozen

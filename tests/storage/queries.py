@@ -334,6 +334,9 @@ INTERNAL: Mapping[str, Query] = {
     "a device that ends": lambda store: prior_state(
         store, Lookup(device=True), ONE_DEVICE
     ),
+    "what of it ends first": lambda store: prior_state(
+        store, Lookup(device=True, max_operations=1000), ONE_DEVICE
+    ),
     "what is overdue": lambda store: store.overdue_devices(START),
     "a late answer": lambda store: prior_state(
         store, Lookup(delivery_uuid="u704"), ONE_DEVICE

@@ -110,7 +110,9 @@ def _run_lookup(
         if lookup.services
         else (),
         device=find_device(connection, device_id) if lookup.device else None,
-        running_operations=find_running_operations(connection, device_id)
+        running_operations=find_running_operations(
+            connection, device_id, limit=lookup.max_operations
+        )
         if lookup.device
         else (),
     )

@@ -180,11 +180,14 @@ def find_operations(
 
 
 def find_running_operations(
-    connection: SqlConnection, device_id: int
+    connection: SqlConnection, device_id: int, *, limit: int | None = None
 ) -> list[Operation]:
-    """Return the device's operations that run, each with its device upgrade."""
+    """Return the device's first operations that run, each with its device upgrade."""
     sql = f"{_SELECT} device_id = ? AND status = 'RUNNING' ORDER BY id"
-    operations = list(map(OPERATIONS.read, connection.execute(sql, (device_id,))))
+    values = [device_id]
+    if limit is not None:
+        sql, values = f"{sql} LIMIT ?", [device_id, limit]
+    operations = list(map(OPERATIONS.read, connection.execute(sql, values)))
     attach_device_upgrades(connection, operations)
     return operations
 
