@@ -1,7 +1,11 @@
 """Events for streams, read and rendered once for all that are at the same place."""
 
 import asyncio
+from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Sequence
+from operator import attrgetter
+from typing import TypeAlias
 
 import attrs
 
@@ -11,19 +15,65 @@ from pushserver.model.token import Permission
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.storage.subscriptions import SubscriptionStore
 
+_Key: TypeAlias = tuple[int, frozenset[Permission]]
 #: Seconds for which a batch serves others: names change, and what is purged is gone.
 _LIFETIME = 1.0
 #: So many batches are kept: streams that began together stay together.
-_MAX_BATCHES = 4
+MAX_BATCHES = 16
+#: A batch has so many bytes of events, or one event.
+BATCH_BYTES = 256 * 1024
+#: So many bytes of bodies are kept in all.
+KEPT_BODIES = 8 * 1024 * 1024
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class EventBatch:
-    """Events that follow each other, and their bodies as far as anybody wanted them."""
+    """A scope's events that follow each other, after the id `after`."""
 
+    scope_id: int
+    after: int
     events: Sequence[Event]
     read_at: float
-    bodies: dict[tuple[int, frozenset[Permission]], bytes] = attrs.Factory(dict)
+
+    def has_after(self, scope_id: int, event_id: int) -> bool:
+        """Tell whether it has what follows an event of a scope."""
+        return self.scope_id == scope_id and self.after <= event_id < self.events[-1].id
+
+    def events_after(self, event_id: int) -> Sequence[Event]:
+        """Return its events that come after one."""
+        start = bisect_right(self.events, event_id, key=attrgetter("id"))
+        return self.events[start:] if start else self.events
+
+
+@attrs.define(eq=False, repr=False)
+class _KeptBodies:
+    """Bodies that others may want in a moment: the latest ones, as far as they fit."""
+
+    _bodies: OrderedDict[_Key, tuple[float, bytes]] = attrs.field(
+        factory=OrderedDict, init=False
+    )
+    _size: int = attrs.field(default=0, init=False)
+
+    def find(self, key: _Key) -> bytes | None:
+        """Return a body that was kept."""
+        found = self._bodies.get(key)
+        return None if found is None else found[1]
+
+    def keep(self, key: _Key, body: bytes, now: float) -> None:
+        """Keep a body; the oldest ones make room for it."""
+        self._bodies[key] = now, body
+        self._size += len(body)
+        while self._size > KEPT_BODIES:
+            self._drop_oldest()
+
+    def expire(self, before: float) -> None:
+        """Drop what was kept before then."""
+        while self._bodies and next(iter(self._bodies.values()))[0] < before:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        _, (_, body) = self._bodies.popitem(last=False)
+        self._size -= len(body)
 
 
 @attrs.define(eq=False, repr=False)
@@ -32,50 +82,54 @@ class EventFeed:
     What the streams of events send.
 
     `turn`: whoever reads and renders holds it, so that the next ones find it done.
+    Nobody has a batch any longer: each slow peer's stream would have one of its own.
     """
 
     store: SubscriptionStore
     renderer: EventRenderer
     turn: FairTurns = attrs.field(factory=FairTurns, init=False)
-    _batches: dict[tuple[int, int, int], EventBatch] = attrs.field(
-        factory=dict, init=False
-    )
+    _batches: list[EventBatch] = attrs.field(factory=list, init=False)
+    _bodies: _KeptBodies = attrs.field(factory=_KeptBodies, init=False)
 
-    async def read(self, scope_id: int, *, after: int, limit: int) -> EventBatch:
+    async def read(self, scope_id: int, *, after: int, limit: int) -> EventBatch | None:
         """
-        Return the scope's events after the id *after*, oldest first.
+        Return a batch that has the scope's events after the id *after*, if any.
 
         Raises:
             Unavailable: the store is away.
         """
-        now, key = asyncio.get_running_loop().time(), (scope_id, after, limit)
-        batch = self._batches.get(key)
-        if batch is None or batch.read_at + _LIFETIME < now:
-            events = await self.store.events(scope_id, after=after, limit=limit)
-            batch = EventBatch(events, now)
-            self._keep(key, batch)
+        now = asyncio.get_running_loop().time()
+        self._expire(now - _LIFETIME)
+        for batch in self._batches:
+            if batch.has_after(scope_id, after):
+                return batch
+        events = await self.store.events(
+            scope_id, after=after, limit=limit, max_bytes=BATCH_BYTES
+        )
+        if not events:
+            # Not kept: the next event may be there already.
+            return None
+        batch = EventBatch(scope_id, after, events, now)
+        self._batches = [*self._batches[1 - MAX_BATCHES :], batch]
         return batch
 
-    def _keep(self, key: tuple[int, int, int], batch: EventBatch) -> None:
-        """Keep a batch, unless it is empty: the next event may be there already."""
-        self._batches.pop(key, None)
-        if batch.events:
-            self._batches[key] = batch
-            if len(self._batches) > _MAX_BATCHES:
-                del self._batches[next(iter(self._batches))]
+    def _expire(self, before: float) -> None:
+        while self._batches and self._batches[0].read_at < before:
+            del self._batches[0]
+        self._bodies.expire(before)
 
-    async def render(
-        self, batch: EventBatch, event: Event, may_read: frozenset[Permission]
-    ) -> bytes:
+    async def render(self, event: Event, may_read: frozenset[Permission]) -> bytes:
         """
-        Return the body of an event of a batch, without its result.
+        Return the body of an event, without its result.
 
         Raises:
             Unavailable: the store is away.
         """
-        key = event.id, may_read
-        if key not in batch.bodies:
-            batch.bodies[key] = await self.renderer.render_native(
+        key, now = (event.id, may_read), asyncio.get_running_loop().time()
+        body = self._bodies.find(key)
+        if body is None:
+            body = await self.renderer.render_native(
                 event, include_result=False, may_read=may_read
             )
-        return batch.bodies[key]
+            self._bodies.keep(key, body, now)
+        return body

@@ -79,8 +79,14 @@ class SubscriptionStore(Protocol):
     async def newest_event_id(self) -> int:
         """Return the id of the newest event, else 0."""
 
-    async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
-        """Return the scope's events, oldest first, with ids above *after*."""
+    async def events(
+        self, scope_id: int, *, after: int, limit: int, max_bytes: int | None = None
+    ) -> Sequence[Event]:
+        """
+        Return the scope's events, oldest first, with ids above *after*.
+
+        There are fewer, but at least one, if they exceed *max_bytes*.
+        """
 
     async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:
         """Return those of these events that exist."""

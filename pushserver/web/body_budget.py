@@ -6,7 +6,8 @@ result waits for room, because it must not be lost; a program is told to try aga
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -73,6 +74,11 @@ class BodyBudget:
     def _new_transfers(self) -> Transfers:
         return Transfers(self.counts)
 
+    @property
+    def taken(self) -> int:
+        """How many bytes of the room are taken."""
+        return self._taken
+
     def new_spool(self) -> Spool:
         """Return a spool for a body; whoever asks closes it."""
         return Spool(self.folder, self.memory)
@@ -93,14 +99,20 @@ class BodyBudget:
         call_after_request(lambda: self._give_back(size))
 
     async def wait(self, size: int) -> None:
-        """Wait for room, in the order of arrival, and take it."""
+        """Wait for room, in the order of arrival; take it until the request is over."""
         size = min(size, self.limit)
-        if self._waiting or not self._has_room(size):
-            self.counts["bodies.waited"] += 1
-            await self._wait_in_line(size)
-        else:
-            self._taken += size
+        await self._take_or_wait(size)
         call_after_request(lambda: self._give_back(size))
+
+    @asynccontextmanager
+    async def room(self, size: int) -> AsyncIterator[None]:
+        """Wait for room, in the order of arrival, and have it during the block."""
+        size = min(size, self.limit)
+        await self._take_or_wait(size)
+        try:
+            yield
+        finally:
+            self._give_back(size)
 
     def require_read(self, turns: FairTurns) -> None:
         """
@@ -146,6 +158,13 @@ class BodyBudget:
 
     def _has_room(self, size: int) -> bool:
         return self._closed or self._taken + size <= self.limit
+
+    async def _take_or_wait(self, size: int) -> None:
+        if self._waiting or not self._has_room(size):
+            self.counts["bodies.waited"] += 1
+            await self._wait_in_line(size)
+        else:
+            self._taken += size
 
     async def _wait_in_line(self, size: int) -> None:
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()

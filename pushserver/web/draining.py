@@ -133,4 +133,6 @@ async def write_and_drain(
         ConnectionError: it was lost, or its peer reads nothing.
     """
     await response.write(data)
+    # What is left of it is in the transport: nobody needs the whole any more.
+    del data
     await cast("DrainingConnection", request.protocol).drain()

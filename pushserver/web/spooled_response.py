@@ -55,13 +55,9 @@ class LongResponse(web.StreamResponse):
         if not is_head(self._req):
             connection = cast("HttpConnection", self._req.protocol)
             with closing(connection.body_budget.new_spool()) as spool:
-                try:
-                    await _fill(spool, pieces)
-                except OSError:
-                    connection.abort()
-                    raise ConnectionResetError("No room for the answer.") from None
+                await fill_or_abort(spool, pieces, connection)
                 del pieces
-                await _write_from(spool, self._req, self)
+                await write_from(spool, self._req, self)
         await super().write_eof(data)
 
 
@@ -103,8 +99,24 @@ class SpooledResponse(web.StreamResponse):
             transfers.under_way(lambda: spool.position, connection.abort),
         ):
             if not is_head(self._req):
-                await _write_from(spool, self._req, self)
+                await write_from(spool, self._req, self)
         await super().write_eof(data)
+
+
+async def fill_or_abort(
+    spool: Spool, pieces: Sequence[bytes | memoryview], connection: "HttpConnection"
+) -> None:
+    """
+    Have a spool hold what the peer of a connection gets.
+
+    Raises:
+        ConnectionError: there is no room; the connection is lost.
+    """
+    try:
+        await _fill(spool, pieces)
+    except OSError:
+        connection.abort()
+        raise ConnectionResetError("No room for the answer.") from None
 
 
 async def _fill(spool: Spool, pieces: Sequence[bytes | memoryview]) -> None:
@@ -113,10 +125,14 @@ async def _fill(spool: Spool, pieces: Sequence[bytes | memoryview]) -> None:
     await spool.rewind()
 
 
-async def _write_from(
-    spool: Spool, request: web.BaseRequest, response: web.StreamResponse
+async def write_from(
+    spool: Spool,
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    piece_size: int = _PIECE_SIZE,
 ) -> None:
-    while piece := await spool.read(_PIECE_SIZE):
+    """Write what a spool holds, piece by piece, as the peer takes it."""
+    while piece := await spool.read(piece_size):
         await write_and_drain(request, response, piece)
 
 

@@ -40,7 +40,7 @@ from pushserver.model.unknown_request import (
 )
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.protocols.controlid.result import MAX_PAIRS
-from pushserver.services import device_import, shadow_tasks, shadows
+from pushserver.services import device_import, event_feed, shadow_tasks, shadows
 from pushserver.services.cluster_sync import MAX_TOKEN_AGE
 from pushserver.services.console_sessions import CONSOLE_LIFETIME
 from pushserver.services.device_write_behind import MAX_REQUEST_BYTES
@@ -66,6 +66,7 @@ from pushserver.web import head_budget, request_starts, transfers
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
 from pushserver.web.api.device_import import MAX_DEVICES, MAX_FILE
+from pushserver.web.api.event_piece import PIECE_SIZE
 from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
@@ -136,6 +137,15 @@ def test_sizes_and_times() -> None:
         f"of those over {_mib(MAX_IN_MEMORY)} in memory whole: one result or page at a"
         " time": (
             f"{whole}, twice that while a result is read that has JSON in a string"
+        ),
+        "of a stream of events in memory, besides the events that it shares with the"
+        " others": (
+            f"a piece of {_kib(PIECE_SIZE)}, or one event up to {_kib(FREE_BYTES)};"
+            " longer ones are bodies under way"
+        ),
+        "events and their bodies that streams share": (
+            f"{event_feed.MAX_BATCHES} times {_kib(event_feed.BATCH_BYTES)},"
+            f" and {_mib(event_feed.KEPT_BODIES)}"
         ),
         "open connections": "`CONNECTIONS`, what the open files allow",
         "open connections from one address": "`CONNECTIONS_PER_ADDRESS`, off",
@@ -233,6 +243,8 @@ def test_numbers_in_sentences() -> None:
         f"ends at most {MAX_ENDED_AT_ONCE} waiting commands",
         f"A body over {_mib(MAX_IN_MEMORY)} is in a private file",
         f"one over {_kib(FREE_BYTES)} when those that arrive fill {_mib(MAX_PIECES)}",
+        f"An event of over {_kib(FREE_BYTES)}, such as one with a long error",
+        f"is in a file when {_mib(MAX_PIECES)} of memory are filled",
         f"or {MAX_WAITING_IN_ALL} of all, more are 429",
         f"{_kib(MAX_ANSWER)} of an answer are read, within {REQUEST_TIMEOUT:g} s",
         f"the last {MAX_UNKNOWN_REQUESTS} requests are kept,"

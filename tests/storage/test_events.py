@@ -65,6 +65,18 @@ async def test_every_field(store: Store) -> None:
     assert [happened] == await store.subscriptions.events_by_id([happened.id, 99])
 
 
+async def test_no_more_bytes(store: Store) -> None:
+    """Events are no more than the bytes that are asked for, but one at least."""
+    happened = await emit_events(store, 5)
+    size = len(happened[0].data)
+    read = partial(store.subscriptions.events, DEFAULT_SCOPE_ID, limit=4)
+
+    assert happened[:2] == await read(after=0, max_bytes=3 * size - 1)
+    assert happened[2:3] == await read(after=happened[1].id, max_bytes=1)
+    assert happened[:4] == await read(after=0, max_bytes=9 * size)
+    assert [] == await read(after=happened[4].id, max_bytes=1)
+
+
 async def test_commit_fails(store: Store) -> None:
     """A commit that fails leaves neither the transition nor its event."""
     store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS

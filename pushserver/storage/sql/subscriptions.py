@@ -1,6 +1,7 @@
 """Events and subscriptions."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.bulk import insert, pad_ids
 from pushserver.storage.sql.connection import SqlConnection, no_low_watermark
 from pushserver.storage.sql.fetch import fetch_all, fetch_column, fetch_value
+from pushserver.storage.sql.heavy_rows import limit_bytes
 from pushserver.storage.sql.outbox import SqlOutbox
 from pushserver.storage.sql.scopes import lock_scope, scope_is_gone
 from pushserver.storage.subscription_rows import EVENTS, SUBSCRIPTIONS
@@ -24,6 +26,10 @@ _NEWEST = "SELECT coalesce(max(id), 0) FROM event WHERE id < ?"
 _SELECT_EVENTS = f"SELECT {EVENTS.column_list} FROM event WHERE"
 _SELECT_AFTER = (
     f"{_SELECT_EVENTS} scope_id = ? AND id > ? AND id < ? ORDER BY id LIMIT ?"
+)
+_SIZES_AFTER = (
+    "SELECT id, length(data) FROM event WHERE scope_id = ? AND id > ? AND id < ?"
+    " ORDER BY id LIMIT ?"
 )
 _COUNT = "SELECT count(*) FROM event WHERE scope_id = ? AND id > ? AND id <= ?"
 _SELECT_BACKLOG_START = (
@@ -94,9 +100,19 @@ class SqlSubscriptions(SqlOutbox):
             await fetch_value(self.reader, _NEWEST, (await self.low_watermark(),))
         )
 
-    async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
+    async def events(
+        self, scope_id: int, *, after: int, limit: int, max_bytes: int | None = None
+    ) -> Sequence[Event]:
         values = (scope_id, after, await self.low_watermark(), limit)
-        return await fetch_all(self.reader, EVENTS.read, _SELECT_AFTER, values)
+        if max_bytes is None:
+            return await fetch_all(self.reader, EVENTS.read, _SELECT_AFTER, values)
+
+        def read(connection: SqlConnection) -> list[Event]:
+            count = _count_light(connection.execute(_SIZES_AFTER, values), max_bytes)
+            rows = connection.execute(_SELECT_AFTER, (*values[:3], count))
+            return list(map(EVENTS.read, rows)) if count else []
+
+        return await self.reader.run(read)
 
     async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:
         if not ids:
@@ -127,3 +143,8 @@ class SqlSubscriptions(SqlOutbox):
             return len(ids)
 
         return await self.write(work) if ids else 0
+
+
+def _count_light(sizes: Iterable[tuple[int, int]], max_bytes: int) -> int:
+    """Return how many rows, of those with an id and a size, are read at once."""
+    return sum(1 for _ in limit_bytes(sizes, itemgetter(1), max_bytes))

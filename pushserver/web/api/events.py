@@ -1,6 +1,8 @@
 """Events as a stream for scripts: server-sent events, resumable by their ids."""
 
 import asyncio
+from contextlib import ExitStack, closing
+from itertools import takewhile
 
 import attrs
 import msgspec
@@ -20,6 +22,7 @@ from pushserver.services.off_loop import give_way, in_pieces
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.device_fields import parse_tags
 from pushserver.web.api.event_names import parse_event_names
+from pushserver.web.api.event_piece import PIECE_SIZE, EventPiece
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import EventsQuery
 from pushserver.web.api.tags import Tag
@@ -29,10 +32,12 @@ from pushserver.web.draining import write_and_drain
 from pushserver.web.request import is_head
 from pushserver.web.services import Services
 from pushserver.web.single_header import single_header
+from pushserver.web.spool import FREE_BYTES, Spool
+from pushserver.web.spooled_response import fill_or_abort, write_from
 
 #: Seconds without an event after which a stream sends a keep-alive.
 HEARTBEAT_INTERVAL = 15.0
-#: How many events are read from the store at once.
+#: How many events are read from the store at once, if they are short.
 BATCH_SIZE = 200
 #: A reader that is further behind is told how many it missed.
 MAX_BACKLOG = 10_000
@@ -57,6 +62,8 @@ class _EventStream:
     event_filter: SubscriptionFilter
     cursor: int
     is_gapless: bool
+    #: How many events it went on by since it was looked how far behind it is.
+    unchecked: int = attrs.field(default=0, init=False)
 
     @property
     def scope_id(self) -> int:
@@ -71,7 +78,7 @@ class _EventStream:
         await self._skip_backlog()
         while self._should_continue():
             wakeup.clear()
-            if not await self._write_batch():
+            if not await self._write_next():
                 await wait_at_most(wakeup, HEARTBEAT_INTERVAL)
                 if not wakeup.is_set():
                     await self._write_comment(b"still here")
@@ -103,39 +110,82 @@ class _EventStream:
         data = msgspec.json.encode({"missed": missed})
         await self._write(b"id: %d\nevent: missed\ndata: %s\n\n" % (self.cursor, data))
 
-    async def _write_batch(self) -> bool:
+    async def _write_next(self) -> bool:
         """Write what comes next; tell whether there was any event."""
-        feed = self.services.event_feed
-        async with feed.turn:
-            batch = await feed.read(self.scope_id, after=self.cursor, limit=BATCH_SIZE)
-            if not batch.events:
-                return False
-            if self.services.cluster_sync.may_have_missed_tokens():
-                await self.services.cluster_sync.catch_up()
-            if not self._should_continue():
-                return True
-            self.cursor = batch.events[-1].id
-            data = await self._render(batch)
-        if data:
-            await self._write(data)
-        if len(batch.events) == BATCH_SIZE:
+        size = await self._write_piece(FREE_BYTES)
+        if size is None:
+            self.unchecked = 0
+            return False
+        if size > FREE_BYTES:
+            # It is rendered again: nobody has it in memory while it waits for room.
+            async with self.services.body_budget.room(size):
+                await self._write_piece(None)
+        if self.unchecked >= BATCH_SIZE:
+            self.unchecked = 0
             await self._skip_backlog()
         return True
 
-    async def _render(self, batch: EventBatch) -> bytes:
-        """Render what this reader gets of a batch, as the stream sends it."""
+    async def _write_piece(self, max_size: int | None) -> int | None:
+        """
+        Write the next piece, unless it is larger than *max_size*.
+
+        Return its size; None if there is no event.
+        """
+        with closing(self.services.body_budget.new_spool()) as spool:
+            async with self.services.event_feed.turn:
+                piece = await self._next_piece()
+                if piece is None:
+                    return None
+                if max_size is not None and piece.size > max_size:
+                    return piece.size
+                self.cursor = piece.cursor
+                self.unchecked += piece.count
+                if is_long := piece.size > 2 * PIECE_SIZE:
+                    connection = connection_of(self.request)
+                    await fill_or_abort(spool, [piece.take()], connection)
+            # Others have their turn, however long the peer takes.
+            if is_long:
+                await self._write_from(spool)
+            elif piece.size:
+                await write_and_drain(self.request, self.response, piece.take())
+        return piece.size
+
+    async def _write_from(self, spool: Spool) -> None:
+        """Write what a spool holds; who is too slow is ended if others need room."""
+        transfers = self.services.body_budget.transfers
+        abort = connection_of(self.request).abort
+        with ExitStack() as stack:
+            if spool.size > FREE_BYTES:
+                under_way = transfers.under_way(lambda: spool.position, abort)
+                stack.enter_context(under_way)
+            await write_from(spool, self.request, self.response, PIECE_SIZE)
+
+    async def _next_piece(self) -> EventPiece | None:
+        """Return what this reader gets next; None if there is no event."""
+        read = self.services.event_feed.read
+        batch = await read(self.scope_id, after=self.cursor, limit=BATCH_SIZE)
+        if batch is None:
+            return None
+        if self.services.cluster_sync.may_have_missed_tokens():
+            await self.services.cluster_sync.catch_up()
+        piece = EventPiece(self.cursor)
+        if self._should_continue():
+            await self._fill(piece, batch)
+        return piece
+
+    async def _fill(self, piece: EventPiece, batch: EventBatch) -> None:
+        """Render what this reader gets of a batch, as far as a piece has room."""
         matches = self.services.subscription_registry.matches
         reaches = self.services.token_reach.reaches
         render, may_read = self.services.event_feed.render, what_token_reads(self.token)
-        messages = []
-        async for event in in_pieces(batch.events):
+        events = batch.events_after(self.cursor)
+        async for event in in_pieces(takewhile(lambda _: not piece.is_full, events)):
             if matches(self.event_filter, event) and reaches(
                 self.token, event.device_id
             ):
-                parts = event.id, event.type.encode()
-                body = await render(batch, event, may_read)
-                messages.append(b"id: %d\nevent: %s\ndata: %s\n\n" % (*parts, body))
-        return b"".join(messages)
+                piece.add(event, await render(event, may_read))
+            else:
+                piece.skip(event)
 
 
 @routes(
