@@ -5,9 +5,11 @@ from typing import Any
 
 from msgspec import UNSET
 
+from pushserver.errors import Forbidden
 from pushserver.model.labels import check_label_size
 from pushserver.model.subscription import READABLE, Subscription, what_token_reads
 from pushserver.model.tag_filter import TagFilter
+from pushserver.model.token import Permission
 from pushserver.services.result_permission import require_results_read
 from pushserver.services.token_reach import narrow_subscription
 from pushserver.web.api.authorized_call import AuthorizedCall
@@ -60,6 +62,7 @@ async def change_subscription(
         Invalid, Forbidden, Conflict: as `create_subscription`.
     """
     settings = _changed_fields(body)
+    _refuse_moving_headers(call, subscription, settings)
     if body.include is not UNSET:
         settings["include_result"] = bool(body.include)
     settings |= _narrowed_filters(call, body, subscription)
@@ -71,6 +74,28 @@ async def change_subscription(
     return await call.services.subscriptions.patch(
         call.scope_id, subscription.id, settings, call.actor
     )
+
+
+def _refuse_moving_headers(
+    call: AuthorizedCall, subscription: Subscription, settings: Mapping[str, Any]
+) -> None:
+    """
+    Check that headers are sent to no new URL by who may not read them.
+
+    Raises:
+        Forbidden: they would be.
+    """
+    is_moved = settings.get("url", subscription.url) != subscription.url
+    if (
+        is_moved
+        and subscription.headers
+        and "headers" not in settings
+        and not call.token.has_permission(Permission.SUBSCRIPTIONS_READ)
+    ):
+        raise Forbidden(
+            "This subscription has headers that your token may not read. Give headers"
+            " with the new url, if only {}; or use a token with subscriptions:read."
+        )
 
 
 def _device_filters(

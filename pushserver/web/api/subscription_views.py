@@ -1,10 +1,12 @@
 """Subscriptions and their deliveries as programs read them."""
 
+import attrs
 from msgspec import Raw
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import Event
 from pushserver.model.subscription import Subscription, WebhookAttempt, WebhookDelivery
+from pushserver.model.token import Permission, Token
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.event_names import format_event_names
 from pushserver.web.api.rendering import optional_instant, render
@@ -41,8 +43,25 @@ def subscription_out(
     )
 
 
+def without_what_others_read(
+    out: SubscriptionOut, reader: Token, *, has_own_headers: bool
+) -> SubscriptionOut:
+    """
+    Leave out headers and the last error, unless *reader* may read subscriptions.
+
+    If it *has_own_headers*, those that the call itself sent, they stay.
+    """
+    if not reader.has_permission(Permission.SUBSCRIPTIONS_READ):
+        out.last_error = None
+        out.headers = out.headers if has_own_headers else {}
+    return out
+
+
 def webhook_delivery_out(
-    protocols: DeviceProtocols, delivery: WebhookDelivery, event: Event | None
+    protocols: DeviceProtocols,
+    delivery: WebhookDelivery,
+    event: Event | None,
+    reader: Token,
 ) -> WebhookDeliveryOut:
     """Render a delivery of *event*, which may have been deleted meanwhile."""
     return render(
@@ -56,10 +75,18 @@ def webhook_delivery_out(
         type=None if event is None else event.type,
         event_at=None if event is None else rfc3339(event.at),
         next_at=optional_instant(delivery.next_attempt_at or None),
-        attempts=[attempt_out(attempt) for attempt in delivery.attempts],
+        attempts=[attempt_out(attempt, reader) for attempt in delivery.attempts],
     )
 
 
-def attempt_out(attempt: WebhookAttempt) -> AttemptOut:
+def attempt_out(attempt: WebhookAttempt, reader: Token) -> AttemptOut:
     """Render one attempt to deliver."""
-    return render(AttemptOut, attempt, duration=attempt.duration / SECOND)
+    shown = readable_attempt(attempt, reader)
+    return render(AttemptOut, shown, duration=attempt.duration / SECOND)
+
+
+def readable_attempt(attempt: WebhookAttempt, reader: Token) -> WebhookAttempt:
+    """Leave out what the receiver said, unless *reader* may read subscriptions."""
+    if reader.has_permission(Permission.SUBSCRIPTIONS_READ):
+        return attempt
+    return attrs.evolve(attempt, answer=None, error=None)

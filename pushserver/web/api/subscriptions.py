@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
+from msgspec import UNSET
 
 from pushserver.model.subscription import Subscription
 from pushserver.model.token import Permission
@@ -24,7 +25,10 @@ from pushserver.web.api.subscription_types import (
     SubscriptionPatch,
     SubscriptionsOut,
 )
-from pushserver.web.api.subscription_views import subscription_out
+from pushserver.web.api.subscription_views import (
+    subscription_out,
+    without_what_others_read,
+)
 from pushserver.web.api.tags import Tag
 from pushserver.web.response import make_response
 
@@ -53,7 +57,9 @@ async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
     """Have events posted to a URL; the secret is shown once."""
     subscription = await create_subscription(call, call.body)
     call.log_fields["subscription_id"] = subscription.id
-    return await _response(call, subscription, subscription.secret, status=201)
+    return await _response(
+        call, subscription, subscription.secret, status=201, has_own_headers=True
+    )
 
 
 async def _response(
@@ -62,11 +68,13 @@ async def _response(
     secret: str | None = None,
     *,
     status: int = 200,
+    has_own_headers: bool = False,
 ) -> web.StreamResponse:
     lags = await call.services.store.subscriptions.lags([subscription])
     backlog = _backlog(subscription, lags)
     body = subscription_out(call.services.protocols, subscription, backlog, secret)
-    return json_response(body, status=status)
+    shown = without_what_others_read(body, call.token, has_own_headers=has_own_headers)
+    return json_response(shown, status=status)
 
 
 def _backlog(subscription: Subscription, lags: Mapping[int, Lag]) -> BacklogOut:
@@ -115,7 +123,8 @@ async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
     """Change a subscription."""
     subscription = subscription_from_path(call)
     changed = await change_subscription(call, subscription, call.body)
-    return await _response(call, changed)
+    has_own_headers = call.body.headers is not UNSET
+    return await _response(call, changed, has_own_headers=has_own_headers)
 
 
 @routes("DELETE", SUBSCRIPTION_PATH, "deleteSubscription", status=204)

@@ -38,7 +38,7 @@ async def ping(call: ApiCall[None, None]) -> web.StreamResponse:
         call.scope_id, subscription.id, call.actor
     )
     return json_response(
-        PingOut(ok=ping_result.ok, attempt=attempt_out(ping_result.attempt))
+        PingOut(ok=ping_result.ok, attempt=attempt_out(ping_result.attempt, call.token))
     )
 
 
@@ -56,7 +56,7 @@ async def list_webhook_deliveries(
         call,
         WebhookDeliveriesOut,
         partial(deliveries, subscription.id, state=state, device_ids=device_ids),
-        lambda row: webhook_delivery_out(call.services.protocols, *row),
+        lambda row: webhook_delivery_out(call.services.protocols, *row, call.token),
     )
 
 
@@ -79,7 +79,8 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
         call.scope_id, subscription.id, event_id, call.actor
     )
     return json_response(
-        webhook_delivery_out(call.services.protocols, delivery, None), status=202
+        webhook_delivery_out(call.services.protocols, delivery, None, call.token),
+        status=202,
     )
 
 
