@@ -5,6 +5,7 @@ from typing import Any
 
 from pushserver.clock import SECOND
 from pushserver.model.audit import AuditAction
+from pushserver.model.device_end import OPERATIONS_TO_SHORTEN
 from pushserver.model.operation import FAILED_STATUSES, OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
@@ -335,7 +336,7 @@ INTERNAL: Mapping[str, Query] = {
         store, Lookup(device=True), ONE_DEVICE
     ),
     "what of it ends first": lambda store: prior_state(
-        store, Lookup(device=True, max_operations=1000), ONE_DEVICE
+        store, Lookup(device=True, max_operations=OPERATIONS_TO_SHORTEN), ONE_DEVICE
     ),
     "what is overdue": lambda store: store.overdue_devices(START),
     "a late answer": lambda store: prior_state(
