@@ -13,6 +13,7 @@ from pushserver.services.result_reading import UnreadResults
 from pushserver.web.services import Services
 from pushserver.workers.counter_log import CounterLog
 from pushserver.workers.loop_lag import LoopLag
+from pushserver.workers.webhooks.body_room import BodyRoom
 from pushserver.workers.webhooks.sender import WebhookSender
 from pushserver.workers.webhooks.supervisor import WebhookSupervisor
 from pushserver.workers.webhooks.throttle import Throttle
@@ -27,6 +28,7 @@ def build_webhook_supervisor(
     """Build what delivers events to subscriptions."""
     renderer = EventRenderer(services.store, services.devices, services.protocols)
     throttle = Throttle(lambda: services.admission.request_count)
+    body_room = BodyRoom()
 
     def make_worker(subscription: Subscription) -> WebhookWorker:
         return WebhookWorker(
@@ -37,6 +39,7 @@ def build_webhook_supervisor(
             sender=sender,
             clock=services.clock,
             throttle=throttle,
+            body_room=body_room,
             metrics=services.metrics.webhooks,
         )
 

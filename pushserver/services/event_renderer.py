@@ -28,25 +28,31 @@ class EventRenderer:
     devices: DeviceRegistry
     protocols: DeviceProtocols
 
-    async def render(self, subscription: Subscription, event: Event) -> bytes:
+    async def render(
+        self, subscription: Subscription, event: Event, *, longest: int | None = None
+    ) -> bytes:
         """
         Return the bytes to send.
 
         Raises:
             Unavailable: the store is away.
+            ResultTooLong: it needs a result of more than *longest* bytes.
         """
         if subscription.format is WebhookFormat.NATIVE:
             return await self.render_native(
                 event,
                 include_result=subscription.include_result,
                 may_read=subscription.shown,
+                longest=longest,
             )
         return _platform_body(
             subscription,
             event,
             device_id=self._device_id(event) or "",
             tags=self._tags(event),
-            parsed_result=await self._parsed_result(event, failures_only=False),
+            parsed_result=await self._parsed_result(
+                event, failures_only=False, longest=longest
+            ),
         )
 
     def render_ping(self, subscription: Subscription, at: int) -> bytes:
@@ -68,6 +74,7 @@ class EventRenderer:
         *,
         include_result: bool,
         may_read: Collection[Permission],
+        longest: int | None = None,
     ) -> bytes:
         """
         Return the server's own body, for who has the permissions *may_read*.
@@ -77,8 +84,11 @@ class EventRenderer:
 
         Raises:
             Unavailable: the store is away.
+            ResultTooLong: it needs a result of more than *longest* bytes.
         """
-        parsed = await self._parsed_result(event, failures_only=not include_result)
+        parsed = await self._parsed_result(
+            event, failures_only=not include_result, longest=longest
+        )
         reads_commands = Permission.COMMANDS_READ in may_read
         reads_devices = Permission.DEVICES_READ in may_read
         return native_body(
@@ -102,7 +112,7 @@ class EventRenderer:
         return (await read(event.scope_id, [command_id])).get(command_id)
 
     async def _parsed_result(
-        self, event: Event, *, failures_only: bool
+        self, event: Event, *, failures_only: bool, longest: int | None
     ) -> ParsedResult | None:
         """Return the device's result, if the body contains any of it."""
         payload = event.payload
@@ -110,7 +120,9 @@ class EventRenderer:
             return None
         if failures_only and payload.state is CommandState.SUCCESSFUL:
             return None
-        result = await self.history.find_result(event.scope_id, payload.command_id)
+        result = await self.history.find_result(
+            event.scope_id, payload.command_id, longest=longest
+        )
         if result is None or result.id != payload.result_id:
             return None
         return self.protocols.parse_result(result)

@@ -57,6 +57,14 @@ class CommandRecord:
     result: Result | None
 
 
+class ResultTooLong(Exception):
+    """A result is longer than whoever asks for it has room for."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"{size} bytes")
+        self.size = size
+
+
 class CommandHistory(Protocol):
     """
     Commands and results of one scope. Reads never wait for a writer.
@@ -74,8 +82,15 @@ class CommandHistory(Protocol):
     async def find_state(self, scope_id: int, command_id: int) -> CommandState | None:
         """Return in which state one command is, and read nothing besides."""
 
-    async def find_result(self, scope_id: int, command_id: int) -> Result | None:
-        """Return the result that ended the command."""
+    async def find_result(
+        self, scope_id: int, command_id: int, *, longest: int | None = None
+    ) -> Result | None:
+        """
+        Return the result that ended the command.
+
+        Raises:
+            ResultTooLong: it is of more than *longest* bytes, which were not read.
+        """
 
     async def commands(
         self,

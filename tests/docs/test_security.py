@@ -80,6 +80,14 @@ from pushserver.web.kapua.list_query import MAX_QUERY
 from pushserver.web.server import HEADER_TIMEOUT, KEEPALIVE_TIMEOUT, READ_SIZE
 from pushserver.web.spool import FREE_BYTES, MAX_IN_MEMORY
 from pushserver.web.stranger_bounds import REQUEST_BYTES, UNSTARTED_BYTES
+from pushserver.workers.webhooks.body_room import (
+    LONG_ROOM,
+    PART_OF_ONE,
+    PART_OF_SLOW,
+    SHORT_BODY,
+    SHORT_ROOM,
+    SLOW,
+)
 from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
 from pushserver.workers.webhooks.sender import REQUEST_TIMEOUT
 from tests.e2e.test_memory import BOUND
@@ -191,6 +199,10 @@ def test_sizes_and_times() -> None:
         "what a webhook's receiver answers, and the time for it": (
             f"{_kib(MAX_ANSWER)}, {REQUEST_TIMEOUT:g} s"
         ),
+        "webhooks that are on their way, of all subscriptions, in memory: those of up"
+        f" to {_kib(SHORT_BODY)}; longer ones": (
+            f"{_mib(SHORT_ROOM)}; {_mib(LONG_ROOM)}, or a single one that is longer"
+        ),
         "a response in which a refusal, a property or a version is looked for": _kib(
             MAX_SEARCHED
         ),
@@ -233,6 +245,7 @@ def test_numbers_in_sentences() -> None:
     What sentences say of work and of bodies is what the program does.
     """
     text = " ".join(PAGE.split())
+    assert (4, 2) == (PART_OF_ONE, PART_OF_SLOW)  # "a fourth", "half"
     sentences = (
         f"Results of up to {_kib(MAX_INLINE)} are read there",
         f"whose bodies are over {MAX_UNCOUNTED} bytes {MAX_DECODED} work at a time",
@@ -256,6 +269,7 @@ def test_numbers_in_sentences() -> None:
         f"a call that has over {_mib(MAX_INLINE_BODIES)} of them",
         f"at most {_kib(MAX_REQUEST_BYTES)} or one device's in a commit",
         f"at once it reads some {_mib(MAX_READ)}",
+        f"receivers whose last request took over {SLOW:g} s have half of it",
         f"no decision after {MAX_SECONDS * 1000:g} ms of processor time, and takes"
         f" {MAX_JOBS} at most",
         f"in pieces of {MAX_AT_ONCE} devices or {_mib(MAX_BYTES_AT_ONCE)} of desired",

@@ -1,6 +1,9 @@
 """Decisions as services take them, in one line each."""
 
 from collections.abc import Sequence
+from typing import Any
+
+import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy, Result
@@ -103,10 +106,16 @@ async def try_cancel(store: Store, command: Command, now: int = START) -> bool:
 
 
 async def post_result(
-    store: Store, in_flight: InFlight, now: int = START, *, failed: bool = False
+    store: Store,
+    in_flight: InFlight,
+    now: int = START,
+    *,
+    failed: bool = False,
+    **fields: Any,
 ) -> Result:
     """Post the result of the command in flight."""
     posted = result_for(in_flight.command, in_flight.delivery, now)
+    posted = attrs.evolve(posted, **fields)
 
     def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result:
         changes.results.append(posted)

@@ -20,6 +20,7 @@ from pushserver.model.unknown_request import UnknownRequest
 from pushserver.storage.base import Store
 from pushserver.storage.command_rows import PIECE_SIZE
 from pushserver.storage.commands import Lookup, PriorState
+from pushserver.storage.history import ResultTooLong
 from tests.clock import START, ManualClock
 from tests.devices import terminal
 from tests.model.factories import DEVICE, command, order, result
@@ -218,6 +219,29 @@ async def test_result(store: Store, fields: dict[str, Any]) -> None:
 
     assert [came] == await store.results(
         came.scope_id, after=0, limit=10, device_id=None, orphan=None
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"body": b"R" * 1000, "mended": b"m" * 24},
+        {"body": b"R" * PIECE_SIZE},
+        {"body": b"R" * (2 * PIECE_SIZE + 1)},
+        {"body": b"", "mended": b"m" * (2 * PIECE_SIZE)},
+    ],
+)
+async def test_long_result(store: Store, fields: dict[str, Any]) -> None:
+    """What is longer than there is room for is not read; how long it is is known."""
+    expected, size = command(), sum(map(len, fields.values()))
+    await enqueue_commands(store, expected)
+    came = await post_result(store, await poll_command(store), **fields)
+    with pytest.raises(ResultTooLong) as found:
+        await store.find_result(came.scope_id, expected.id, longest=size - 1)
+
+    assert size <= found.value.size <= size + PIECE_SIZE
+    assert came == await store.find_result(
+        came.scope_id, expected.id, longest=found.value.size
     )
 
 

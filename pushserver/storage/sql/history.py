@@ -12,7 +12,7 @@ import attrs
 from pushserver.model.command import Result
 from pushserver.model.state import CommandState
 from pushserver.storage.command_rows import COMMANDS_WITH_ORDERS, DELIVERIES, RESULTS
-from pushserver.storage.history import CommandFilter, CommandRecord
+from pushserver.storage.history import CommandFilter, CommandRecord, ResultTooLong
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.bulk import pad_ids
 from pushserver.storage.sql.command_pages import extra_conditions, page_query
@@ -21,7 +21,11 @@ from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all, fetch_column
 from pushserver.storage.sql.heavy_rows import limit_bytes, read_by_id
 from pushserver.storage.sql.index_range import IndexRange
-from pushserver.storage.sql.results import read_result, rewrite_mended_pieces
+from pushserver.storage.sql.results import (
+    read_result,
+    read_result_size,
+    rewrite_mended_pieces,
+)
 from pushserver.storage.sql.snapshot import read_snapshot
 from pushserver.storage.table import Row, RowWriter
 
@@ -46,6 +50,11 @@ _RESULT_OF = (
     " WHERE command.id = ? AND command.scope_id = ?"
 )
 
+_SIZE_OF_RESULT = (
+    "SELECT result.id, length(result.body), coalesce(length(result.mended), 0)"
+    " FROM command JOIN result ON result.id = command.result_id"
+    " WHERE command.id = ? AND command.scope_id = ?"
+)
 _UNREAD = "SELECT id FROM result WHERE parsed IS NULL ORDER BY id DESC LIMIT ?"
 _SAVE_PARSED = "UPDATE result SET parsed = ?, mended = ? WHERE id = ?"
 _parsed_row = RowWriter(RESULTS.pick("parsed", "mended", "id"))
@@ -70,11 +79,15 @@ class SqlHistory(SqlAccess):
         states = await fetch_column(self.hot_reader, _STATE, values)
         return next(map(CommandState, states), None)
 
-    async def find_result(self, scope_id: int, command_id: int) -> Result | None:
+    async def find_result(
+        self, scope_id: int, command_id: int, *, longest: int | None = None
+    ) -> Result | None:
         values = (command_id, scope_id)
 
         def read(connection: SqlConnection) -> Result | None:
             with read_snapshot(connection):
+                if longest is not None:
+                    _require_short(connection, values, longest)
                 row = connection.execute(_RESULT_OF, values).fetchone()
                 return None if row is None else read_result(connection, row)
 
@@ -242,6 +255,15 @@ def _read_without_result(connection: SqlConnection, row: Row) -> CommandRecord:
     command, command.order = COMMANDS_WITH_ORDERS.read(row)
     deliveries = map(DELIVERIES.read, connection.execute(_DELIVERIES, (command.id,)))
     return CommandRecord(command=command, deliveries=tuple(deliveries), result=None)
+
+
+def _require_short(
+    connection: SqlConnection, values: tuple[int, int], longest: int
+) -> None:
+    row = connection.execute(_SIZE_OF_RESULT, values).fetchone()
+    size = 0 if row is None else read_result_size(connection, row)
+    if size > longest:
+        raise ResultTooLong(size)
 
 
 def _body_size(record: CommandRecord) -> int:

@@ -15,6 +15,7 @@ from pushserver.storage.table import Row
 
 #: The pieces of a body have the numbers 1, 2, …; those of what was mended -1, -2, ….
 _OF_BODY, _OF_MENDED = 1, -1
+_COUNT_PIECES = "SELECT count(*) FROM piece WHERE owner_id = ?"
 _DELETE_MENDED = "DELETE FROM piece WHERE owner_id = ? AND number < 0"
 
 
@@ -59,6 +60,16 @@ def read_result(connection: SqlConnection, row: Row) -> Result:
         mended = _read_rest(connection, result.id, result.mended, _OF_MENDED)
         result = attrs.evolve(result, mended=mended)
     return result
+
+
+def read_result_size(connection: SqlConnection, row: Row) -> int:
+    """Return of how many bytes a result is whose *row* has its id and two lengths."""
+    result_id, of_body, of_mended = row
+    size = int(of_body + of_mended)
+    if PIECE_SIZE not in (of_body, of_mended):
+        return size
+    (pieces,) = connection.execute(_COUNT_PIECES, (result_id,)).fetchone() or (0,)
+    return size + int(pieces) * PIECE_SIZE
 
 
 def _read_rest(

@@ -11,6 +11,13 @@ from pushserver.model.event_payload import CommandPayload
 from pushserver.model.subscription import Subscription, WebhookAttempt
 from pushserver.model.trace import Trace
 from pushserver.services.event_renderer import EventRenderer
+from pushserver.storage.history import ResultTooLong
+from pushserver.workers.webhooks.body_room import (
+    SHORT_BODY,
+    SLOW,
+    BodyPlace,
+    SubscriptionRoom,
+)
 from pushserver.workers.webhooks.send_result import SendResult
 from pushserver.workers.webhooks.sender import WebhookRequest, WebhookSender
 
@@ -27,15 +34,32 @@ class EventSender:
     renderer: EventRenderer
     sender: WebhookSender
     spans: Spans
+    room: SubscriptionRoom
 
-    async def send(self, event: Event, message_id: str, now: int) -> SendResult:
+    async def render_in(self, place: BodyPlace, event: Event) -> bytes | None:
         """
-        Send an event once.
+        Return the body, once the *place* has room for it; then its result is read.
+
+        It is None, after logging, if rendering fails.
 
         Raises:
             Unavailable: the store is away.
         """
-        body = await self._render(event)
+        await place.take(SHORT_BODY)
+        try:
+            body = await self._render(event, longest=SHORT_BODY)
+        except ResultTooLong as found:
+            place.keep(0)
+            await place.take(found.size)
+            async with self.room.shared.rendering:
+                body = await self._render(event)
+        place.keep(len(body or b""))
+        return body
+
+    async def send(
+        self, event: Event, body: bytes | None, message_id: str, now: int
+    ) -> SendResult:
+        """Send the body of an event once."""
         if body is None:
             return SendResult(
                 attempt=WebhookAttempt(at=now, duration=0, error=_NO_BODY)
@@ -52,11 +76,11 @@ class EventSender:
         body = self.renderer.render_ping(self.subscription, now)
         return await self._send(body, f"msg_ping_{now}", now)
 
-    async def _render(self, event: Event) -> bytes | None:
+    async def _render(self, event: Event, longest: int | None = None) -> bytes | None:
         """Return the body; None, after logging, if rendering fails."""
         try:
-            return await self.renderer.render(self.subscription, event)
-        except Unavailable:
+            return await self.renderer.render(self.subscription, event, longest=longest)
+        except (Unavailable, ResultTooLong):
             raise
         except Exception:
             log.exception(
@@ -79,7 +103,9 @@ class EventSender:
             timestamp=wall_time(now) // SECOND,
             trace=trace,
         )
-        return await self.sender.send(target)
+        sent = await self.sender.send(target)
+        self.room.is_slow = sent.attempt.duration > SLOW * SECOND
+        return sent
 
 
 def _cause_of(event: Event) -> Trace | None:

@@ -4,6 +4,9 @@ The headers are those of Standard Webhooks 1.0, whatever the body's format. A fa
 the network or the receiver is a failed attempt, never an exception.
 """
 
+import base64
+import hashlib
+import hmac
 import io
 import socket
 import time
@@ -43,8 +46,9 @@ REQUEST_TIMEOUT = 15.0
 #: The most bytes of an answer's body that are read, and that are stored.
 MAX_READ = 64 * 1024
 MAX_KEPT = 4 * 1024
-#: Bytes above which a body is written in chunks, so that it does not block the loop.
-STREAM_ABOVE = 1024 * 1024
+#: Bytes above which a body is written in chunks, so that it neither blocks the loop nor
+#: is copied whole for a receiver that does not take it.
+STREAM_ABOVE = 64 * 1024
 #: The most connections to one receiver. There is no limit for all receivers: those that
 #: hang must not use up the connections of others.
 MAX_CONNECTIONS_PER_HOST = 64
@@ -189,7 +193,7 @@ class WebhookSender:
         headers["webhook-timestamp"] = str(request.timestamp)
         is_large = len(request.body) > MAX_IN_THREAD
         headers["webhook-signature"] = (
-            await run_in_thread(_signatures, request)
+            await run_in_thread(_signatures_of_long, request)
             if is_large
             else _signatures(request)
         )
@@ -216,6 +220,18 @@ def _signatures(request: WebhookRequest) -> str:
     return " ".join(
         Webhook(secret).sign(request.message_id, at, text) for secret in request.secrets
     )
+
+
+def _signatures_of_long(request: WebhookRequest) -> str:
+    """Do the same without text and its copies, which take nine times as much."""
+    signatures = []
+    for secret in request.secrets:
+        key = base64.b64decode(secret.removeprefix("whsec_") + "==")
+        start = f"{request.message_id}.{request.timestamp}.".encode()
+        signed = hmac.new(key, start, hashlib.sha256)
+        signed.update(request.body)
+        signatures.append(f"v1,{base64.b64encode(signed.digest()).decode()}")
+    return " ".join(signatures)
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:

@@ -20,6 +20,11 @@ from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.storage.subscriptions import SubscriptionStore
+from pushserver.workers.webhooks.body_room import (
+    BodyPlace,
+    BodyRoom,
+    SubscriptionRoom,
+)
 from pushserver.workers.webhooks.delivery_source import Batch, DeliverySource
 from pushserver.workers.webhooks.event_sender import EventSender
 from pushserver.workers.webhooks.receiver_health import ReceiverHealth
@@ -53,6 +58,7 @@ class WebhookWorker:
     sender: WebhookSender
     clock: Clock
     throttle: Throttle
+    body_room: BodyRoom
     metrics: WebhookMetrics
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _window: SendWindow = attrs.field(init=False)
@@ -74,7 +80,11 @@ class WebhookWorker:
         )
         self._health = ReceiverHealth(self.subscription, self.subscriptions, self.clock)
         self._event_sender = EventSender(
-            self.subscription, self.renderer, self.sender, self.metrics.spans
+            self.subscription,
+            self.renderer,
+            self.sender,
+            self.metrics.spans,
+            SubscriptionRoom(self.subscription, self.body_room),
         )
         self._send_slots = asyncio.Semaphore(MAX_CONCURRENT_SENDS)
 
@@ -221,17 +231,30 @@ class WebhookWorker:
                 if is_blocked or self._health.is_blocked():
                     delivery.next_attempt_at = 0
                 else:
-                    is_blocked = not await self._send_once(event, delivery)
+                    is_blocked = not await self._send_with_room(event, delivery)
             self._window.complete(delivery)
 
-    async def _send_once(self, event: Event, delivery: WebhookDelivery) -> bool:
-        """Send once; return whether the device's next event may follow."""
-        if not self._source.still_matches(event):
-            # The filter, or the device's tags, changed while it had to wait here.
-            self._source.give_up(delivery)
-            return True
+    async def _send_with_room(self, event: Event, delivery: WebhookDelivery) -> bool:
+        """Send once there is room; return whether its device's next may follow."""
+        place = BodyPlace(self._event_sender.room)
+        try:
+            body = await self._event_sender.render_in(place, event)
+            if not self._source.still_matches(event):
+                # The filter, or the device's tags, changed while it had to wait.
+                self._source.give_up(delivery)
+                return True
+            if self._health.is_blocked():
+                delivery.next_attempt_at = 0
+                return False
+            return await self._send_once(event, body, delivery)
+        finally:
+            place.keep(0)
+
+    async def _send_once(
+        self, event: Event, body: bytes | None, delivery: WebhookDelivery
+    ) -> bool:
         now = self.clock.now()
-        sent = await self._event_sender.send(event, delivery.message_id, now)
+        sent = await self._event_sender.send(event, body, delivery.message_id, now)
         self.metrics.record(sent.attempt, ok=sent.ok)
         self._health.record(sent)
         if not sent.ok and now < (delivery.next_attempt_at or 0):

@@ -23,6 +23,7 @@ from pushserver.services.event_renderer import EventRenderer
 from pushserver.settings import Settings
 from pushserver.stores import open_store
 from pushserver.web.services import Services
+from pushserver.workers.webhooks.body_room import BodyRoom
 from pushserver.workers.webhooks.sender import WebhookSender
 from pushserver.workers.webhooks.supervisor import WebhookSupervisor
 from pushserver.workers.webhooks.throttle import Throttle
@@ -44,6 +45,7 @@ class WebhookDriver:
     services: Services
     clock: ManualClock
     sender: WebhookSender
+    body_room: BodyRoom = attrs.field(factory=BodyRoom)
 
     async def subscribe(
         self, receiver: ScriptedReceiver, **settings: Any
@@ -72,6 +74,7 @@ class WebhookDriver:
             sender=self.sender,
             clock=self.clock,
             throttle=Throttle(lambda: 0),
+            body_room=self.body_room,
         )
         services.subscription_registry.workers[subscription.id] = worker
         return worker

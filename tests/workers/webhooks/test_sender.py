@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -68,6 +69,18 @@ async def test_two_secrets(sender: WebhookSender) -> None:
     assert json.loads(BODY) == verified(request, new) == verified(request, SECRET)
     with pytest.raises(WebhookVerificationError):
         verified(request, other)
+
+
+async def test_long_text(sender: WebhookSender) -> None:
+    """A long body, of whatever letters, is signed like any other, by each secret."""
+    body, secrets = ("é☃😀" * 100_000).encode(), [SECRET, new_webhook_secret()]
+    async with running_receiver(respond_with()) as receiver:
+        await sender.send(target(receiver.url, body=body, secrets=secrets))
+
+    at = datetime.fromtimestamp(NOW_SECONDS, UTC)
+    expected = [Webhook(each).sign("msg_1", at, body.decode()) for each in secrets]
+    headers = receiver.requests[0].headers
+    assert " ".join(expected) == headers["webhook-signature"]
 
 
 async def test_signature(sender: WebhookSender) -> None:
