@@ -24,7 +24,7 @@ BOUND = LONG_ROOM + MANY * (OF_EACH + FREE_BYTES) + GARBAGE
 #: Strangers whose requests wait at the same time, and what they take in all.
 WAITING = 6000
 FREE_OF_THOSE_WITH_ROOM = HEAD_ROOM // REQUEST_BYTES * FREE_BYTES
-BOUND_OF_WAITING = HEAD_ROOM + FREE_OF_THOSE_WITH_ROOM + WAITING * OF_EACH + GARBAGE
+BOUND_OF_WAITING = HEAD_ROOM + FREE_OF_THOSE_WITH_ROOM + WAITING * OF_EACH + 2 * GARBAGE
 LINE = b"GET /push?deviceId=77 HTTP/1.1\r\nHost: x\r\n"
 FIELD = b"X: %s\r\n" % (b"y" * 7_900)
 FIELDS = b"".join(b"X-%d: %s\r\n" % (each, b"y" * 20) for each in range(12))

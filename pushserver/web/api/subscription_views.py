@@ -81,11 +81,11 @@ def webhook_delivery_out(
 
 def attempt_out(attempt: WebhookAttempt, reader: Token) -> AttemptOut:
     """Render one attempt to deliver."""
-    shown = readable_attempt(attempt, reader)
+    shown = shown_attempt(attempt, reader)
     return render(AttemptOut, shown, duration=attempt.duration / SECOND)
 
 
-def readable_attempt(attempt: WebhookAttempt, reader: Token) -> WebhookAttempt:
+def shown_attempt(attempt: WebhookAttempt, reader: Token) -> WebhookAttempt:
     """Leave out what the receiver said, unless *reader* may read subscriptions."""
     if reader.has_permission(Permission.SUBSCRIPTIONS_READ):
         return attempt

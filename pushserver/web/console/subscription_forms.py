@@ -7,7 +7,7 @@ from aiohttp import web
 
 from pushserver.clock import SECOND
 from pushserver.model.token import Permission
-from pushserver.web.api.subscription_views import readable_attempt
+from pushserver.web.api.subscription_views import shown_attempt
 from pushserver.web.console.form_fields import require_typed
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
@@ -41,7 +41,7 @@ async def ping(call: SignedInCall) -> web.StreamResponse:
     result = await call.services.webhook_deliveries.ping(
         call.scope_id, subscription.id, call.actor
     )
-    shown = attrs.evolve(result, attempt=readable_attempt(result.attempt, call.token))
+    shown = attrs.evolve(result, attempt=shown_attempt(result.attempt, call.token))
     return await call.render("ping.html", subscription=subscription, result=shown)
 
 

@@ -21,8 +21,8 @@ from tests.web.local_server import (
 
 #: Of as many bytes as the room that this server has for bodies.
 ROOM = 64 * 1024 * 1024
-#: More than the kernel keeps for a slow reader, if there are some of them.
-LONG = 400_000
+#: So many of them are more than the kernel keeps for a slow reader.
+LONG, TIMES = 500_000, 12
 SIZES = (10, PIECE_SIZE, 10, 2 * PIECE_SIZE, FREE_BYTES - 500, 10, FREE_BYTES + 1)
 ASK = (
     "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 0\r\n"
@@ -80,16 +80,16 @@ async def test_beside_one_that_stalls(server: LocalServer) -> None:
     While the reader of one stream stalls in a long event, others get theirs.
     """
     async with open_event_stream(server), slow_reader(server.url) as slow:
-        for _ in range(4):
+        for _ in range(TIMES):
             await fail_command(server, LONG)
         await slow.send(ASK)
         await wait_until(lambda: taken(server) > 0)
         async with open_event_stream(server, last_event_id="0") as stream:
-            errors = [await next_error(stream) for _ in range(4)]
+            errors = [await next_error(stream) for _ in range(TIMES)]
             command = await server.enqueue()
             received = await stream.next_data()
 
-    assert [LONG] * 4 == list(map(len, errors))
+    assert [LONG] * TIMES == list(map(len, errors))
     assert command["id"] == received["commandId"]
     await wait_until(lambda: taken(server) == 0)
 
