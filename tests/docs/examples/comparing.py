@@ -31,7 +31,9 @@ _JSON_VARIES = re.compile(
     r"|(?=.*[A-Z])[\w-]{11}"
 )
 #: Fields whose numbers are never the same.
-_MEASURED = frozenset({"duration", "lastSeenAgo", "pollPeriod", "upgradeTime"})
+_MEASURED = frozenset(
+    {"duration", "lastSeenAgo", "pollPeriod", "unread", "upgradeTime"}
+)
 
 
 def same_for_all(text: str) -> list[str]:
