@@ -21,6 +21,7 @@ Planned = tuple[Command | None, Operation | None]
 #: So many stored operations are those of a commit, those kept, and one that tells that
 #: there are more.
 OPERATIONS_TO_SHORTEN = 2 * MAX_ENDED_AT_ONCE + 1
+_REASON = "The device was deleted."
 
 
 def end_device(
@@ -28,8 +29,6 @@ def end_device(
     stored_operations: Iterable[Operation],
     changes: Changes,
     *,
-    now: int,
-    reason: str,
     by: Actor,
 ) -> None:
     """
@@ -40,13 +39,13 @@ def end_device(
     """
     changes.end_device(lane)
     running = _live_operations(lane, stored_operations, changes)
-    _cancel(running, changes, now, reason, by)
+    _cancel(running, changes, by)
     for in_flight in list(lane.in_flights):
         mark_withdrawn(in_flight.command, changes, by=by)
-        give_up(lane, in_flight, changes, now)
-    end_waiting(lane, lane.waiting, changes, now=now, by=by)
+        give_up(lane, in_flight, changes, changes.now)
+    end_waiting(lane, lane.waiting, changes, now=changes.now, by=by)
     lane.blocked_endpoints = {}
-    _end_between_steps(running, changes, now, reason)
+    _end_between_steps(running, changes)
 
 
 def shorten_device(
@@ -54,8 +53,6 @@ def shorten_device(
     stored_operations: Iterable[Operation],
     changes: Changes,
     *,
-    now: int,
-    reason: str,
     by: Actor,
     keep: int = MAX_ENDED_AT_ONCE,
 ) -> bool:
@@ -75,10 +72,10 @@ def shorten_device(
     room = min(surplus + 1, _room_to_end(changes)) if surplus > 0 else 0
     chosen = _choose(_planned(lane, running), room)
     operations = [each for _, each in chosen if each is not None]
-    _cancel(operations, changes, now, reason, by)
+    _cancel(operations, changes, by)
     commands = [each for each, _ in chosen if each is not None]
-    end_waiting(lane, commands, changes, now=now, by=by)
-    _end_between_steps(operations, changes, now, reason)
+    end_waiting(lane, commands, changes, now=changes.now, by=by)
+    _end_between_steps(operations, changes)
     return surplus > len(commands) + len(operations)
 
 
@@ -111,25 +108,17 @@ def _choose(planned: Iterable[Planned], room: int) -> list[Planned]:
     return chosen
 
 
-def _cancel(
-    operations: Iterable[Operation],
-    changes: Changes,
-    now: int,
-    reason: str,
-    by: Actor,
-) -> None:
+def _cancel(operations: Iterable[Operation], changes: Changes, by: Actor) -> None:
     for operation in operations:
         if not operation.canceled:
-            mark_canceled(operation, changes, now=now, reason=reason, by=by)
+            mark_canceled(operation, changes, now=changes.now, reason=_REASON, by=by)
 
 
-def _end_between_steps(
-    operations: Iterable[Operation], changes: Changes, now: int, reason: str
-) -> None:
+def _end_between_steps(operations: Iterable[Operation], changes: Changes) -> None:
     """End those of the canceled operations that did not end with their steps."""
     for operation in operations:
         if operation.is_running:
-            end_between_steps(operation, changes, now=now, reason=reason)
+            end_between_steps(operation, changes, now=changes.now, reason=_REASON)
 
 
 def _live_operations(

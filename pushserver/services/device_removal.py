@@ -12,7 +12,6 @@ from pushserver.model.device_end import (
     shorten_device,
 )
 from pushserver.model.lane import Lane
-from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.lanes import Lanes
@@ -20,7 +19,6 @@ from pushserver.storage.commands import Decision, Lookup, PriorState
 
 _DEVICE_LOOKUP = Lookup(device=True)
 _SHORTEN_LOOKUP = Lookup(device=True, max_operations=OPERATIONS_TO_SHORTEN)
-_REASON = "The device was deleted."
 
 
 @attrs.frozen(repr=False)
@@ -47,11 +45,11 @@ class DeviceRemoval:
 
         def shorten(lane: Lane, changes: Changes, prior: PriorState) -> bool:
             require_same(prior)
-            return _shorten_device(lane, changes, prior, actor)
+            return shorten_device(lane, prior.running_operations, changes, by=actor)
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
             require_same(prior)
-            _end_device(lane, changes, prior, actor)
+            end_device(lane, prior.running_operations, changes, by=actor)
             changes.deleted_devices.add(device_id)
             action = AuditAction.DEVICE_DELETE
             changes.audit(device_entry(scope_id, actor, action, device_id))
@@ -72,13 +70,13 @@ class DeviceRemoval:
         # Another server may have adopted it meanwhile, and enqueued.
         def shorten(lane: Lane, changes: Changes, prior: PriorState) -> bool:
             # Nothing is kept for the last commit: many devices may share that.
-            return not _is_adopted(prior) and _shorten_device(
-                lane, changes, prior, actor, keep=0
+            return not _is_adopted(prior) and shorten_device(
+                lane, prior.running_operations, changes, by=actor, keep=0
             )
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
             if not _is_adopted(prior):
-                _end_device(lane, changes, prior, actor)
+                end_device(lane, prior.running_operations, changes, by=actor)
 
         await self._repeat_while_more(device_id, shorten)
         await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
@@ -95,32 +93,3 @@ def _decide_nothing(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
 
 def _is_adopted(prior: PriorState) -> bool:
     return prior.device is not None and prior.device.is_adopted
-
-
-def _shorten_device(
-    lane: Lane,
-    changes: Changes,
-    prior: PriorState,
-    actor: Actor,
-    keep: int = MAX_ENDED_AT_ONCE,
-) -> bool:
-    return shorten_device(
-        lane,
-        prior.running_operations,
-        changes,
-        now=changes.now,
-        reason=_REASON,
-        by=actor,
-        keep=keep,
-    )
-
-
-def _end_device(lane: Lane, changes: Changes, prior: PriorState, actor: Actor) -> None:
-    end_device(
-        lane,
-        prior.running_operations,
-        changes,
-        now=changes.now,
-        reason=_REASON,
-        by=actor,
-    )
