@@ -78,8 +78,8 @@ from pushserver.storage.base import Store
 from pushserver.web.body_budget import MEBIBYTE, BodyBudget
 from pushserver.web.head_budget import HeadBudget
 from pushserver.web.proxies import Proxies
+from pushserver.web.request_starts import RequestStarts
 from pushserver.web.services import Services
-from pushserver.web.stranger_starts import StrangerStarts
 from pushserver.web.worker_metrics import WorkerMetrics
 
 #: The protocols of devices that are served; ids that name no other are the first's.
@@ -279,7 +279,7 @@ def build_services(
             bounds.token_reads,
             counts,
         ),
-        request_starts=StrangerStarts(tokens, admission, protocols),
+        request_starts=RequestStarts(tokens, admission, protocols),
         bounds=bounds,
         proxies=Proxies(
             networks=settings.trusted_networks,

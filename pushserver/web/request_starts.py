@@ -3,6 +3,7 @@
 So many connections hold the loop up no longer than a few do, and what else it does has
 its turn. Those who wait take turns, too: devices, strangers, and each scope's tokens;
 among these each device, network and token. What the fast lane serves does not wait.
+A stranger's request that has a body takes room until it starts.
 """
 
 import asyncio
@@ -20,7 +21,9 @@ from pushserver.model.token import Token
 from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.tokens import Tokens
+from pushserver.web.connection import connection_of
 from pushserver.web.middleware import Handler
+from pushserver.web.stranger_bounds import UNSTARTED_BYTES
 
 #: Who has no token and is no device that is surely served; beside `DEVICES`, and the
 #: ids of scopes.
@@ -74,11 +77,17 @@ class RequestStarts:
     async def _serve_later(
         self, handler: Handler, request: web.Request
     ) -> web.StreamResponse:
+        group, member = self._turn_of(request)
+        connection = connection_of(request)
+        if group == STRANGERS and request.body_exists:
+            # Others are small, and may be polls of devices that are about to be served.
+            connection.begin_wait(UNSTARTED_BYTES, for_peer=False)
         self._waiting += 1
         try:
-            await self._line.join(*self._turn_of(request))
+            await self._line.join(group, member)
         finally:
             self._waiting -= 1
+        connection.end_wait()
         return await handler(request)
 
     def _turn_of(self, request: web.Request) -> _Turn:
