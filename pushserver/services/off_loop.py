@@ -72,11 +72,14 @@ def is_quick(json: bytes) -> bool:
     return len(json) <= MAX_QUICK and json.count(b",") <= _MAX_QUICK_VALUES
 
 
-async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> T:
+async def run_off_loop(
+    size: int, function: Callable[..., T], *args: object, member: Hashable = None
+) -> T:
     """
     Return what *function* returns for *args*, which are of *size* bytes.
 
-    All of them are importable or can be pickled.
+    All of them are importable or can be pickled. If it has to wait for its turn, it is
+    in that of the caller's *member*.
 
     Raises:
         GaveUp: it took too long, or too much memory.
@@ -85,7 +88,7 @@ async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> 
     Besides, what *function* raises.
     """
     if size <= MAX_INLINE:
-        await begin_piece()
+        await begin_piece(member)
         return function(*args)
     if size <= MAX_IN_THREAD:
         return await run_in_thread(function, *args)

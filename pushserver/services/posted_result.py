@@ -46,4 +46,6 @@ class PostedResult:
         if self.rejection is not None:
             rejected = ParsedResult.rejected(self.rejection)
             return LocatedResult.locate(rejected, self.body)
-        return await read_result(self.protocol, self.body, self.content_encoding)
+        return await read_result(
+            self.protocol, self.body, self.content_encoding, self.device_id
+        )

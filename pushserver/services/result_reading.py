@@ -22,13 +22,16 @@ _GIVEN_UP = LocatedResult(ParsedSpans(unreadable=True))
 
 
 async def read_result(
-    protocol: DeviceProtocol, body: bytes, content_encoding: str | None
+    protocol: DeviceProtocol, body: bytes, content_encoding: str | None, device_id: int
 ) -> LocatedResult:
-    """Read a body; what takes too long, or too much memory, is unreadable."""
+    """
+    Read a body in its device's turn.
+
+    What takes too long, or too much memory, is unreadable.
+    """
+    args = protocol, body, content_encoding
     try:
-        return await run_off_loop(
-            len(body), locate_result, protocol, body, content_encoding
-        )
+        return await run_off_loop(len(body), locate_result, *args, member=device_id)
     except GaveUp as reason:
         log.warning("result.given_up", bytes=len(body), reason=str(reason))
         return _GIVEN_UP
@@ -61,12 +64,13 @@ class UnreadResults:
         return len(read)
 
     async def _read(self, result: Result) -> Result:
-        body, rejection = result.body, result.rejection
+        body, rejection, device_id = result.body, result.rejection, result.device_id
         if rejection is not None:
             located = LocatedResult.locate(ParsedResult.rejected(rejection), body)
         else:
-            protocol = self.protocols.of_device(result.device_id)
-            located = await read_result(protocol, body, result.content_encoding)
+            protocol = self.protocols.of_device(device_id)
+            encoding = result.content_encoding
+            located = await read_result(protocol, body, encoding, device_id)
             parsed = located.read(body)
             judged = judge_response(protocol, parsed, result.judged_endpoint)
             located = located.judged(judged, body)

@@ -121,7 +121,9 @@ class DeviceResult:
             Unavailable: it could not be stored.
         """
         services = self.services
-        await begin_piece(self.device.device_id)
+        if self.protocol.max_commands > 1:
+            # Splitting takes a while, too; a result of one command is only read.
+            await begin_piece(self.device.device_id)
         for part in _parts(services, self.protocol, self.call, body):
             posted = self.posted(body, part)
             recorded = await _retry_while_unavailable(

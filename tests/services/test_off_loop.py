@@ -171,3 +171,18 @@ async def test_many_begin_in_pieces() -> None:
             turn += 1
 
     assert 2 >= max(Counter(turns).values())
+
+
+async def test_turns_of_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work of one member waits behind one piece of each other's, not behind all."""
+    monkeypatch.setattr(off_loop, "_PIECE", 0)
+    done: list[str] = []
+
+    def work(member: str) -> None:
+        done.append(member)
+
+    async with asyncio.TaskGroup() as group:
+        for member in ("many",) * 10 + ("few",):
+            group.create_task(run_off_loop(1, work, member, member=member))
+
+    assert 3 >= done.index("few")
