@@ -100,12 +100,28 @@ class EventInterest:
             self._stored |= interests
 
     def set_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
-        """Replace the interest of subscriptions by that of *subscriptions*."""
-        self._subscribed = {}
+        """Replace the interest of all subscriptions by that of *subscriptions*."""
+        self._subscribed = self._types_of(subscriptions)
+        self._recompute()
+
+    def set_scope_subscriptions(
+        self, scope_id: int, subscriptions: Iterable[Subscription]
+    ) -> None:
+        """Replace the interest of the scope's subscriptions."""
+        before = self._subscribed.pop(scope_id, None)
+        self._subscribed |= self._types_of(subscriptions)
+        if before != self._subscribed.get(scope_id):
+            self._recompute()
+
+    def _types_of(
+        self, subscriptions: Iterable[Subscription]
+    ) -> dict[int, frozenset[EventType]]:
+        """Return by scope which events those want that are not disabled."""
+        types_by_scope: dict[int, frozenset[EventType]] = {}
         for each in subscriptions:
             if each.health is not SubscriptionHealth.DISABLED:
-                self._add(self._subscribed, each.scope_id, each.events)
-        self._recompute()
+                self._add(types_by_scope, each.scope_id, each.events)
+        return types_by_scope
 
     @contextmanager
     def open_stream(

@@ -52,13 +52,18 @@ class SubscriptionRegistry:
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     workers: dict[int, SubscriptionWorker] = attrs.field(factory=dict, init=False)
     write_lock: FairTurns = attrs.field(factory=FairTurns, init=False)
-    _by_id: dict[int, Subscription] = attrs.field(factory=dict, init=False)
+    #: By scope and id: no scope's are gone through for another's.
+    _by_scope: dict[int, dict[int, Subscription]] = attrs.field(
+        factory=dict, init=False
+    )
 
     async def load(self) -> None:
         """Read the subscriptions from the store."""
         stored = await self.store.subscriptions.all_subscriptions()
-        self._by_id = {subscription.id: subscription for subscription in stored}
-        self.apply_changes()
+        self._by_scope = {}
+        for each in stored:
+            self._of_scope(each.scope_id)[each.id] = each
+        self._apply_all_changes()
 
     async def refresh_follower(self) -> None:
         """Reread the progress of deliveries if another server makes them."""
@@ -76,32 +81,38 @@ class SubscriptionRegistry:
         async with self.write_lock:
             stored = await self.store.subscriptions.all_subscriptions()
             self._apply_stored(stored, progress=taking_over or not self.store.is_leader)
-        self.apply_changes()
+        self._apply_all_changes()
 
     def _apply_stored(self, stored: Sequence[Subscription], *, progress: bool) -> None:
-        for stored_subscription in stored:
-            known = self._by_id.setdefault(stored_subscription.id, stored_subscription)
-            if known is not stored_subscription:
-                known.merge_from(stored_subscription, with_progress=progress)
-            self.notify(stored_subscription.id)
-        stored_ids = {subscription.id for subscription in stored}
-        for subscription_id in self._by_id.keys() - stored_ids:
-            del self._by_id[subscription_id]
+        for each in stored:
+            known = self._of_scope(each.scope_id).setdefault(each.id, each)
+            if known is not each:
+                known.merge_from(each, with_progress=progress)
+            self.notify(each.id)
+        stored_ids = {each.id for each in stored}
+        for each in self:
+            if each.id not in stored_ids:
+                del self._by_scope[each.scope_id][each.id]
+
+    def _of_scope(self, scope_id: int) -> dict[int, Subscription]:
+        return self._by_scope.setdefault(scope_id, {})
 
     def __iter__(self) -> Iterator[Subscription]:
-        return iter(list(self._by_id.values()))
+        """Return the subscriptions of all scopes, in no order."""
+        return iter([s for each in self._by_scope.values() for s in each.values()])
 
     def on_events(self, notice: ChangeNotice) -> None:
         """Wake the workers of the subscriptions that match the new events, or may."""
+        if notice.everything:
+            for each in self:
+                self.notify(each.id)
+            return
         distinct = _distinct(notice.new_events)
-        for subscription in self._by_id.values():
-            if notice.everything:
-                self.notify(subscription.id)
-            elif subscription.scope_id in notice.events and (
+        for scope_id in notice.events:
+            for each in self.in_scope(scope_id):
                 # Other servers' notices have only scopes.
-                not notice.new_events or self._may_match(subscription, distinct)
-            ):
-                self._notify_events(subscription.id)
+                if not notice.new_events or self._may_match(each, distinct):
+                    self._notify_events(each.id)
 
     def _may_match(self, subscription: Subscription, distinct: DistinctEvents) -> bool:
         """Tell whether one of the events matches, or they are too many to look."""
@@ -138,7 +149,7 @@ class SubscriptionRegistry:
 
     def in_scope(self, scope_id: int) -> list[Subscription]:
         """Return the scope's subscriptions, oldest first."""
-        return [s for s in self._by_id.values() if s.scope_id == scope_id]
+        return list(self._by_scope.get(scope_id, {}).values())
 
     def get(self, scope_id: int, subscription_id: int) -> Subscription:
         """
@@ -147,26 +158,34 @@ class SubscriptionRegistry:
         Raises:
             NotFound: there is none.
         """
-        found = self._by_id.get(subscription_id)
-        if found is None or found.scope_id != scope_id:
+        found = self._by_scope.get(scope_id, {}).get(subscription_id)
+        if found is None:
             raise NotFound(f"There is no subscription {subscription_id}.")
         return found
 
     def add(self, subscription: Subscription) -> None:
         """Add or replace a subscription that was stored."""
-        self._by_id[subscription.id] = subscription
-        self.apply_changes()
+        self._of_scope(subscription.scope_id)[subscription.id] = subscription
+        self.apply_changes(subscription.scope_id)
         self.notify(subscription.id)
 
-    def remove(self, subscription_id: int) -> None:
+    def remove(self, subscription: Subscription) -> None:
         """Remove a deleted subscription."""
-        del self._by_id[subscription_id]
-        self.apply_changes()
+        del self._by_scope[subscription.scope_id][subscription.id]
+        self.apply_changes(subscription.scope_id)
 
-    def apply_changes(self) -> None:
-        """Update the event interest, tell who shows them, and start or stop workers."""
+    def apply_changes(self, scope_id: int) -> None:
+        """Record what the scope's subscriptions want, and tell who shows them."""
+        self.event_interest.set_scope_subscriptions(scope_id, self.in_scope(scope_id))
+        self._publish_change()
+
+    def _apply_all_changes(self) -> None:
+        self.event_interest.set_subscriptions(self)
+        self._publish_change()
+
+    def _publish_change(self) -> None:
+        """Tell who shows subscriptions, and start or stop workers."""
         self.store.feed.publish_own(ChangeNotice(subscriptions=True))
-        self.event_interest.set_subscriptions(self._by_id.values())
         self.wakeup.set()
 
 

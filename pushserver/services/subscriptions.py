@@ -70,7 +70,7 @@ class Subscriptions:
         )
         async with self.registry.write_lock:
             self._refuse_duplicate(subscription)
-            present = sum(each.scope_id == scope_id for each in self.registry)
+            present = len(self.registry.in_scope(scope_id))
             self.bounds.require_room("scope_subscriptions", present)
             entry = subscription_entry(
                 subscription, actor, AuditAction.SUBSCRIPTION_CREATE
@@ -115,7 +115,7 @@ class Subscriptions:
         await self.ssrf_guard.check_resolved(url)
 
     def _refuse_duplicate(self, subscription: Subscription) -> None:
-        for other in self.registry:
+        for other in self.registry.in_scope(subscription.scope_id):
             if other.id != subscription.id and _same(other) == _same(subscription):
                 raise Conflict(
                     f"Subscription {other.id} posts the same events"
@@ -138,7 +138,7 @@ class Subscriptions:
                 subscription, actor, AuditAction.SUBSCRIPTION_DELETE
             )
             await self.store.subscriptions.delete_subscription(subscription_id, [entry])
-            self.registry.remove(subscription_id)
+            self.registry.remove(subscription)
 
     async def rotate_secret(
         self, scope_id: int, subscription_id: int, actor: Actor = SERVER

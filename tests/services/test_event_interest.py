@@ -41,6 +41,20 @@ def test_no_more(services: Services) -> None:
     assert {} == services.store.event_interest
 
 
+def test_one_scope(services: Services) -> None:
+    """What one scope's subscriptions want now leaves that of the others."""
+    interests: EventInterest = services.event_interest
+    interests.set_subscriptions([subscription(), subscription(scope_id=2)])
+    before = dict(services.store.event_interest)
+    interests.set_scope_subscriptions(2, [subscription(scope_id=2, events=ORPHANS)])
+    changed = dict(services.store.event_interest)
+    interests.set_scope_subscriptions(2, [])
+
+    assert {1, 2} == before.keys()
+    assert {1: before[1], 2: ORPHANS} == changed
+    assert {1: before[1]} == services.store.event_interest
+
+
 async def test_stream(services: Services, clock: ManualClock) -> None:
     """A stream's interest lasts ten minutes after it left."""
     interests: EventInterest = services.event_interest

@@ -88,7 +88,7 @@ class ReceiverHealth:
 
     def _set_health(self, health: SubscriptionHealth) -> None:
         self.subscription.health = health
-        self.subscriptions.apply_changes()
+        self.subscriptions.apply_changes(self.subscription.scope_id)
         log.warning(
             "subscription.health", subscription_id=self.subscription.id, health=health
         )
