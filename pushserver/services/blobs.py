@@ -59,6 +59,7 @@ class Blobs:
         Raises:
             Invalid: there are none.
             LimitReached: there is too much.
+            NotFound: the scope was deleted meanwhile.
             Unavailable: the store is away.
         """
         if not source.size:

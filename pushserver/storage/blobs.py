@@ -41,7 +41,12 @@ class BlobStore(Protocol):
         """Write a piece of a blob that is added later; the first has the number 1."""
 
     async def add(self, blob: Blob, audit: AuditEntry) -> None:
-        """Add a blob whose pieces are written, unless the scope has the same bytes."""
+        """
+        Add a blob whose pieces are written, unless the scope has the same bytes.
+
+        Raises:
+            NotFound: the scope was deleted meanwhile.
+        """
 
     async def discard(self, blob: Blob) -> None:
         """Delete a blob, if it was not used since and nothing refers to it."""

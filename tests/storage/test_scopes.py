@@ -9,6 +9,9 @@ import psycopg
 import pytest
 
 from pushserver.errors import NotFound, Unavailable
+from pushserver.model.actor import SERVER
+from pushserver.model.audit import AuditAction, AuditEntry
+from pushserver.model.blob import Blob
 from pushserver.model.command import Command
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
@@ -176,6 +179,10 @@ async def test_names_are_unique(store: Store) -> None:
     assert [token(5)] == await store.all_tokens()
 
 
+BLOB = Blob(
+    id=9, scope_id=ACME, sha256="0" * 64, size=1, created_at=START, used_at=START
+)
+UPLOAD = AuditEntry(scope_id=ACME, actor=SERVER, action=AuditAction.BLOB_CREATE)
 #: How each thing comes into a scope that no device of it has brought.
 NEW_IN_SCOPE: Mapping[str, Callable[[Store], Awaitable[None]]] = {
     "device": lambda store: store.save_devices([device(scope_id=ACME)]),
@@ -184,6 +191,7 @@ NEW_IN_SCOPE: Mapping[str, Callable[[Store], Awaitable[None]]] = {
         subscription(scope_id=ACME)
     ),
     "task": lambda store: store.tasks.add_task(task(scope_id=ACME), []),
+    "blob": lambda store: store.blobs.add(BLOB, UPLOAD),
 }
 
 
@@ -196,6 +204,7 @@ async def test_nothing_new_in_a_deleted_scope(store: Store, kind: str) -> None:
     with pytest.raises(NotFound):
         await NEW_IN_SCOPE[kind](store)
 
+    assert 0 == (await store.blobs.unused(ACME)).count
     assert [[], [], [], []] == [
         list(found)
         for found in (

@@ -18,6 +18,7 @@ from pushserver.storage.sql.pieces import (
     read_piece,
     write_piece,
 )
+from pushserver.storage.sql.scopes import lock_scope, scope_is_gone
 from pushserver.storage.sql.write_jobs import SqlWriter
 
 _IS_NAMED = "scope_id = ? AND sha256 = ?"
@@ -83,11 +84,15 @@ class SqlBlobs:
         await self.write(lambda c: write_piece(c, blob_id, number, piece))
 
     async def add(self, blob: Blob, audit: AuditEntry) -> None:
-        def work(connection: SqlConnection) -> None:
+        def work(connection: SqlConnection) -> bool:
+            if not lock_scope(connection, blob.scope_id):
+                return False
             if connection.execute(_INSERT, BLOBS.row(blob)).rowcount:
                 write_audit(connection, [audit])
+            return True
 
-        await self.write(work, [audit])
+        if not await self.write(work, [audit]):
+            raise scope_is_gone(blob.scope_id)
 
     async def discard(self, blob: Blob) -> None:
         used_before = blob.used_at + 1
