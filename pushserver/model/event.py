@@ -80,8 +80,9 @@ class Event:
     """
     Something that happened in a scope, at `at` (microseconds UTC).
 
-    Ids grow in the order of events. `data` is the payload as JSON. `device_id` is None
-    for an event that concerns no single device.
+    Ids grow in the order of events. `data` is the payload as JSON; None, if it is long
+    and was left in the store. `device_id` is None for an event that concerns no single
+    device.
     """
 
     id: int
@@ -89,11 +90,12 @@ class Event:
     type: EventType
     at: int
     device_id: int | None
-    data: bytes
+    data: bytes | None
 
     @cached_property
     def payload(self) -> EventPayload:
-        """Decode the payload, once."""
+        """Decode the payload, once; it was not left in the store."""
+        assert self.data is not None  # noqa: S101 - whoever needs it has read it
         return _DECODERS[self.type].decode(self.data)
 
 

@@ -12,7 +12,7 @@ import attrs
 from pushserver.fair_turns import FairTurns
 from pushserver.model.event import Event
 from pushserver.model.token import Permission
-from pushserver.services.event_renderer import EventRenderer
+from pushserver.services.event_renderer import EventGone, EventRenderer
 from pushserver.storage.subscriptions import SubscriptionStore
 
 _Key: TypeAlias = tuple[int, frozenset[Permission]]
@@ -20,8 +20,6 @@ _Key: TypeAlias = tuple[int, frozenset[Permission]]
 _LIFETIME = 1.0
 #: So many batches are kept: streams that began together stay together.
 MAX_BATCHES = 16
-#: A batch has so many bytes of events, or one event.
-BATCH_BYTES = 256 * 1024
 #: So many bytes of bodies are kept in all.
 KEPT_BODIES = 8 * 1024 * 1024
 
@@ -103,9 +101,7 @@ class EventFeed:
         for batch in self._batches:
             if batch.has_after(scope_id, after):
                 return batch
-        events = await self.store.events(
-            scope_id, after=after, limit=limit, max_bytes=BATCH_BYTES
-        )
+        events = await self.store.events(scope_id, after=after, limit=limit)
         if not events:
             # Not kept: the next event may be there already.
             return None
@@ -118,9 +114,11 @@ class EventFeed:
             del self._batches[0]
         self._bodies.expire(before)
 
-    async def render(self, event: Event, may_read: frozenset[Permission]) -> bytes:
+    async def render(
+        self, event: Event, may_read: frozenset[Permission]
+    ) -> bytes | None:
         """
-        Return the body of an event, without its result.
+        Return the body of an event, without its result; None if it was deleted.
 
         Raises:
             Unavailable: the store is away.
@@ -128,8 +126,11 @@ class EventFeed:
         key, now = (event.id, may_read), asyncio.get_running_loop().time()
         body = self._bodies.find(key)
         if body is None:
-            body = await self.renderer.render_native(
-                event, include_result=False, may_read=may_read
-            )
+            try:
+                body = await self.renderer.render_native(
+                    event, include_result=False, may_read=may_read
+                )
+            except EventGone:
+                return None
             self._bodies.keep(key, body, now)
         return body

@@ -17,14 +17,18 @@ from pushserver.model.subscription import Subscription, WebhookFormat
 from pushserver.model.token import Permission
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
-from pushserver.storage.history import CommandHistory
+from pushserver.storage.base import Store
+
+
+class EventGone(Exception):
+    """An event was deleted before it was told."""
 
 
 @attrs.frozen
 class EventRenderer:
-    """Renders events; a device's result is read from the store when needed."""
+    """Renders events; what they were left without is read from the store then."""
 
-    history: CommandHistory
+    store: Store
     devices: DeviceRegistry
     protocols: DeviceProtocols
 
@@ -36,7 +40,8 @@ class EventRenderer:
 
         Raises:
             Unavailable: the store is away.
-            ResultTooLong: it needs a result of more than *longest* bytes.
+            TooLong: it needs data, or a result, of more than *longest* bytes.
+            EventGone: the event was deleted.
         """
         if subscription.format is WebhookFormat.NATIVE:
             return await self.render_native(
@@ -45,6 +50,7 @@ class EventRenderer:
                 may_read=subscription.shown,
                 longest=longest,
             )
+        event = await self._with_data(event, longest)
         return _platform_body(
             subscription,
             event,
@@ -84,8 +90,10 @@ class EventRenderer:
 
         Raises:
             Unavailable: the store is away.
-            ResultTooLong: it needs a result of more than *longest* bytes.
+            TooLong: it needs data, or a result, of more than *longest* bytes.
+            EventGone: the event was deleted.
         """
+        event = await self._with_data(event, longest)
         parsed = await self._parsed_result(
             event, failures_only=not include_result, longest=longest
         )
@@ -102,13 +110,23 @@ class EventRenderer:
             include_properties=reads_commands,
         )
 
+    async def _with_data(self, event: Event, longest: int | None) -> Event:
+        """Return the event with its data, which was left in the store if it is long."""
+        if event.data is not None:
+            return event
+        read = self.store.subscriptions.event_data
+        data = await read(event.id, longest=longest)
+        if data is None:
+            raise EventGone
+        return attrs.evolve(event, data=data)
+
     async def _metadata(self, event: Event) -> str | None:
         """Return what the program attached to the event's command."""
         payload = event.payload
         if not isinstance(payload, CommandPayload):
             return None
         command_id = payload.command_id
-        read = self.history.metadata_of_commands
+        read = self.store.metadata_of_commands
         return (await read(event.scope_id, [command_id])).get(command_id)
 
     async def _parsed_result(
@@ -120,7 +138,7 @@ class EventRenderer:
             return None
         if failures_only and payload.state is CommandState.SUCCESSFUL:
             return None
-        result = await self.history.find_result(
+        result = await self.store.find_result(
             event.scope_id, payload.command_id, longest=longest
         )
         if result is None or result.id != payload.result_id:

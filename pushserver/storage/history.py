@@ -57,14 +57,6 @@ class CommandRecord:
     result: Result | None
 
 
-class ResultTooLong(Exception):
-    """A result is longer than whoever asks for it has room for."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"{size} bytes")
-        self.size = size
-
-
 class CommandHistory(Protocol):
     """
     Commands and results of one scope. Reads never wait for a writer.
@@ -89,7 +81,7 @@ class CommandHistory(Protocol):
         Return the result that ended the command.
 
         Raises:
-            ResultTooLong: it is of more than *longest* bytes, which were not read.
+            TooLong: it is of more than *longest* bytes, which were not read.
         """
 
     async def commands(

@@ -1,5 +1,7 @@
 """Events, subscriptions, stream interests and webhook deliveries as rows."""
 
+from functools import partial
+
 import msgspec
 
 from pushserver.model.event import Event, EventType
@@ -45,6 +47,9 @@ def _decode_tags(text: str) -> TagFilter:
 
 #: Stored for no device, because unlike NULL it equals itself.
 NO_DEVICE = -1
+#: Longer data of an event, in bytes, is read alone, once there is room for it: nearly
+#: all have a few hundred, and many may wait.
+SHORT_DATA = 4 * 1024
 
 EVENTS = Table(
     "event",
@@ -56,6 +61,18 @@ EVENTS = Table(
         Column("data", codec=BLOB),
     ],
 )
+#: Events as many are read at once: with their data, if it is short.
+LIGHT_EVENTS = Table(
+    "event",
+    Event,
+    [
+        *EVENTS.columns[:-1],
+        Column(
+            f"CASE WHEN length(data) <= {SHORT_DATA} THEN data END", "data", codec=BLOB
+        ),
+    ],
+)
+_EVENTS_WITHOUT_DATA = Table("event", partial(Event, data=None), EVENTS.columns[:-1])
 SUBSCRIPTIONS = Table(
     "subscription",
     with_actors(Subscription, "created_by"),
@@ -106,4 +123,4 @@ WEBHOOKS = Table(
         Column("attempts", codec=json_codec(list[WebhookAttempt])),
     ],
 )
-WEBHOOKS_WITH_EVENTS = Join.of(WEBHOOKS, EVENTS)
+WEBHOOKS_WITH_EVENTS = Join.of(WEBHOOKS, _EVENTS_WITHOUT_DATA)

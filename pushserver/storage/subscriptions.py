@@ -79,17 +79,25 @@ class SubscriptionStore(Protocol):
     async def newest_event_id(self) -> int:
         """Return the id of the newest event, else 0."""
 
-    async def events(
-        self, scope_id: int, *, after: int, limit: int, max_bytes: int | None = None
-    ) -> Sequence[Event]:
+    async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
         """
         Return the scope's events, oldest first, with ids above *after*.
 
-        There are fewer, but at least one, if they exceed *max_bytes*.
+        Data that is long is left in the store, as in all lists of events.
         """
 
     async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:
         """Return those of these events that exist."""
+
+    async def event_data(
+        self, event_id: int, *, longest: int | None = None
+    ) -> bytes | None:
+        """
+        Return the data of an event, if it exists.
+
+        Raises:
+            TooLong: it is of more than *longest* bytes, which were not read.
+        """
 
     async def count_events(self, scope_id: int, *, after: int, to: int) -> int:
         """Count the scope's events with ids above *after*, up to *to*."""
@@ -141,7 +149,9 @@ class SubscriptionStore(Protocol):
         device_ids: frozenset[int] | None = None,
     ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
         """
-        List deliveries with their events, newest first, below event id *before*.
+        List deliveries, newest first, below event id *before*.
+
+        Each comes with its event, whose data is left in the store.
 
         With *device_ids*, list those of these devices alone.
         """

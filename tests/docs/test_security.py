@@ -62,11 +62,13 @@ from pushserver.services.wrong_tokens import (
 from pushserver.settings import Settings
 from pushserver.storage.sql.round_budget import MAX_JOBS, MAX_SECONDS
 from pushserver.storage.sql.shadows import MAX_READ
+from pushserver.storage.subscription_rows import SHORT_DATA
 from pushserver.web import head_budget, request_starts, transfers
 from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
 from pushserver.web.api.device_import import MAX_DEVICES, MAX_FILE
 from pushserver.web.api.event_piece import PIECE_SIZE
+from pushserver.web.api.events import BATCH_SIZE
 from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
@@ -90,6 +92,7 @@ from pushserver.workers.webhooks.body_room import (
 )
 from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
 from pushserver.workers.webhooks.sender import REQUEST_TIMEOUT
+from pushserver.workers.webhooks.worker import MAX_IN_FLIGHT
 from tests.e2e.test_memory import BOUND
 from tests.e2e.test_memory_of_heads import OF_EACH
 
@@ -152,7 +155,7 @@ def test_sizes_and_times() -> None:
             " longer ones are bodies under way"
         ),
         "events and their bodies that streams share": (
-            f"{event_feed.MAX_BATCHES} times {_kib(event_feed.BATCH_BYTES)},"
+            f"{event_feed.MAX_BATCHES} times {_kib(BATCH_SIZE * SHORT_DATA)},"
             f" and {_mib(event_feed.KEPT_BODIES)}"
         ),
         "open connections": "`CONNECTIONS`, what the open files allow",
@@ -201,7 +204,11 @@ def test_sizes_and_times() -> None:
         ),
         "webhooks that are on their way, of all subscriptions, in memory: those of up"
         f" to {_kib(SHORT_BODY)}; longer ones": (
-            f"{_mib(SHORT_ROOM)}; {_mib(LONG_ROOM)}, or a single one that is longer"
+            f"{_mib(SHORT_ROOM)}; {_mib(LONG_ROOM)}, or one that is longer, beside"
+            f" {_mib(LONG_ROOM // PART_OF_SLOW)} of others if its receiver is slow"
+        ),
+        "events that wait to be sent to a subscription, in memory": (
+            f"{MAX_IN_FLIGHT}, those of over {_kib(SHORT_DATA)} without what they say"
         ),
         "a response in which a refusal, a property or a version is looked for": _kib(
             MAX_SEARCHED
@@ -270,6 +277,7 @@ def test_numbers_in_sentences() -> None:
         f"at most {_kib(MAX_REQUEST_BYTES)} or one device's in a commit",
         f"at once it reads some {_mib(MAX_READ)}",
         f"receivers whose last request took over {SLOW:g} s have half of it",
+        f"they may have all the room, for {REQUEST_TIMEOUT:g} s",
         f"no decision after {MAX_SECONDS * 1000:g} ms of processor time, and takes"
         f" {MAX_JOBS} at most",
         f"in pieces of {MAX_AT_ONCE} devices or {_mib(MAX_BYTES_AT_ONCE)} of desired",

@@ -27,7 +27,7 @@ def new_changes(interest: dict[int, frozenset[EventType]] = ALL_EVENTS) -> Chang
 def command_payloads(events: Iterable[Event]) -> list[CommandPayload]:
     """Return the payloads of command events."""
     decode = msgspec.json.Decoder(CommandPayload).decode
-    return [decode(e.data) for e in events if e.type is EventType.COMMAND_STATUS]
+    return [decode(e.data or b"") for e in events if e.type is EventType.COMMAND_STATUS]
 
 
 def post_result(

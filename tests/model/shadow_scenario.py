@@ -57,7 +57,7 @@ class ShadowScenario:
     def payloads(self) -> list[tuple[bool, dict[str, PropertyValue], str | None]]:
         """Return the shadow events: whether it was delivered, what, and the error."""
         decoded = [
-            msgspec.json.decode(event.data, type=ShadowPayload)
+            msgspec.json.decode(event.data or b"", type=ShadowPayload)
             for event in self.changes.events
         ]
         return [

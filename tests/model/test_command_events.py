@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import msgspec
 import pytest
 
 from pushserver.clock import SECOND
@@ -284,7 +283,7 @@ def test_orphan() -> None:
 
     (event,) = changes.events
     expected = ResultPayload(result_id=came.id, uuid="u1", endpoint="door")
-    assert expected == msgspec.json.decode(event.data, type=ResultPayload)
+    assert expected == event.payload
     assert (EventType.RESULT_ORPHANED, DEVICE, LATER) == (
         event.type,
         event.device_id,

@@ -35,7 +35,9 @@ def operation(steps: int) -> Operation:
 def operation_payloads(changes: Changes) -> list[tuple[EventType, str, int]]:
     """Return the operation events: type, status and progress."""
     read = msgspec.json.Decoder(OperationPayload).decode
-    found = [(e.type, read(e.data)) for e in changes.events if "operation" in e.type]
+    found = [
+        (e.type, read(e.data or b"")) for e in changes.events if "operation" in e.type
+    ]
     return [(kind, each.status, each.progress) for kind, each in found]
 
 
@@ -124,7 +126,7 @@ def test_task() -> None:
         name="nightly",
         created_by=ActorPayload(1, "one"),
     )
-    assert expected == msgspec.json.decode(finish.event.data, type=TaskPayload)
+    assert expected == finish.event.payload
     assert [] == changes.events
 
 

@@ -52,4 +52,6 @@ async def device_events(services: Services) -> list[tuple[EventType, DevicePaylo
     found = await services.store.subscriptions.events(
         DEFAULT_SCOPE_ID, after=0, limit=100
     )
-    return [(e.type, read(e.data)) for e in found if e.type.startswith("device.")]
+    return [
+        (e.type, read(e.data or b"")) for e in found if e.type.startswith("device.")
+    ]

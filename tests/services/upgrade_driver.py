@@ -131,8 +131,8 @@ class UpgradeDriver:
 
 def _event_words(event: Event) -> str:
     if event.type is EventType.UPGRADE_STATE:
-        return msgspec.json.decode(event.data, type=UpgradeStatePayload).state
-    payload = msgspec.json.decode(event.data, type=UpgradeResultPayload)
+        return msgspec.json.decode(event.data or b"", type=UpgradeStatePayload).state
+    payload = msgspec.json.decode(event.data or b"", type=UpgradeResultPayload)
     return "SUCCESS" if payload.success else f"FAIL {payload.error_code}"
 
 

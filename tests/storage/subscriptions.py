@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from pushserver.model.changes import Changes
 from pushserver.model.event import Event, EventType
-from pushserver.model.event_payload import DevicePayload
+from pushserver.model.event_payload import DevicePayload, ShadowPayload
 from pushserver.model.lane import Lane
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.subscription import (
@@ -63,6 +65,27 @@ async def emit_events(
         return changes.events[first_new:]
 
     return await store.change_lane(device, decide)
+
+
+async def emit_errors(store: Store, size: int, count: int = 1) -> Sequence[Event]:
+    """Emit events of a shadow, each with an error of so many bytes."""
+    store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
+    payload = ShadowPayload(
+        service_id="ntp",
+        properties=msgspec.Raw(b'{"a":"b"}'),
+        delivered=False,
+        version=1,
+        command_id=1,
+        error="E" * size,
+    )
+
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> Sequence[Event]:
+        kind, first_new = EventType.SHADOW_STATUS, len(changes.events)
+        for _ in range(count):
+            changes.emit(DEFAULT_SCOPE_ID, kind, START, payload, DEVICE)
+        return changes.events[first_new:]
+
+    return await store.change_lane(DEVICE, decide)
 
 
 async def save_subscription(

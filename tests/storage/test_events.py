@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 
+import attrs
 import pytest
 
 from pushserver.errors import Unavailable
@@ -16,6 +17,8 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.task import OperationCounts, Task, TaskState
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
+from pushserver.storage.subscription_rows import SHORT_DATA
+from pushserver.storage.too_long import TooLong
 from tests.clock import START, ManualClock
 from tests.model.events import command_payloads
 from tests.model.factories import DAY, DEVICE, command
@@ -29,7 +32,13 @@ from tests.storage.queue_actions import (
     post_result,
     waiting_ids,
 )
-from tests.storage.subscriptions import ALL_EVENTS, emit_events
+from tests.storage.subscriptions import (
+    ALL_EVENTS,
+    emit_errors,
+    emit_events,
+    save_subscription,
+    webhook_delivery,
+)
 
 OTHER = 2
 
@@ -65,16 +74,25 @@ async def test_every_field(store: Store) -> None:
     assert [happened] == await store.subscriptions.events_by_id([happened.id, 99])
 
 
-async def test_no_more_bytes(store: Store) -> None:
-    """Events are no more than the bytes that are asked for, but one at least."""
-    happened = await emit_events(store, 5)
-    size = len(happened[0].data)
-    read = partial(store.subscriptions.events, DEFAULT_SCOPE_ID, limit=4)
+async def test_long_data(store: Store) -> None:
+    """Lists of events leave what is long in the store; it is read alone, if it fits."""
+    (short,), (long,) = [await emit_errors(store, n) for n in (10, SHORT_DATA)]
+    assert long.data is not None
+    size, left = len(long.data), [short, attrs.evolve(long, data=None)]
+    await save_subscription(store, webhook_delivery(long.id))
+    read = store.subscriptions.event_data
+    ((_, listed),) = await store.subscriptions.deliveries(
+        1, state=None, before=None, limit=9
+    )
 
-    assert happened[:2] == await read(after=0, max_bytes=3 * size - 1)
-    assert happened[2:3] == await read(after=happened[1].id, max_bytes=1)
-    assert happened[:4] == await read(after=0, max_bytes=9 * size)
-    assert [] == await read(after=happened[4].id, max_bytes=1)
+    assert left == await events(store)
+    assert left == await store.subscriptions.events_by_id([short.id, long.id])
+    assert left[1] == listed
+    assert long.data == await read(long.id) == await read(long.id, longest=size)
+    assert await read(long.id + 1) is None
+    with pytest.raises(TooLong) as found:
+        await read(long.id, longest=size - 1)
+    assert size == found.value.size
 
 
 async def test_commit_fails(store: Store) -> None:

@@ -20,7 +20,7 @@ from pushserver.model.unknown_request import UnknownRequest
 from pushserver.storage.base import Store
 from pushserver.storage.command_rows import PIECE_SIZE
 from pushserver.storage.commands import Lookup, PriorState
-from pushserver.storage.history import ResultTooLong
+from pushserver.storage.too_long import TooLong
 from tests.clock import START, ManualClock
 from tests.devices import terminal
 from tests.model.factories import DEVICE, command, order, result
@@ -236,7 +236,7 @@ async def test_long_result(store: Store, fields: dict[str, Any]) -> None:
     expected, size = command(), sum(map(len, fields.values()))
     await enqueue_commands(store, expected)
     came = await post_result(store, await poll_command(store), **fields)
-    with pytest.raises(ResultTooLong) as found:
+    with pytest.raises(TooLong) as found:
         await store.find_result(came.scope_id, expected.id, longest=size - 1)
 
     assert size <= found.value.size <= size + PIECE_SIZE

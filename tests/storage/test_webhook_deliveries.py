@@ -228,12 +228,13 @@ async def test_list_of_devices(store: Store) -> None:
 
 
 async def test_list_with_events(store: Store) -> None:
-    """A delivery is listed with its event, as long as that is there."""
+    """A delivery is listed with its event, but its data, as long as that is there."""
     (event,) = await emit_events(store)
+    listed = attrs.evolve(event, data=None)
     await save_subscription(store, webhook_delivery(event.id), webhook_delivery(5))
 
     found = await store.subscriptions.deliveries(1, state=None, before=None, limit=9)
-    assert [(event.id, event), (5, None)] == [(d.event_id, e) for d, e in found]
+    assert [(event.id, listed), (5, None)] == [(d.event_id, e) for d, e in found]
 
 
 async def test_lag(store: Store) -> None:

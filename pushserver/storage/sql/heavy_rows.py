@@ -27,13 +27,11 @@ def read_by_id(
             yield row
 
 
-def limit_bytes(
-    items: Iterable[T], size_of: Callable[[T], int], max_bytes: int | None = None
-) -> Iterator[T]:
-    """Yield the first item, and more until they exceed *max_bytes*, or PAGE_BYTES."""
-    total, bound = 0, PAGE_BYTES if max_bytes is None else max_bytes
+def limit_bytes(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[T]:
+    """Yield the first item, and more until their sizes exceed PAGE_BYTES."""
+    total = 0
     for item in items:
         total += size_of(item)
-        if total > bound and total > size_of(item):
+        if total > PAGE_BYTES and total > size_of(item):
             return
         yield item

@@ -12,7 +12,7 @@ import attrs
 from pushserver.model.command import Result
 from pushserver.model.state import CommandState
 from pushserver.storage.command_rows import COMMANDS_WITH_ORDERS, DELIVERIES, RESULTS
-from pushserver.storage.history import CommandFilter, CommandRecord, ResultTooLong
+from pushserver.storage.history import CommandFilter, CommandRecord
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.bulk import pad_ids
 from pushserver.storage.sql.command_pages import extra_conditions, page_query
@@ -28,6 +28,7 @@ from pushserver.storage.sql.results import (
 )
 from pushserver.storage.sql.snapshot import read_snapshot
 from pushserver.storage.table import Row, RowWriter
+from pushserver.storage.too_long import TooLong
 
 _COMMAND_BY_ID = f"SELECT {COMMANDS_WITH_ORDERS.column_list} FROM command WHERE id = ?"
 _COMMAND_WITHOUT_BODY = _COMMAND_BY_ID.replace("command.body,", "NULL,")
@@ -263,7 +264,7 @@ def _require_short(
     row = connection.execute(_SIZE_OF_RESULT, values).fetchone()
     size = 0 if row is None else read_result_size(connection, row)
     if size > longest:
-        raise ResultTooLong(size)
+        raise TooLong(size)
 
 
 def _body_size(record: CommandRecord) -> int:

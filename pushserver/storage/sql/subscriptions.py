@@ -1,7 +1,6 @@
 """Events and subscriptions."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
@@ -14,23 +13,25 @@ from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.bulk import insert, pad_ids
 from pushserver.storage.sql.connection import SqlConnection, no_low_watermark
 from pushserver.storage.sql.fetch import fetch_all, fetch_column, fetch_value
-from pushserver.storage.sql.heavy_rows import limit_bytes
 from pushserver.storage.sql.outbox import SqlOutbox
 from pushserver.storage.sql.scopes import lock_scope, scope_is_gone
-from pushserver.storage.subscription_rows import EVENTS, SUBSCRIPTIONS
+from pushserver.storage.subscription_rows import LIGHT_EVENTS, SUBSCRIPTIONS
 from pushserver.storage.table import RowWriter, assignments
+from pushserver.storage.too_long import TooLong
 
 _SELECT_ALL = f"SELECT {SUBSCRIPTIONS.column_list} FROM subscription ORDER BY id"
 _INSERT = insert(SUBSCRIPTIONS)
 _NEWEST = "SELECT coalesce(max(id), 0) FROM event WHERE id < ?"
-_SELECT_EVENTS = f"SELECT {EVENTS.column_list} FROM event WHERE"
+_SELECT_EVENTS = f"SELECT {LIGHT_EVENTS.column_list} FROM event WHERE"
 _SELECT_AFTER = (
     f"{_SELECT_EVENTS} scope_id = ? AND id > ? AND id < ? ORDER BY id LIMIT ?"
 )
-_SIZES_AFTER = (
-    "SELECT id, length(data) FROM event WHERE scope_id = ? AND id > ? AND id < ?"
-    " ORDER BY id LIMIT ?"
+_SELECT_DATA = (
+    "SELECT length(data), CASE WHEN length(data) <= ? THEN data END FROM event"
+    " WHERE id = ?"
 )
+#: More than any event has.
+_NO_BOUND = 2**31 - 1
 _COUNT = "SELECT count(*) FROM event WHERE scope_id = ? AND id > ? AND id <= ?"
 _SELECT_BACKLOG_START = (
     "SELECT id FROM event WHERE scope_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
@@ -100,25 +101,25 @@ class SqlSubscriptions(SqlOutbox):
             await fetch_value(self.reader, _NEWEST, (await self.low_watermark(),))
         )
 
-    async def events(
-        self, scope_id: int, *, after: int, limit: int, max_bytes: int | None = None
-    ) -> Sequence[Event]:
+    async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
         values = (scope_id, after, await self.low_watermark(), limit)
-        if max_bytes is None:
-            return await fetch_all(self.reader, EVENTS.read, _SELECT_AFTER, values)
-
-        def read(connection: SqlConnection) -> list[Event]:
-            count = _count_light(connection.execute(_SIZES_AFTER, values), max_bytes)
-            rows = connection.execute(_SELECT_AFTER, (*values[:3], count))
-            return list(map(EVENTS.read, rows)) if count else []
-
-        return await self.reader.run(read)
+        return await fetch_all(self.reader, LIGHT_EVENTS.read, _SELECT_AFTER, values)
 
     async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:
         if not ids:
             return []
         sql = f"{_SELECT_EVENTS} id IN ({', '.join('?' * len(ids))})"
-        return await fetch_all(self.reader, EVENTS.read, sql, ids)
+        return await fetch_all(self.reader, LIGHT_EVENTS.read, sql, ids)
+
+    async def event_data(
+        self, event_id: int, *, longest: int | None = None
+    ) -> bytes | None:
+        values = (_NO_BOUND if longest is None else longest, event_id)
+        for size, data in await fetch_all(self.reader, tuple, _SELECT_DATA, values):
+            if data is None:
+                raise TooLong(size)
+            return bytes(data)
+        return None
 
     async def count_events(self, scope_id: int, *, after: int, to: int) -> int:
         return int(await fetch_value(self.reader, _COUNT, (scope_id, after, to)))
@@ -143,8 +144,3 @@ class SqlSubscriptions(SqlOutbox):
             return len(ids)
 
         return await self.write(work) if ids else 0
-
-
-def _count_light(sizes: Iterable[tuple[int, int]], max_bytes: int) -> int:
-    """Return how many rows, of those with an id and a size, are read at once."""
-    return sum(1 for _ in limit_bytes(sizes, itemgetter(1), max_bytes))

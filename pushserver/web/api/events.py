@@ -37,7 +37,7 @@ from pushserver.web.spooled_response import fill_or_abort, write_from
 
 #: Seconds without an event after which a stream sends a keep-alive.
 HEARTBEAT_INTERVAL = 15.0
-#: How many events are read from the store at once, if they are short.
+#: How many events are read from the store at once, without what is long in them.
 BATCH_SIZE = 200
 #: A reader that is further behind is told how many it missed.
 MAX_BACKLOG = 10_000
@@ -180,12 +180,14 @@ class _EventStream:
         render, may_read = self.services.event_feed.render, what_token_reads(self.token)
         events = batch.events_after(self.cursor)
         async for event in in_pieces(takewhile(lambda _: not piece.is_full, events)):
-            if matches(self.event_filter, event) and reaches(
+            is_for_it = matches(self.event_filter, event) and reaches(
                 self.token, event.device_id
-            ):
-                piece.add(event, await render(event, may_read))
-            else:
+            )
+            body = await render(event, may_read) if is_for_it else None
+            if body is None:
                 piece.skip(event)
+            else:
+                piece.add(event, body)
 
 
 @routes(

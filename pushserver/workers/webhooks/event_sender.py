@@ -11,7 +11,7 @@ from pushserver.model.event_payload import CommandPayload
 from pushserver.model.subscription import Subscription, WebhookAttempt
 from pushserver.model.trace import Trace
 from pushserver.services.event_renderer import EventRenderer
-from pushserver.storage.history import ResultTooLong
+from pushserver.storage.too_long import TooLong
 from pushserver.workers.webhooks.body_room import (
     SHORT_BODY,
     SLOW,
@@ -38,7 +38,7 @@ class EventSender:
 
     async def render_in(self, place: BodyPlace, event: Event) -> bytes | None:
         """
-        Return the body, once the *place* has room for it; then its result is read.
+        Return the body, once the *place* has room for it; what is long is read then.
 
         It is None, after logging, if rendering fails.
 
@@ -48,7 +48,7 @@ class EventSender:
         await place.take(SHORT_BODY)
         try:
             body = await self._render(event, longest=SHORT_BODY)
-        except ResultTooLong as found:
+        except TooLong as found:
             place.keep(0)
             await place.take(found.size)
             async with self.room.shared.rendering:
@@ -80,7 +80,7 @@ class EventSender:
         """Return the body; None, after logging, if rendering fails."""
         try:
             return await self.renderer.render(self.subscription, event, longest=longest)
-        except (Unavailable, ResultTooLong):
+        except (Unavailable, TooLong):
             raise
         except Exception:
             log.exception(
@@ -110,6 +110,9 @@ class EventSender:
 
 def _cause_of(event: Event) -> Trace | None:
     """Return the span that enqueued the command of which an event tells, if any."""
+    if event.data is None:
+        # Commands' is short.
+        return None
     payload = event.payload
     if not isinstance(payload, CommandPayload) or payload.traceparent is None:
         return None

@@ -6,10 +6,13 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.storage.subscription_rows import SHORT_DATA
 from pushserver.web.api.event_piece import PIECE_SIZE
 from pushserver.web.spool import FREE_BYTES
 from tests.clock import ManualClock
 from tests.slow_reader import slow_reader
+from tests.storage.subscriptions import emit_errors
 from tests.web.event_stream import EventStreamReader, open_event_stream
 from tests.web.local_server import (
     DEVICE,
@@ -114,3 +117,30 @@ async def test_waits_for_room(server: LocalServer) -> None:
     assert ["PENDING", "SENT", "DELIVERED"] == states
     assert command["id"] == received["commandId"]
     assert FREE_BYTES == len(error)
+
+
+async def test_left_in_the_store(server: LocalServer) -> None:
+    """
+    An event whose own data is long comes whole, among short ones.
+    """
+    sizes = [10, SHORT_DATA, FREE_BYTES + 1, 10]
+    async with open_event_stream(server):
+        for size in sizes:
+            await emit_errors(server.services.store, size)
+    async with open_event_stream(server, last_event_id="0") as stream:
+        errors = [await next_error(stream) for _ in sizes]
+
+    assert sizes == list(map(len, errors))
+
+
+async def test_deleted_meanwhile(server: LocalServer, clock: ManualClock) -> None:
+    """
+    An event that is deleted after it was listed has no body, and holds nobody up.
+    """
+    store, read = server.services.store, server.services.store.subscriptions.events
+    await emit_errors(store, SHORT_DATA)
+    (listed,) = await read(DEFAULT_SCOPE_ID, after=0, limit=9)
+    clock.tick(seconds=1)
+    await store.subscriptions.purge_events(before=clock.now(), limit=9)
+
+    assert await server.services.event_feed.render(listed, frozenset()) is None

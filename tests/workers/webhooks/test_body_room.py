@@ -26,7 +26,7 @@ from pushserver.workers.webhooks.worker import WebhookWorker
 from tests.clock import ManualClock
 from tests.model.factories import command
 from tests.storage.queue_actions import enqueue_commands, poll_command, post_result
-from tests.storage.subscriptions import subscription
+from tests.storage.subscriptions import emit_errors, subscription
 from tests.workers.webhooks.driver import (
     DONE,
     WebhookDriver,
@@ -35,7 +35,7 @@ from tests.workers.webhooks.driver import (
 from tests.workers.webhooks.receiver import running_receiver
 
 KIB = 1024
-STATUS = frozenset({EventType.COMMAND_STATUS})
+STATUS = frozenset({EventType.COMMAND_STATUS, EventType.SHADOW_STATUS})
 
 
 @pytest.fixture(name="driver")
@@ -244,6 +244,20 @@ async def test_all_share(driver: WebhookDriver) -> None:
 
     assert (4, 0) == (hanging.most, driver.body_room.long.all.taken)
     assert 0 == driver.body_room.short.all.taken
+
+
+async def test_long_events(driver: WebhookDriver) -> None:
+    """Events that are long themselves share the room as those with long results do."""
+    async with sending(driver, 6) as (hanging, workers):
+        await emit_errors(driver.services.store, 90 * KIB, 3)
+        for _ in range(4):
+            await hanging.reached.acquire()
+        await let_others_come(driver)
+        hanging.is_open.set()
+        for worker in workers:
+            await until_delivered(driver, worker, 3)
+
+    assert (4, 0) == (hanging.most, driver.body_room.long.all.taken)
 
 
 async def test_short_ones(driver: WebhookDriver) -> None:
