@@ -16,7 +16,12 @@ from pushserver.model.event_payload import ShadowPayload
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.shadow import Service, WriteOutcome
 from pushserver.model.state import CommandEvent, CommandState
+from pushserver.model.step_failure import json_text
+from pushserver.model.upgrade import truncate
 
+#: Of a device's error so many characters are kept in its shadow, and told; all of it is
+#: in the command's result.
+MAX_WRITE_ERROR = 4000
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -97,7 +102,10 @@ def _write_error(
     """Return what the device said, or else why nothing is known, as JSON."""
     if parsed_result is None:
         return _encode(_FAILURE_MESSAGES.get(command_event, "It failed."))
-    return parsed_result.error or _encode("The answer cannot be read.")
+    error = parsed_result.error or _encode("The answer cannot be read.")
+    if len(error) <= MAX_WRITE_ERROR:
+        return error
+    return _encode(truncate(json_text(error), MAX_WRITE_ERROR))
 
 
 def _emit_status(service: Service, at: int, changes: Changes) -> None:

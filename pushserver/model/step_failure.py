@@ -56,11 +56,11 @@ def _device_error(parsed_result: ParsedResult | None) -> tuple[str, str]:
     """Return the code and the error that a device reported, as text."""
     if parsed_result is None or parsed_result.error is None:
         return FailureCode.DEVICE_ERROR, "The device reported an error."
-    code = "" if parsed_result.code is None else _json_text(parsed_result.code)
-    return code or FailureCode.DEVICE_ERROR, _json_text(parsed_result.error)
+    code = "" if parsed_result.code is None else json_text(parsed_result.code)
+    return code or FailureCode.DEVICE_ERROR, json_text(parsed_result.error)
 
 
-def _json_text(json: bytes) -> str:
+def json_text(json: bytes) -> str:
     """Return JSON text for people: strings without quotes, long ones cut off."""
     if len(json) > MAX_SEARCHED:
         return json[:MAX_SEARCHED].decode(errors="replace")

@@ -41,12 +41,13 @@ def service(service_id: str = "general", **overrides: Any) -> Service:
 
 @attrs.define
 class ShadowScenario:
-    """One device with one service. `now` is an instant."""
+    """One device with one service, and the `error` it has. `now` is an instant."""
 
     service: Service = attrs.Factory(service)
     lane: Lane = attrs.Factory(lambda: Lane(DEVICE))
     changes: Changes = attrs.Factory(lambda: Changes(new_id, START, SHADOW_INTEREST))
     now: int = START
+    error: bytes = ERROR
 
     @property
     def reconciler(self) -> LaneReconciler:
@@ -129,7 +130,7 @@ class ShadowScenario:
         reported: dict[str, str] | None = None,
     ) -> None:
         """Post the result of a delivery."""
-        parsed = ParsedResult(error=ERROR if failed else None, reported=reported)
+        parsed = ParsedResult(error=self.error if failed else None, reported=reported)
         posted = result(received_at=self.now)
         apply_result(
             self.lane,

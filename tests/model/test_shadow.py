@@ -1,8 +1,11 @@
 """How a service of a device follows the commands that write and read it."""
 
+import msgspec
 import pytest
 
+from pushserver.model.parsed_result import MAX_SEARCHED
 from pushserver.model.shadow import PropertyValue, WriteOutcome
+from pushserver.model.shadow_follow import MAX_WRITE_ERROR
 from pushserver.protocols.controlid import configuration
 from tests.model.shadow_scenario import ShadowScenario
 
@@ -38,6 +41,29 @@ def test_failed(one: ShadowScenario) -> None:
     assert {} == one.service.reported
     assert [(False, SENT, "Node or attribute not found.")] == one.payloads
     assert "failed" == one.sync_status
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (b'{"code":1}' + b" " * (MAX_WRITE_ERROR - 10), None),
+        (b'"%s"' % (b"E" * 2 * MAX_WRITE_ERROR), "E" * MAX_WRITE_ERROR),
+        (b'{"a":"%s"}' % (b"E" * MAX_WRITE_ERROR), '{"a":"' + "E" * 3994),
+        (b'{"a":"%s"}' % (b"E" * 60 * MAX_SEARCHED), '{"a":"' + "E" * 3994),
+        ('"%s"' % ("é" * MAX_WRITE_ERROR), "é" * MAX_WRITE_ERROR),
+    ],
+)
+def test_long_error(one: ShadowScenario, error: bytes | str, kept: str | None) -> None:
+    """
+    Of a long error the beginning is kept and emitted, as text; a short one as it is.
+    """
+    one.error = error.encode() if isinstance(error, str) else error
+    one.run_command(failed=True)
+
+    ((_, _, emitted),) = one.payloads
+    text = one.error.decode() if kept is None else kept
+    stored = one.error if kept is None else msgspec.json.encode(kept)
+    assert (text, stored) == (emitted, one.service.write_error)
 
 
 def test_a_failure_is_not_sent_again_by_itself(one: ShadowScenario) -> None:
