@@ -32,7 +32,7 @@ Handler = Callable[[SignedInCall], Awaitable[web.StreamResponse]]
 @attrs.frozen
 class PageRoute:
     """
-    A page, or where a form is sent to. Who lacks the `permission` does not get it.
+    A page, or where a form is sent to. Who lacks one of `permissions` does not get it.
 
     A restricted token gets what names a device, or a command, in its path, and what
     `limits_itself` to the token's devices. A form may have `max_bytes`, files
@@ -43,7 +43,7 @@ class PageRoute:
     method: str
     path: str
     handler: Handler
-    permission: Permission | None
+    permissions: tuple[Permission, ...]
     limits_itself: bool
     max_bytes: int = MAX_TEXT
     once: bool = False
@@ -59,8 +59,9 @@ class PageRoute:
             return await ask_to_sign_in(request)
         request[_SIGNED_IN] = who
         request[LOG_FIELDS]["token_id"] = who.token.id
-        if self.permission and not who.token.has_permission(self.permission):
-            raise Forbidden(f"This page needs the permission {self.permission}.")
+        for permission in self.permissions:
+            if not who.token.has_permission(permission):
+                raise Forbidden(f"This page needs the permission {permission}.")
         refuse_whole_scope(
             who.token, request.match_info, limits_itself=self.limits_itself
         )
@@ -101,35 +102,45 @@ class Pages:
         self,
         path: str,
         permission: Permission | None,
-        *,
+        *more: Permission,
         limits_itself: bool = False,
         shared: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Declare what is shown at *path* below the console's."""
+        """
+        Declare what is shown at *path* below the console's.
+
+        Who has the *permission*, and all that are *more*, sees it; if it is None, all
+        who are signed in.
+        """
         route = partial(PageRoute, "GET", path, shared=shared)
-        return partial(self._add, route, permission, limits_itself)
+        return partial(self._add, route, (permission, *more), limits_itself)
 
     def form(
         self,
         path: str,
         permission: Permission | None,
-        *,
+        *more: Permission,
         limits_itself: bool = False,
         max_bytes: int = MAX_TEXT,
         once: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Declare what a form does that is sent to *path* below the console's."""
+        """
+        Declare what a form does that is sent to *path* below the console's.
+
+        Whose form is done is as with `page`.
+        """
         route = partial(PageRoute, "POST", path, max_bytes=max_bytes, once=once)
-        return partial(self._add, route, permission, limits_itself)
+        return partial(self._add, route, (permission, *more), limits_itself)
 
     def _add(
         self,
-        route: Callable[[Handler, Permission | None, bool], PageRoute],
-        permission: Permission | None,
+        route: Callable[[Handler, tuple[Permission, ...], bool], PageRoute],
+        permissions: tuple[Permission | None, ...],
         limits_itself: bool,
         handler: Handler,
     ) -> Handler:
-        self._routes.append(route(handler, permission, limits_itself))
+        needed = tuple(each for each in permissions if each is not None)
+        self._routes.append(route(handler, needed, limits_itself))
         return handler
 
 

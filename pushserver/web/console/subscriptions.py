@@ -135,25 +135,18 @@ def subscription_of(call: SignedInCall) -> Subscription:
     return registry.get(call.scope_id, call.path_int64("subscription_id"))
 
 
-def _require_read(call: SignedInCall) -> None:
-    if not call.may(_READ):
-        raise Forbidden(f"This page needs the permission {_READ}.")
-
-
-@pages.page(f"{ONE}/edit", _WRITE)
+@pages.page(f"{ONE}/edit", _WRITE, _READ)
 async def ask_for_changes(call: SignedInCall) -> web.StreamResponse:
     """Show the form that changes a subscription; it shows what it is now."""
-    _require_read(call)
     subscription = subscription_of(call)
     return await _form(
         call, form_of(call.services.protocols, subscription), subscription
     )
 
 
-@pages.form(f"{ONE}/edit", _WRITE)
+@pages.form(f"{ONE}/edit", _WRITE, _READ)
 async def change(call: SignedInCall) -> web.StreamResponse:
     """Change what the form has otherwise; nothing else is written."""
-    _require_read(call)
     subscription = subscription_of(call)
     before = form_of(call.services.protocols, subscription)
     try:
