@@ -64,7 +64,7 @@ async def test_tells_what_services_wrote(
             messages.append((await content.readuntil(b"\n\n")).split()[-1].decode())
         await server.poll("deviceId=77")
         messages.append((await content.readuntil(b"\n\n")).split()[-1].decode())
-        server.services.subscription_registry.apply_changes()
+        server.services.subscription_registry.apply_changes(DEFAULT_SCOPE_ID)
         messages.append((await content.readuntil(b"\n\n")).split()[-1].decode())
 
     assert [
