@@ -9,7 +9,11 @@ from pushserver.services.off_loop import run_in_thread
 
 @attrs.define(eq=False)
 class MadeOnce:
-    """Bytes for each set of arguments; whoever asks later does not wait for them."""
+    """
+    Bytes for each set of arguments; whoever asks later does not wait for them.
+
+    Threads that begin at the same time may each make them, and they are the same.
+    """
 
     _make: Callable[..., bytes]
     _made: dict[tuple[str, ...], bytes] = attrs.field(factory=dict, init=False)

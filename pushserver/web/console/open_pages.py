@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import cast
 
 from aiohttp import web
 
@@ -26,7 +25,7 @@ async def open_page(call: PageCall, template: str, **values: str) -> bytes:
     key = _key_of(call, template, tuple(values.items()))
     body = _PAGES.get(key)
     if body is None:
-        body = cast("bytes", (await call.render(template, status=200, **values)).body)
+        body = await call.make(template, **values)
         if len(call.here) + sum(map(len, values.values())) <= _MAX_KEY:
             _PAGES[key] = body
     if key in _PAGES:

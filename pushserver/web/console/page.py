@@ -148,28 +148,25 @@ class PageCall:
     async def render(
         self, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
-        """
-        Return a page made of a template, which gets summaries in place of results.
-
-        There may be no room for strangers to wait for it.
-        """
-        with connection_of(self.request).waiting_here():
-            body = await self._make(template, values)
+        """Return a page made as `make` does."""
+        body = await self.make(template, **values)
         return web.Response(body=body, status=status, headers=HEADERS)
 
-    async def _make(self, template: str, values: Mapping[str, Any]) -> bytes:
+    async def make(self, template: str, **values: Any) -> bytes:
         """
-        Make a page.
+        Make a page of a template, which gets summaries in place of results.
 
         A long page takes some ten milliseconds: it is made apart from the loop. Of all
-        pages that are asked for at a time, one is begun in each turn of the loop.
+        pages that are asked for at a time, one is begun in each turn of the loop. There
+        may be no room for strangers to wait for it.
         """
-        made_of = await compiled_template(template)
-        await give_way()
-        shown = {name: without_results(value) for name, value in values.items()}
-        formats = Formats(self.text, self.services.clock.now())
-        make = partial(made_of.render, call=self, t=self.text, f=formats, **shown)
-        return await run_in_thread(lambda: make().encode())
+        with connection_of(self.request).waiting_here():
+            made_of = await compiled_template(template)
+            await give_way()
+            shown = {name: without_results(value) for name, value in values.items()}
+            formats = Formats(self.text, self.services.clock.now())
+            make = partial(made_of.render, call=self, t=self.text, f=formats, **shown)
+            return await run_in_thread(lambda: make().encode())
 
     def see_other(self, path: str, said: str | None = None) -> web.Response:
         """Lead to a page, after a form; it shows the text `said.…`."""
