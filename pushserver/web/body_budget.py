@@ -5,7 +5,8 @@ result waits for room, because it must not be lost; a program is told to try aga
 """
 
 import asyncio
-from collections import Counter, deque
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from weakref import WeakValueDictionary
 import attrs
 
 from pushserver.errors import TooMany, Unavailable
+from pushserver.fair_room import FairRoom
 from pushserver.fair_turns import CALLER, FairTurns
 from pushserver.web.spool import Spool, SpoolMemory
 from pushserver.web.transfers import Transfers
@@ -62,22 +64,22 @@ class BodyBudget:
     _places: WeakValueDictionary[int, FairTurns] = attrs.field(
         factory=WeakValueDictionary, init=False
     )
-    _taken: int = attrs.field(default=0, init=False)
-    _waiting: deque[tuple[int, asyncio.Future[None]]] = attrs.field(
-        factory=deque, init=False
-    )
+    _room: FairRoom = attrs.field(init=False)
     #: When it is looked next who is slow.
     _check: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
-    _closed: bool = attrs.field(default=False, init=False)
 
     @transfers.default
     def _new_transfers(self) -> Transfers:
         return Transfers(self.counts)
 
+    @_room.default
+    def _new_room(self) -> FairRoom:
+        return FairRoom(self.limit)
+
     @property
     def taken(self) -> int:
         """How many bytes of the room are taken."""
-        return self._taken
+        return self._room.taken
 
     def new_spool(self) -> Spool:
         """Return a spool for a body; whoever asks closes it."""
@@ -90,29 +92,26 @@ class BodyBudget:
         Raises:
             Unavailable: there is none.
         """
-        size = min(size, self.limit)
-        if not self._has_room(size) or self._waiting:
+        taken = self._room.take_now(size)
+        if taken is None:
             self.counts["bodies.refused"] += 1
             self.transfers.end_slowest()
             raise Unavailable("Too many large bodies are under way. Try again.")
-        self._taken += size
-        call_after_request(lambda: self._give_back(size))
+        call_after_request(partial(self._room.give_back, taken))
 
     async def wait(self, size: int) -> None:
         """Wait for room, in the order of arrival; take it until the request is over."""
-        size = min(size, self.limit)
-        await self._take_or_wait(size)
-        call_after_request(lambda: self._give_back(size))
+        taken = await self._take_or_wait(size)
+        call_after_request(partial(self._room.give_back, taken))
 
     @asynccontextmanager
     async def room(self, size: int) -> AsyncIterator[None]:
         """Wait for room, in the order of arrival, and have it during the block."""
-        size = min(size, self.limit)
-        await self._take_or_wait(size)
+        taken = await self._take_or_wait(size)
         try:
             yield
         finally:
-            self._give_back(size)
+            self._room.give_back(taken)
 
     def require_read(self, turns: FairTurns) -> None:
         """
@@ -153,53 +152,28 @@ class BodyBudget:
 
     def close(self) -> None:
         """Let all go on that wait: the server stops, and ends what still arrives."""
-        self._closed = True
-        self._admit()
+        self._room.limit = sys.maxsize
+        self._room.give_back(0)
 
-    def _has_room(self, size: int) -> bool:
-        return self._closed or self._taken + size <= self.limit
-
-    async def _take_or_wait(self, size: int) -> None:
-        if self._waiting or not self._has_room(size):
-            self.counts["bodies.waited"] += 1
-            await self._wait_in_line(size)
-        else:
-            self._taken += size
-
-    async def _wait_in_line(self, size: int) -> None:
-        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, admitted))
+    async def _take_or_wait(self, size: int) -> int:
+        taken = self._room.take_now(size)
+        if taken is not None:
+            return taken
+        self.counts["bodies.waited"] += 1
         if self._check is None:
             self._end_slowest()
-        try:
-            await admitted
-        except asyncio.CancelledError:
-            if not admitted.cancelled():
-                self._give_back(size)
-            elif (size, admitted) in self._waiting:
-                self._waiting.remove((size, admitted))
-                self._admit()
-            raise
+        return await self._room.take(size)
 
     def _end_slowest(self) -> None:
-        """Have room made for those who wait, as long as any do."""
+        """Have room made for those who wait, and look again in a while."""
+        self.transfers.end_slowest()
+        loop = asyncio.get_running_loop()
+        self._check = loop.call_later(CHECK_INTERVAL, self._check_again)
+
+    def _check_again(self) -> None:
         self._check = None
-        if self._waiting:
-            self.transfers.end_slowest()
-            loop = asyncio.get_running_loop()
-            self._check = loop.call_later(CHECK_INTERVAL, self._end_slowest)
-
-    def _give_back(self, size: int) -> None:
-        self._taken -= size
-        self._admit()
-
-    def _admit(self) -> None:
-        """Admit those who wait, the first first, as far as there is room."""
-        while self._waiting and self._has_room(self._waiting[0][0]):
-            size, admitted = self._waiting.popleft()
-            if not admitted.cancelled():
-                self._taken += size
-                admitted.set_result(None)
+        if self._room.is_awaited:
+            self._end_slowest()
 
 
 def _do_nothing() -> None:

@@ -6,12 +6,12 @@ one subscription may hold only a part of the room, and slow receivers only half 
 what is for the others waits for none of them.
 """
 
-import asyncio
 from functools import partial
 
 import attrs
 
-from pushserver.fair_turns import FairQueue, FairTurns
+from pushserver.fair_room import FairRoom
+from pushserver.fair_turns import FairTurns
 from pushserver.model.subscription import Subscription
 
 #: Bytes of a body that has room apart from longer ones: most have a few hundred.
@@ -24,77 +24,17 @@ PART_OF_ONE, PART_OF_SLOW = 4, 2
 SLOW = 1.0
 
 
-@attrs.frozen(eq=False)
-class _Waiting:
-    """Who waits for room for so many bytes."""
-
-    size: int
-    may_go_on: asyncio.Future[None]
-
-
-@attrs.define(eq=False)
-class Room:
-    """
-    Room for `limit` bytes; who waits for some of it has it in fair turns.
-
-    What takes more than all of it takes all.
-    """
-
-    limit: int
-    taken: int = attrs.field(default=0, init=False)
-    _line: FairQueue[_Waiting] = attrs.field(factory=FairQueue, init=False)
-    #: Whose turn it is, as soon as there is room.
-    _next: _Waiting | None = attrs.field(default=None, init=False)
-
-    async def take(self, size: int, subscription: Subscription) -> int:
-        """Wait until there is room; return how much of it was taken."""
-        size = min(size, self.limit)
-        if self._next is None and not self._line and self.taken + size <= self.limit:
-            self.taken += size
-            return size
-        waiting = _Waiting(size, asyncio.get_running_loop().create_future())
-        group, member = subscription.scope_id, subscription.id
-        self._line.append(waiting, group, member)
-        try:
-            await waiting.may_go_on
-        except asyncio.CancelledError:
-            self._line.discard(waiting, group, member)
-            # If it had its turn already, that is somebody else's now.
-            self.give_back(0 if waiting.may_go_on.cancelled() else size)
-            raise
-        return size
-
-    def give_back(self, size: int) -> None:
-        """Give back what was taken; whoever it is room enough for goes on."""
-        self.taken -= size
-        while waiting := self._find_next():
-            if self.taken + waiting.size > self.limit:
-                return
-            self._next = None
-            self.taken += waiting.size
-            waiting.may_go_on.set_result(None)
-
-    def _find_next(self) -> _Waiting | None:
-        """Return whose turn it is, if anybody waits; those who left do not."""
-        while self._next is None or self._next.may_go_on.cancelled():
-            self._next = None
-            if not self._line:
-                break
-            self._next = self._line.pop()
-        return self._next
-
-
 @attrs.define(eq=False)
 class SharedRoom:
     """Room for bodies, and the part of it that those for slow receivers may take."""
 
     limit: int
-    all: Room = attrs.field(init=False)
-    slow: Room = attrs.field(init=False)
+    all: FairRoom = attrs.field(init=False)
+    slow: FairRoom = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Nothing is taken."""
-        self.all, self.slow = Room(self.limit), Room(self.limit // PART_OF_SLOW)
+        self.all, self.slow = FairRoom(self.limit), FairRoom(self.limit // PART_OF_SLOW)
 
 
 @attrs.frozen(eq=False)
@@ -114,19 +54,19 @@ class SubscriptionRoom:
     subscription: Subscription
     shared: BodyRoom
     is_slow: bool = attrs.field(default=False, init=False)
-    _short: Room = attrs.field(init=False)
-    _long: Room = attrs.field(init=False)
+    _short: FairRoom = attrs.field(init=False)
+    _long: FairRoom = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Nothing is taken."""
-        self._short = Room(self.shared.short.limit // PART_OF_ONE)
-        self._long = Room(self.shared.long.limit // PART_OF_ONE)
+        self._short = FairRoom(self.shared.short.limit // PART_OF_ONE)
+        self._long = FairRoom(self.shared.long.limit // PART_OF_ONE)
 
-    def own(self, size: int) -> Room:
+    def own(self, size: int) -> FairRoom:
         """Return the part of this subscription for bodies of *size* bytes."""
         return self._short if size <= SHORT_BODY else self._long
 
-    def of_all(self, size: int) -> list[Room]:
+    def of_all(self, size: int) -> list[FairRoom]:
         """Return what all share, and first what those that are slow share of it."""
         shared = self.shared.short if size <= SHORT_BODY else self.shared.long
         return [shared.slow, shared.all] if self.is_slow else [shared.all]
@@ -137,7 +77,7 @@ class BodyPlace:
     """What one body takes of the room, while it is in memory."""
 
     room: SubscriptionRoom
-    _taken: list[tuple[Room, int]] = attrs.field(factory=list, init=False)
+    _taken: list[tuple[FairRoom, int]] = attrs.field(factory=list, init=False)
 
     async def take(self, size: int) -> None:
         """
@@ -150,8 +90,9 @@ class BodyPlace:
         for room in self.room.of_all(size):
             size = await self._take_in(room, size)
 
-    async def _take_in(self, room: Room, size: int) -> int:
-        taken = await room.take(size, self.room.subscription)
+    async def _take_in(self, room: FairRoom, size: int) -> int:
+        subscription = self.room.subscription
+        taken = await room.take(size, subscription.scope_id, subscription.id)
         self._taken.append((room, taken))
         return taken
 

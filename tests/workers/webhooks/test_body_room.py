@@ -1,7 +1,7 @@
 """Bodies that are sent share room in memory, in fair turns, and give it back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import attrs
@@ -17,7 +17,6 @@ from pushserver.workers.webhooks.body_room import (
     SHORT_BODY,
     BodyPlace,
     BodyRoom,
-    Room,
     SharedRoom,
     SubscriptionRoom,
 )
@@ -49,72 +48,8 @@ async def _driver(
 
 
 def owner(letter: str) -> Subscription:
-    """Return a subscription; those in capitals are of another scope."""
-    return subscription(id=ord(letter), scope_id=2 if letter.isupper() else 1)
-
-
-@attrs.define
-class Waiting:
-    """Who waits for room, as tasks in the order in which they came; who had some."""
-
-    tasks: Sequence[asyncio.Task[None]]
-    had: list[str]
-
-
-@asynccontextmanager
-async def waiting(room: Room, letters: str, size: int = 1) -> AsyncIterator[Waiting]:
-    """Take all room while others come; after the block they have it, one by one."""
-    had: list[str] = []
-
-    async def take(letter: str) -> None:
-        taken = await room.take(size, owner(letter))
-        had.append(letter)
-        await asyncio.sleep(0)
-        room.give_back(taken)
-
-    async with asyncio.timeout(10):
-        await room.take(room.limit, owner("z"))
-        tasks = [asyncio.create_task(take(each)) for each in letters]
-        await asyncio.sleep(0)
-        yield Waiting(tasks, had)
-        room.give_back(room.limit)
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def test_turns() -> None:
-    """Scopes take turns, and subscriptions in them, however much of one waits."""
-    room = Room(1)
-    async with waiting(room, "aaaabbA") as those:
-        pass
-
-    assert ("aAbabaa", 0) == ("".join(those.had), room.taken)
-
-
-@pytest.mark.parametrize("leaving", [[0], [0, 1], [2], [0, 1, 2, 3]])
-async def test_left(leaving: list[int]) -> None:
-    """Whoever leaves, waiting or just let in, keeps nobody from the room."""
-    room = Room(2)
-    async with waiting(room, "abcd", size=2) as those:
-        for each in leaving:
-            those.tasks[each].cancel()
-    async with waiting(room, "abcd", size=2) as others:
-        room.give_back(1)
-        room.give_back(1)
-        for each in leaving:
-            others.tasks[each].cancel()
-        await room.take(2, owner("y"))
-
-    stayed = [letter for place, letter in enumerate("abcd") if place not in leaving]
-    assert (stayed, stayed, 0) == (those.had, others.had, room.taken)
-
-
-async def test_more_than_all() -> None:
-    """A body for which there is never room takes all of it, and is alone."""
-    room = Room(4)
-    async with waiting(room, "a", size=9) as those:
-        pass
-
-    assert (["a"], 0) == (those.had, room.taken)
+    """Return a subscription."""
+    return subscription(id=ord(letter))
 
 
 async def test_parts() -> None:
