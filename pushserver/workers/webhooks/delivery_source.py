@@ -35,13 +35,13 @@ class Batch:
     """
     What to send and to record next.
 
-    `pending` can be sent. `blocked` cannot: it waits for an older event of its device,
+    `pending` can be sent. `unsent` cannot: it waits for an older event of its device,
     or was given up. Events up to the id `cursor` were read; with `has_more` there may
     be newer ones.
     """
 
     pending: Sequence[PendingDelivery]
-    blocked: Sequence[WebhookDelivery]
+    unsent: Sequence[WebhookDelivery]
     cursor: int
     has_more: bool
 

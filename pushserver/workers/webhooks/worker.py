@@ -153,7 +153,7 @@ class WebhookWorker:
     def _has_writes(self, batch: Batch) -> bool:
         """Tell whether there is something to record now."""
         return bool(
-            batch.blocked or self._window.completed or self._health.has_recovered
+            batch.unsent or self._window.completed or self._health.has_recovered
         )
 
     def _max_remaining(self, batch: Batch) -> int:
@@ -173,7 +173,7 @@ class WebhookWorker:
         )
         # After a crash, deliveries that the cursor passed must be sent again.
         passed = [d for d in self._window.in_flight if d.event_id > subscription.cursor]
-        done = [*completed, *passed, *batch.blocked]
+        done = [*completed, *passed, *batch.unsent]
         if not (done or self._health.has_recovered):
             # Only in memory: after a restart, events that do not match are reread.
             subscription.cursor = cursor
@@ -183,7 +183,7 @@ class WebhookWorker:
             # PAUSED until all are rescheduled, so that probing goes on after a crash.
             moved.health = SubscriptionHealth.PAUSED
         await self.store.record_deliveries(moved, done)
-        self._source.on_recorded([*completed, *batch.blocked])
+        self._source.on_recorded([*completed, *batch.unsent])
         self._window.mark_written(completed)
         subscription.cursor = max(moved.cursor, subscription.cursor)
         if self._health.has_recovered:
