@@ -16,10 +16,10 @@ _MOUNT_POINT = 4
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 
 
-def is_mount_point(path: Path) -> bool:
-    """Tell whether something is mounted at *path* itself; where none knows, no."""
+def is_mount_point(path: Path, mounts: Path = _MOUNTS) -> bool:
+    """Tell whether something is mounted at *path* itself; if nothing says so, no."""
     try:
-        lines = _MOUNTS.read_bytes()
+        lines = mounts.read_bytes()
     except OSError:
         return False
     return os.fsencode(path.resolve()) in read_mount_points(lines)
