@@ -2,6 +2,7 @@
 
 import attrs
 from msgspec import Raw
+from msgspec.structs import replace
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import Event
@@ -47,14 +48,15 @@ def without_what_others_read(
     out: SubscriptionOut, reader: Token, *, has_own_headers: bool
 ) -> SubscriptionOut:
     """
-    Leave out headers and the last error, unless *reader* may read subscriptions.
+    Return *out* without what *reader* needs to read subscriptions for.
 
-    If it *has_own_headers*, those that the call itself sent, they stay.
+    That is the last error, and the headers, unless it *has_own_headers*: those that
+    the call itself sent.
     """
-    if not reader.has_permission(Permission.SUBSCRIPTIONS_READ):
-        out.last_error = None
-        out.headers = out.headers if has_own_headers else {}
-    return out
+    if reader.has_permission(Permission.SUBSCRIPTIONS_READ):
+        return out
+    headers = out.headers if has_own_headers else {}
+    return replace(out, last_error=None, headers=headers)
 
 
 def webhook_delivery_out(
