@@ -104,8 +104,8 @@ async def _serve_poll(
     device_poll: DevicePoll, request: web.Request
 ) -> web.StreamResponse:
     """Hand out what waits, or hold the poll until something does."""
-    waiting = connection_of(request).waiting(request, device_poll.release)
-    with waiting if device_poll.hold > 0 else nullcontext():
+    abandonable = connection_of(request).abandonable(request, device_poll.release)
+    with abandonable if device_poll.hold > 0 else nullcontext():
         answer = await device_poll.next_command()
     if answer is None:
         return idle_poll_response()

@@ -51,7 +51,7 @@ class HalfClosableConnection(DrainingConnection):
         self._current_request = request
         self._request_in_progress = True
 
-    def waiting(
+    def abandonable(
         self, request: web.BaseRequest, release: _Call | None = None
     ) -> AbstractContextManager[None]:
         """
@@ -59,7 +59,7 @@ class HalfClosableConnection(DrainingConnection):
 
         Others run to completion, so that what was posted before is still stored.
         """
-        return _Waiting(self, request.task.cancel, release)
+        return _Abandonable(self, request.task.cancel, release)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
         """Stay open until all that was asked is answered; tell whether anything was."""
@@ -68,10 +68,10 @@ class HalfClosableConnection(DrainingConnection):
             return False
         self.is_half_closed = True
         self._end_input()
-        self._end_wait()
+        self._release_waiting()
         return True
 
-    def _end_wait(self) -> None:
+    def _release_waiting(self) -> None:
         """Have a request answered that only waits."""
         if self.release is not None:
             self.release()
@@ -126,7 +126,7 @@ class HalfClosableConnection(DrainingConnection):
 
 
 @attrs.frozen(eq=False)
-class _Waiting:
+class _Abandonable:
     """A handler that only waits: there may be many, and a generator takes more."""
 
     connection: HalfClosableConnection

@@ -158,7 +158,7 @@ class PacedConnection(HalfClosableConnection):
         """Read no more; if that lasts until the answer, the answer must not wait."""
         super()._pause_transport_reading()
         if self._is_paused:
-            self._end_wait()
+            self._release_waiting()
 
     def _drop(self, size: int) -> None:
         """Drop *size* bytes; read on at a turn, when there were many after a while."""

@@ -26,7 +26,7 @@ async def while_peer_stays(request: web.Request) -> AsyncIterator[None]:
 
     try:
         async with timeout:
-            with connection.waiting(request, end):
+            with connection.abandonable(request, end):
                 if connection.may_have_ended or connection.transport is None:
                     end()
                 yield
@@ -41,7 +41,7 @@ def cancelled_when_lost(request: web.Request) -> Iterator[None]:
     connection = connection_of(request)
     if connection.transport is None:
         request.task.cancel()
-    with connection.waiting(request, _wait_on):
+    with connection.abandonable(request, _wait_on):
         yield
 
 

@@ -252,7 +252,7 @@ async def _stream(
             cursor,
             is_gapless,
         )
-        with connection_of(call.request).waiting(call.request):
+        with connection_of(call.request).abandonable(call.request):
             await event_stream.run(wakeup)
 
 

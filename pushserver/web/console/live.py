@@ -57,9 +57,9 @@ async def stream(call: SignedInCall) -> web.StreamResponse:
         services.live_topics.watching(call.scope_id, topics - {Topic.SEEN}) as watch,
     ):
         await response.prepare(call.request)
-        waiting = connection_of(call.request).waiting(call.request)
+        abandonable = connection_of(call.request).abandonable(call.request)
         # What has begun ends without a word.
-        with suppress(Unauthorized, Unavailable), waiting:
+        with suppress(Unauthorized, Unavailable), abandonable:
             async with until_ended(
                 services, partial(has_ended, call.request, services, call.token)
             ):
