@@ -17,7 +17,8 @@ from multidict import CIMultiDictProxy
 from pushserver.web.body_framing import END_OF_HEAD
 from pushserver.web.browser import is_from_browser
 
-#: So many heads are remembered; none has more bytes, nor a body: those have turns.
+#: So many heads are remembered. A request whose head or body has more bytes than this
+#: is not plain: it waits for its turn to be started, as `RequestStarts` gives it.
 _REMEMBERED_HEADS, _MAX_HEAD, _MAX_BODY = 1024, 2048, 4096
 _LINE = re.compile(rb"(GET|POST) (/[A-Za-z0-9_/?.~=&-]+) HTTP/1\.1\r\n")
 #: Headers that change what a request is, or how it is answered.
