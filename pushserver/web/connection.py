@@ -1,31 +1,24 @@
 """One HTTP connection: since when it waits, and whether a body really ends.
 
-aiohttp's own takes a POST that announces no body for one without a body, and does not
-tell a handler that the chunks of its body are broken.
+aiohttp's own does not tell a handler that the chunks of its body are broken.
 """
 
 import asyncio
-import re
 from collections import Counter
 from typing import Any
 
 from aiohttp import web
 from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import _ErrInfo
 
 from pushserver.errors import BrokenBody, PushServerError
 from pushserver.model.network import network_of
 from pushserver.web.body_budget import BodyBudget
-from pushserver.web.body_framing import (
-    END_OF_HEAD,
-    announces_no_body,
-    end_of_request,
-)
+from pushserver.web.body_framing import end_of_request
 from pushserver.web.problems import INTERNAL_ERROR, render_error
 from pushserver.web.proxies import Headers, Proxies, RequestOrigin
-from pushserver.web.stranger_bounds import StrangerBoundedConnection
+from pushserver.web.unannounced_body import UnannouncedBodyConnection
 from pushserver.web.unparsable import record_unparsable, unparsable_response
 
 #: Seconds to wait at shutdown for the first request of a just-accepted connection: its
@@ -34,17 +27,13 @@ FIRST_REQUEST_WAIT = 0.5
 #: Seconds for which more is read, and dropped, after a body was ended early, or was too
 #: large: a connection that is closed while bytes arrive takes the answer with it.
 LINGER, LONG_LINGER = 1.0, 10.0
-#: Bytes that are kept of a body that was not announced.
-_MAX_UNANNOUNCED = 65_536
 #: So many requests that came together, or what looks like some, are parsed one by one.
 _MAX_FED_ALONE = 16
 #: Bytes that are read of the body of whoever was not let in.
 MAX_BEGINNING = 4096
-#: How the next request begins, as far as it has arrived; not how a body does.
-_NEXT_REQUEST = re.compile(rb"[\r\n]*[A-Z]{0,16}(?:\Z| [/*hH]| \Z)")
 
 
-class HttpConnection(StrangerBoundedConnection):
+class HttpConnection(UnannouncedBodyConnection):
     """
     A connection that knows since when it waits for a request's header.
 
@@ -54,9 +43,6 @@ class HttpConnection(StrangerBoundedConnection):
     """
 
     __slots__ = (
-        "_unannounced",
-        "_unannounced_of",
-        "_wakeup",
         "body_budget",
         "counted_address",
         "counts",
@@ -88,9 +74,6 @@ class HttpConnection(StrangerBoundedConnection):
         self.received_at: float = self._loop.time()
         self.header_awaited_since: float | None = self.received_at
         self.idle_since: float = self.received_at
-        self._unannounced = bytearray()
-        self._unannounced_of: object = None
-        self._wakeup: asyncio.Event | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Find out who is on the other side."""
@@ -132,15 +115,7 @@ class HttpConnection(StrangerBoundedConnection):
 
     def _feed(self, data: bytes) -> None:
         """Let aiohttp parse *data*, unless it is a body of which no header told."""
-        if self.is_unparsable:
-            return
-        if (self._messages or self._current_request) and self._is_unannounced(data):
-            # Nobody knows where it ends: no request can follow it.
-            if not self._unannounced:
-                self._close_after_last_answer()
-                self._unannounced_of = self._newest_message
-            self._unannounced += data[: _MAX_UNANNOUNCED - len(self._unannounced)]
-            self._wake()
+        if self.is_unparsable or self._keeps_unannounced(data):
             return
         super()._feed(data)
         newest = self._messages[-1][0] if self._messages else None
@@ -186,61 +161,9 @@ class HttpConnection(StrangerBoundedConnection):
         response.force_close()
         return response
 
-    def _is_unannounced(self, data: bytes) -> bool:
-        if self._unannounced or not data:
-            return bool(self._unannounced)
-        message = self._newest_message
-        return (
-            isinstance(message, RawRequestMessage)
-            and self._last_fed == END_OF_HEAD
-            and announces_no_body(message)
-            and _NEXT_REQUEST.match(data) is None
-        )
-
-    @property
-    def _newest_message(self) -> object:
-        if self._messages:
-            return self._messages[-1][0]
-        request = self._current_request
-        return None if request is None else request._message
-
-    @property
-    def _body_bytes(self) -> int:
-        """The memory that bodies take, that which was not announced among them."""
-        return super()._body_bytes + len(self._unannounced)
-
-    def _wake(self) -> None:
-        if self._wakeup is not None:
-            self._wakeup.set()
-
-    def unannounced_body(self, request: web.BaseRequest) -> bytes:
-        """Return the beginning of a body that the request did not announce, if any."""
-        has_one = self._unannounced and self._unannounced_of is request._message
-        return bytes(self._unannounced) if has_one else b""
-
-    async def await_unannounced(self, seconds: float) -> None:
-        """Wait for a body that the request did not announce, for *seconds*."""
-        is_over = self.is_half_closed or self.transport is None
-        if not self._unannounced and not is_over:
-            self._wakeup = asyncio.Event()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._wakeup.wait()
-            except TimeoutError:
-                pass
-            finally:
-                self._wakeup = None
-
-    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
-        """Tell whether anything is to be answered; no body will come any more."""
-        stays_open = super().eof_received()
-        self._wake()
-        return stays_open
-
     def connection_lost(self, exc: BaseException | None) -> None:
         """End what only waits, with nothing left to do for its peer."""
         super().connection_lost(exc)
-        self._wake()
         if self.abandon is not None:
             self.abandon()
 
