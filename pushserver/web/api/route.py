@@ -1,6 +1,6 @@
 """A call of the API: one declaration that checks, serves and describes it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,7 +18,6 @@ from pushserver.web.api.device_import import CSV, NDJSON
 from pushserver.web.api.long_steps import NO_BODIES, decode_spooled
 from pushserver.web.api.once import (
     HEADER,
-    REPLAYED_HEADER,
     Idempotency,
     answer_once,
     other_answer_type,
@@ -28,7 +27,6 @@ from pushserver.web.api.query import NO_QUERY, NoQuery, decode_query
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.api.tags import Tag
-from pushserver.web.api.types import PageOut
 from pushserver.web.authentication import find_token
 from pushserver.web.body import MAX_BODY_SIZE, MAX_SMALL_BODY
 from pushserver.web.body_budget import call_after_request
@@ -50,14 +48,9 @@ from pushserver.web.spool import MAX_IN_MEMORY, Spool
 
 T = TypeVar("T")
 
-_ONCE_HEADER = {HEADER: "The same key and request get the same answer, 24 h."}
-_DIGEST_HEADER = {
-    content_digest.HEADER: "The bytes' sha-256 or sha-512; 400 if it differs."
-}
 _ANONYMOUS = Token(
     id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
 )
-_BODY_ERROR_STATUSES = (400, 408, 411, 413, 415, 422)
 _SPOOLED_TYPES = frozenset({JSON_MEDIA_TYPE, OCTET_STREAM, CSV, NDJSON})
 _RAW_BODY_HINT = f" It goes with a body of {OCTET_STREAM}; JSON has it as a field."
 
@@ -131,40 +124,6 @@ class ApiRoute:
     def methods(self) -> tuple[str, ...]:
         """The methods that it serves: what is got can be asked for its head, too."""
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
-
-    @property
-    def all_request_headers(self) -> Mapping[str, str]:
-        """The request headers that mean something here, with what they mean."""
-        once = {} if self.idempotency is None else _ONCE_HEADER
-        digest = _DIGEST_HEADER if OCTET_STREAM in (self.raw_body_types or ()) else {}
-        return {**once, **digest, **self.request_headers}
-
-    @property
-    def all_response_headers(self) -> Sequence[str]:
-        """The headers that a success may have beside those of every answer, sorted."""
-        once = () if self.idempotency is None else REPLAYED_HEADER
-        types = (self.response_type, self.created_type)
-        is_page = any(isinstance(t, type) and issubclass(t, PageOut) for t in types)
-        # What is made by one call is listed in its answer to the last one.
-        link = ["Link"] if is_page and self.method == "GET" else []
-        return sorted({*once, *self.response_headers, *link})
-
-    @property
-    def error_statuses(self) -> list[int]:
-        """Every status with which the call may fail."""
-        statuses = {422, *self.errors}
-        if self.permission is not None:
-            statuses |= {401, 403, 429}
-        if self.media_types:
-            statuses.update(_BODY_ERROR_STATUSES)
-        has_path_params = "{" in self.path
-        if has_path_params and self.path_must_exist:
-            statuses.add(404)
-        if self.idempotency is not None:
-            statuses.add(409)
-        if self.needs_store:
-            statuses.add(503)
-        return sorted(statuses)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve a request that the router matched."""

@@ -1,9 +1,13 @@
 """The headers that the API takes and sends, with what they mean."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pushserver.web.api.once import HEADER, MAX_KEY_LENGTH
+from pushserver.model.order import OCTET_STREAM
+from pushserver.web import content_digest
+from pushserver.web.api.once import HEADER, MAX_KEY_LENGTH, REPLAYED_HEADER
+from pushserver.web.api.route import ApiRoute
+from pushserver.web.api.types import PageOut
 from pushserver.web.request_identity import REQUEST_ID_HEADER
 
 JsonObject = dict[str, Any]
@@ -16,6 +20,10 @@ _REQUEST_SCHEMAS: Mapping[str, JsonObject] = {
         "maxLength": MAX_KEY_LENGTH,
         "pattern": "^[ -~]*$",
     },
+}
+_ONCE_HEADER = {HEADER: "The same key and request get the same answer, 24 h."}
+_DIGEST_HEADER = {
+    content_digest.HEADER: "The bytes' sha-256 or sha-512; 400 if it differs."
 }
 #: What each header of an answer means, and what it looks like.
 _RESPONSE_HEADERS: Mapping[str, tuple[str, JsonObject]] = {
@@ -51,6 +59,23 @@ HEADER_COMPONENTS: JsonObject = {
         "schema": _TEXT,
     },
 }
+
+
+def headers_taken_by(route: ApiRoute) -> Mapping[str, str]:
+    """Return the request headers that mean something to a call, with what they mean."""
+    once = {} if route.idempotency is None else _ONCE_HEADER
+    digest = _DIGEST_HEADER if OCTET_STREAM in (route.raw_body_types or ()) else {}
+    return {**once, **digest, **route.request_headers}
+
+
+def headers_sent_by(route: ApiRoute) -> Sequence[str]:
+    """Return what a success may have beside the headers of every answer, sorted."""
+    once = () if route.idempotency is None else REPLAYED_HEADER
+    types = (route.response_type, route.created_type)
+    is_page = any(isinstance(t, type) and issubclass(t, PageOut) for t in types)
+    # What is made by one call is listed in its answer to the last one.
+    link = ["Link"] if is_page and route.method == "GET" else []
+    return sorted({*once, *route.response_headers, *link})
 
 
 def request_header(name: str, description: str) -> JsonObject:

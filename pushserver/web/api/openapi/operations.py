@@ -9,7 +9,12 @@ import attrs
 import msgspec
 
 from pushserver.model.order import OCTET_STREAM
-from pushserver.web.api.openapi.headers import request_header, response_headers
+from pushserver.web.api.openapi.headers import (
+    headers_sent_by,
+    headers_taken_by,
+    request_header,
+    response_headers,
+)
 from pushserver.web.api.openapi.schemas import BYTES_SCHEMA, JsonObject, Schemas
 from pushserver.web.api.path_names import camel
 from pushserver.web.api.route import ApiRoute
@@ -34,6 +39,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[str, str]] = {
     "tokenId": ("The token's id.", "265000000000000013"),
     "upgradeId": ("The upgrade's id.", "265000000000000017"),
 }
+_BODY_ERROR_STATUSES = (400, 408, 411, 413, 415, 422)
 _ANY_SUCCESS = "2XX"
 _PHRASES = {str(status.value): status.phrase for status in HTTPStatus}
 _INT64: Mapping[str, Any] = {"type": "string", "pattern": "^[0-9]{1,19}$"}
@@ -75,7 +81,7 @@ class Operations:
             }
         if route.query_type is not None:
             yield from self._query_parameters(route.query_type)
-        for name, description in route.all_request_headers.items():
+        for name, description in headers_taken_by(route).items():
             yield request_header(name, description)
 
     def _query_parameters(self, kind: type[msgspec.Struct]) -> Iterable[JsonObject]:
@@ -115,7 +121,7 @@ class Operations:
         }
 
     def _answer(self, route: ApiRoute, kind: Any) -> JsonObject:
-        answer = {"headers": response_headers(route.all_response_headers)}
+        answer = {"headers": response_headers(headers_sent_by(route))}
         if isinstance(kind, tuple):
             answer["content"] = {each: {"schema": _file_schema(each)} for each in kind}
         elif kind is not None:
@@ -124,7 +130,7 @@ class Operations:
         return answer
 
     def _errors(self, route: ApiRoute) -> JsonObject:
-        return {str(each): self._error(each) for each in route.error_statuses}
+        return {str(each): self._error(each) for each in error_statuses(route)}
 
     def _error(self, status: int) -> JsonObject:
         """Return the reference to what is said of all errors of a status."""
@@ -138,6 +144,23 @@ class Operations:
                 "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}},
             }
         return {"$ref": f"#/components/responses/{name}"}
+
+
+def error_statuses(route: ApiRoute) -> list[int]:
+    """Return every status with which a call may fail."""
+    statuses = {422, *route.errors}
+    if route.permission is not None:
+        statuses |= {401, 403, 429}
+    if route.media_types:
+        statuses.update(_BODY_ERROR_STATUSES)
+    has_path_params = "{" in route.path
+    if has_path_params and route.path_must_exist:
+        statuses.add(404)
+    if route.idempotency is not None:
+        statuses.add(409)
+    if route.needs_store:
+        statuses.add(503)
+    return sorted(statuses)
 
 
 def _description(route: ApiRoute) -> str:
