@@ -29,7 +29,6 @@ from pushserver.model.lane import Lane
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import NO_PRIOR_STATE, PriorState
 from pushserver.storage.sql.changes import prepare_write
-from pushserver.storage.sql.lanes import load_lanes
 from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.order_cache import OrderCache
 from pushserver.storage.sql.repeated_acts import RepeatedActs
@@ -62,7 +61,7 @@ _Apply = Callable[[sqlite3.Connection], None]
 @attrs.define(eq=False, repr=False)
 class GroupCommit:
     """
-    The one writer. Lanes of `_stale_devices` must be read again from the file.
+    The one writer.
 
     During a round, `_in_flights_before` has what was in flight in its lanes before.
     """
@@ -82,7 +81,6 @@ class GroupCommit:
     is_closing_soon: bool = attrs.field(default=False, init=False)
     metrics: CommitMetrics = attrs.field(factory=CommitMetrics, init=False)
     _waiting: WaitingJobs = attrs.field(factory=WaitingJobs, init=False)
-    _stale_devices: set[int] = attrs.field(factory=set, init=False)
     _in_flights_before: dict[int, Sequence[InFlight]] = attrs.field(
         factory=dict, init=False
     )
@@ -169,7 +167,7 @@ class GroupCommit:
         decided: list[WriteJob] = []
         undecided, lanes = jobs, dict[int, Lane]()
         try:
-            await self._reload_stale_lanes()
+            await self.lanes.reload_stale(self.connection, self.now)
             prior_states = await self._run_lookups(jobs)
             if prior_states is None:
                 return False
@@ -237,17 +235,9 @@ class GroupCommit:
 
     async def _reload_lanes(self, jobs: Sequence[WriteJob]) -> None:
         """Reload the lanes of *jobs* from the file, now if possible, else later."""
-        self._stale_devices.update(job.device_id for job in jobs if job.decide)
+        self.lanes.stale_devices.update(job.device_id for job in jobs if job.decide)
         with suppress(Unavailable):
-            await self._reload_stale_lanes()
-
-    async def _reload_stale_lanes(self) -> None:
-        """Reload the lanes whose last commit failed."""
-        for device_id in list(self._stale_devices):
-            read = partial(load_lanes, device_ids=[device_id], now=self.now())
-            lanes = await self.connection.run(read)
-            self.lanes.replace(lanes.get(device_id) or Lane(device_id))
-            self._stale_devices.discard(device_id)
+            await self.lanes.reload_stale(self.connection, self.now)
 
     def _decide(
         self,
@@ -283,7 +273,7 @@ class GroupCommit:
             except PushServerError as error:
                 job.settle(error=error)
             except Exception as error:  # noqa: BLE001 - told to its caller, who logs it
-                self._stale_devices.add(job.device_id)
+                self.lanes.stale_devices.add(job.device_id)
                 job.settle(error=error)
             budget.spend(job)
         self._waiting.charge(jobs)

@@ -6,11 +6,14 @@ are committed. When a commit fails, its lanes are loaded again.
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
 
 from pushserver.model.command import Command
 from pushserver.model.in_flight import NEVER
 from pushserver.model.lane import Lane
+from pushserver.storage.sql.lanes import load_lanes
+from pushserver.storage.sqlite.connection import SqliteConnection
 
 #: So many lanes are looked at in about a millisecond.
 _PIECE = 500
@@ -19,10 +22,13 @@ _PIECE = 500
 class InMemoryLanes:
     """
     All lanes that are not empty (`by_device`), with timers for their next deadlines.
+
+    Those of `stale_devices` must be read again: their last change failed.
     """
 
     def __init__(self) -> None:
         self.by_device: dict[int, Lane] = {}
+        self.stale_devices: set[int] = set()
         self._timers: list[tuple[int, int]] = []
 
     def load(self, lanes: Iterable[Lane]) -> None:
@@ -40,7 +46,17 @@ class InMemoryLanes:
             if number % _PIECE == 0:
                 await asyncio.sleep(0)
 
-    def replace(self, lane: Lane) -> None:
+    async def reload_stale(
+        self, connection: SqliteConnection, now: Callable[[], int]
+    ) -> None:
+        """Read the lanes of `stale_devices` again from the file."""
+        for device_id in list(self.stale_devices):
+            read = partial(load_lanes, device_ids=[device_id], now=now())
+            lanes = await connection.run(read)
+            self._replace(lanes.get(device_id) or Lane(device_id))
+            self.stale_devices.discard(device_id)
+
+    def _replace(self, lane: Lane) -> None:
         """Replace a device's lane; commands in flight keep their state in memory."""
         old = self.by_device.get(lane.device_id)
         for in_flight in lane.in_flights:

@@ -79,7 +79,7 @@ async def test_free_after_a_restart(server: LocalServer) -> None:
     await recreate(server)
     store: Any = server.services.store
     if hasattr(store, "lanes"):
-        store.group_commit._stale_devices.add(DEVICE)
+        store.lanes.stale_devices.add(DEVICE)
 
     await server.enqueue(OPEN_DOOR)
 
