@@ -4,6 +4,7 @@ from pushserver.change_subscribers import subscribe_to_changes
 from pushserver.clock import Clock, micros
 from pushserver.dialects.kapua.sessions import new_token_id
 from pushserver.metrics.recorder import Metrics
+from pushserver.planned_work import build_planned_work
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
@@ -23,7 +24,6 @@ from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_removal import DeviceRemoval
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.device_write_behind import DeviceWriteBehind
-from pushserver.services.due_services import DueServices
 from pushserver.services.event_feed import EventFeed
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.event_renderer import EventRenderer
@@ -37,11 +37,8 @@ from pushserver.services.key_issuer import KeyIssuer
 from pushserver.services.lanes import Lanes
 from pushserver.services.latency_history import LatencyHistory
 from pushserver.services.live_topics import LiveTopics
-from pushserver.services.next_steps import NextSteps
-from pushserver.services.notifications import Notifications
 from pushserver.services.online_rule import OnlineRule
 from pushserver.services.open_bounds import OpenBounds
-from pushserver.services.operations import Operations
 from pushserver.services.orphan_bounds import OrphanBounds
 from pushserver.services.polling import Polling
 from pushserver.services.purging import Purging
@@ -53,22 +50,15 @@ from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
 from pushserver.services.server_metrics import ServerMetrics
 from pushserver.services.sessions import Sessions
-from pushserver.services.shadow_reconciler import ShadowReconciler
-from pushserver.services.shadow_tasks import ShadowTasks
-from pushserver.services.shadows import Shadows
 from pushserver.services.shared_views import SharedViews
 from pushserver.services.ssrf_guard import SsrfGuard
 from pushserver.services.statistics import StatisticsReader
 from pushserver.services.stock_bounds import StockBounds
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.subscriptions import Subscriptions
-from pushserver.services.task_creation import TaskCreator
-from pushserver.services.task_scheduler import TaskScheduler
-from pushserver.services.tasks import Tasks
 from pushserver.services.token_reach import TokenReach
 from pushserver.services.tokens import Tokens
 from pushserver.services.unknown_requests import UnknownRequests
-from pushserver.services.upgrades import Upgrades
 from pushserver.services.wait_bounds import WaitBounds
 from pushserver.services.webhook_deliveries import WebhookDeliveries
 from pushserver.services.withdrawals import Withdrawals
@@ -93,11 +83,9 @@ def build_services(
     installed: tuple[DeviceProtocol, ...] = PROTOCOLS,
 ) -> Services:
     """Build the services over *store*, for devices of these protocols."""
-    ids, online_rule, metrics = (
-        store.new_id,
-        OnlineRule(micros(settings.hold)),
-        Metrics(commits=store.commit_metrics),
-    )
+    ids = store.new_id
+    metrics = Metrics(commits=store.commit_metrics)
+    online_rule = OnlineRule(micros(settings.hold))
     holds, completion_waiters = HeldPolls(), CompletionWaiters()
     lanes = Lanes(
         store=store,
@@ -119,10 +107,7 @@ def build_services(
     )
     write_behind = DeviceWriteBehind(store, devices, bounds, counts)
     unknown_requests = UnknownRequests(store, devices, write_behind, clock, ids, counts)
-    device_events, event_interest = (
-        DeviceEventBuffer(clock),
-        EventInterest(store=store, clock=clock),
-    )
+    device_events = DeviceEventBuffer(clock)
     device_sync = DeviceSync(
         store, devices, write_behind, device_events, holds, settings.conflict_policy
     )
@@ -137,31 +122,7 @@ def build_services(
     )
     blobs = Blobs(store, clock, ids, stock_bounds)
     tokens = Tokens(store=store, clock=clock, ids=ids, bounds=stock_bounds)
-    reconciler = ShadowReconciler(protocols=protocols, queue=queue)
-    next_steps = NextSteps(
-        store=store,
-        devices=devices,
-        device_sync=device_sync,
-        lanes=lanes,
-        queue=queue,
-        reconciler=reconciler,
-    )
-    operations = Operations(
-        store=store,
-        devices=devices,
-        lanes=lanes,
-        queue=queue,
-        next_steps=next_steps,
-        open_bounds=open_bounds,
-    )
-    scheduler = TaskScheduler(
-        store=store,
-        lanes=lanes,
-        operations=operations,
-        next_steps=next_steps,
-        clock=clock,
-        default_hold=online_rule.default_hold,
-    )
+    event_interest = EventInterest(store=store, clock=clock)
     subscriptions = SubscriptionRegistry(store, devices, event_interest)
     cluster_sync = ClusterSync(
         store=store,
@@ -170,17 +131,8 @@ def build_services(
         subscriptions=subscriptions,
         event_interest=event_interest,
     )
-    task_creator = TaskCreator(
-        store=store,
-        clock=clock,
-        ids=ids,
-        devices=devices,
-        protocols=protocols,
-        cluster_sync=cluster_sync,
-        scheduler=scheduler,
-        shadow_tasks=ShadowTasks(store, lanes, reconciler),
-        open_bounds=open_bounds,
-        online_rule=online_rule,
+    planned = build_planned_work(
+        queue, clock, device_sync, cluster_sync, open_bounds, online_rule
     )
     retention = Retention(
         store.retention, clock, settings.retention, settings.audit_retention
@@ -242,14 +194,12 @@ def build_services(
         event_feed=EventFeed(
             store.subscriptions, EventRenderer(store, devices, protocols)
         ),
-        operations=operations,
-        next_steps=next_steps,
-        notifications=Notifications(store, lanes, ids, operations),
-        task_scheduler=scheduler,
-        shadows=Shadows(store, devices, lanes, reconciler),
-        due_services=DueServices(
-            store, clock, lanes, reconciler, online_rule.default_hold
-        ),
+        operations=planned.operations,
+        next_steps=planned.next_steps,
+        notifications=planned.notifications,
+        task_scheduler=planned.scheduler,
+        shadows=planned.shadows,
+        due_services=planned.due_services,
         subscription_registry=subscriptions,
         subscriptions=Subscriptions(
             store,
@@ -260,9 +210,9 @@ def build_services(
             stock_bounds,
         ),
         webhook_deliveries=WebhookDeliveries(store, clock, subscriptions),
-        task_creator=task_creator,
-        tasks=Tasks(store, clock, ids, scheduler, open_bounds),
-        upgrades=Upgrades(store, task_creator),
+        task_creator=planned.task_creator,
+        tasks=planned.tasks,
+        upgrades=planned.upgrades,
         tokens=tokens,
         sessions=Sessions(store, clock, ids, new_token_id),
         console_sessions=ConsoleSessions(store, clock, ids),
