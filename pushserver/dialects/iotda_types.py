@@ -27,15 +27,15 @@ class IotdaHeader(_Part, kw_only=True):
     device_id: str
     """The device."""
     product_id: str | None = None
-    """The device's tag `product_id`."""
+    """The device's tag `product_id`; for who may read devices."""
     app_id: str
     """The subscription's `appId`."""
     gateway_id: str
     """The device, too."""
     node_id: str | None = None
-    """The device's tag `node_id`."""
+    """The device's tag `node_id`; for who may read devices."""
     tags: list[IotdaTag] | None = None
-    """The first ten of its other tags, by key."""
+    """The first ten of its other tags, by key; for who may read devices."""
 
 
 class IotdaBody(_Part, kw_only=True):

@@ -91,11 +91,11 @@ class OperationData(DeviceEventData, kw_only=True):
     progress: int
     """How far it is, in percent."""
     resource: str
-    """What this is about: a step, or all of it."""
+    """What this is about: a step, or all of it; empty if one reads no operations."""
     task_id: str | None = None
     """The task that it is a part of."""
     message: str | None = None
-    """What was told."""
+    """What was told; for who may read operations."""
     created_by: EventActor | None = None
     """Who asked for it."""
     canceled_by: EventActor | None = None
@@ -116,7 +116,7 @@ class TaskData(EventData, kw_only=True):
     stale: int
     """Of how many nobody knows."""
     name: str | None = None
-    """What people call it."""
+    """What people call it; for who may read operations."""
     created_by: EventActor | None = None
     """Who asked for it."""
     canceled_by: EventActor | None = None
@@ -131,13 +131,13 @@ class DeviceData(DeviceEventData, kw_only=True):
     last_seen_at: InstantText | None = None
     """When it polled last."""
     address: str | None = None
-    """From where it polled."""
+    """From where it polled; for who may read devices."""
     reason: str | None = None
     """What is wrong with it."""
     other_address: str | None = None
-    """From where somebody else polls as this device."""
+    """From where somebody else polls as this device; for who may read devices."""
     shut_out_address: str | None = None
-    """The address that gets nothing since then."""
+    """The address that gets nothing since then; for who may read devices."""
 
 
 class ResultData(DeviceEventData, kw_only=True):

@@ -69,7 +69,12 @@ MAX_SCOPE_BACKLOG = 1_000_000
 
 #: The permissions that decide what of an event is sent.
 READABLE = frozenset(
-    {Permission.RESULTS_READ, Permission.COMMANDS_READ, Permission.DEVICES_READ}
+    {
+        Permission.RESULTS_READ,
+        Permission.COMMANDS_READ,
+        Permission.OPERATIONS_READ,
+        Permission.DEVICES_READ,
+    }
 )
 
 

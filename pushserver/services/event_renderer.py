@@ -55,7 +55,9 @@ class EventRenderer:
             subscription,
             event,
             device_id=self._device_id(event) or "",
-            tags=self._tags(event),
+            tags=self._tags(event)
+            if subscription.shows(Permission.DEVICES_READ)
+            else {},
             parsed_result=await self._parsed_result(
                 event, failures_only=False, longest=longest
             ),
@@ -86,7 +88,7 @@ class EventRenderer:
         Return the server's own body, for who has the permissions *may_read*.
 
         A device's error is part of its result; the values of a shadow, and metadata,
-        are part of commands.
+        are part of commands; its name and its addresses are part of a device.
 
         Raises:
             Unavailable: the store is away.
@@ -106,8 +108,7 @@ class EventRenderer:
             device_name=self._device_name(event) if reads_devices else None,
             metadata=await self._metadata(event) if reads_commands else None,
             include_result=include_result,
-            include_error=Permission.RESULTS_READ in may_read,
-            include_properties=reads_commands,
+            may_read=may_read,
         )
 
     async def _with_data(self, event: Event, longest: int | None) -> Event:

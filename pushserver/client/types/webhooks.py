@@ -91,13 +91,13 @@ class DeviceData(TypedDict):
     lastSeenAt: NotRequired[str]
     """When it polled last."""
     address: NotRequired[str]
-    """From where it polled."""
+    """From where it polled; for who may read devices."""
     reason: NotRequired[str]
     """What is wrong with it."""
     otherAddress: NotRequired[str]
-    """From where somebody else polls as this device."""
+    """From where somebody else polls as this device; for who may read devices."""
     shutOutAddress: NotRequired[str]
-    """The address that gets nothing since then."""
+    """The address that gets nothing since then; for who may read devices."""
 
 
 class DeviceIdentityConflictEvent(TypedDict):
@@ -179,11 +179,11 @@ class OperationData(TypedDict):
     progress: int
     """How far it is, in percent."""
     resource: str
-    """What this is about: a step, or all of it."""
+    """What this is about: a step, or all of it; empty if one reads no operations."""
     taskId: NotRequired[str]
     """The task that it is a part of."""
     message: NotRequired[str]
-    """What was told."""
+    """What was told; for who may read operations."""
     createdBy: NotRequired[EventActor]
     """Who asked for it."""
     canceledBy: NotRequired[EventActor]
@@ -292,7 +292,7 @@ class TaskData(TypedDict):
     stale: int
     """Of how many nobody knows."""
     name: NotRequired[str]
-    """What people call it."""
+    """What people call it; for who may read operations."""
     createdBy: NotRequired[EventActor]
     """Who asked for it."""
     canceledBy: NotRequired[EventActor]
@@ -399,15 +399,15 @@ class IotdaHeader(TypedDict):
     device_id: str
     """The device."""
     product_id: NotRequired[str]
-    """The device's tag `product_id`."""
+    """The device's tag `product_id`; for who may read devices."""
     app_id: str
     """The subscription's `appId`."""
     gateway_id: str
     """The device, too."""
     node_id: NotRequired[str]
-    """The device's tag `node_id`."""
+    """The device's tag `node_id`; for who may read devices."""
     tags: NotRequired[list[IotdaTag]]
-    """The first ten of its other tags, by key."""
+    """The first ten of its other tags, by key; for who may read devices."""
 
 
 class IotdaBody(TypedDict):
