@@ -1,7 +1,10 @@
 """Admin tokens that can be guessed."""
 
-import base64
-import secrets
+from base64 import b64encode, b85encode, urlsafe_b64encode
+from collections.abc import Callable
+from random import Random
+from string import ascii_letters, digits, punctuation
+from uuid import UUID
 
 import pytest
 
@@ -38,6 +41,19 @@ MIXED = "aB3" + "dE7fG2hK9mNqR4sTvW"  # 21 characters of 6 bits: 126
         ("aaabbbcccdddeeefffggghhhiiijjj000111222", True),
         (HEX[:20] + HEX[:19], True),
         ("correct-horse-battery-staple-and-so-on-for-good", True),
+        ("CORRECT horse BATTERY staple MONDAY friday", True),
+        ("Correct-HORSE-battery-STAPLE-sunday", True),
+        ("SecretsecretSECRETsecretSecretsecretSECRET", True),
+        ("Secret1secret2SECRET3Secret4secret5", True),
+        ("password-password-password-passworD", True),
+        ("PasswordPASSWORDpassword12345678", True),
+        ("door1!door2@door3#door4$door5%door6^", True),
+        ("qwertasdfgzxcvb12345QWERTASDFGZXCVB", True),
+        ("qweasdzxc123QWEASDZXC!@#", True),
+        ("zaq1ZAQ!xsw2XSW@cde3CDE#", True),
+        ("741852963qazwsxedcQAZWSXEDC", True),
+        (HEX[:16] + "1234567890" + HEX[16:22], True),
+        (HEX[:20] + "12345" + HEX[20:27], False),
         ("admin-of-the-tests", True),
         ("", True),
     ],
@@ -52,14 +68,44 @@ def test_guessable(token: str, expected: bool) -> None:
 
 @pytest.mark.parametrize("token", sorted(PRINTED_TOKENS))
 def test_printed(token: str) -> None:
-    """A printed token is refused, whatever it looks like."""
-    assert is_guessable(token)
+    """A printed token is refused, in any case, and with characters around it."""
+    for each in (token, token.upper(), token + "2", "4" + token, token + HEX):
+        assert is_guessable(each)
 
 
-def test_good_ones() -> None:
-    """What makes good tokens makes none that is refused."""
-    for _ in range(1500):
-        assert not is_guessable(new_token_secret())
-        assert not is_guessable(secrets.token_hex(32))
-        assert not is_guessable(secrets.token_urlsafe(24))
-        assert not is_guessable(base64.b64encode(secrets.token_bytes(32)).decode())
+def of_characters(characters: str, size: int) -> Callable[[Random], str]:
+    """Return what makes secrets of so many of these characters."""
+    return lambda chance: "".join(chance.choices(characters, k=size))
+
+
+def pair(chance: Random) -> str:
+    """Return two UUIDs in a row."""
+    return "".join(str(UUID(bytes=chance.randbytes(16), version=4)) for _ in range(2))
+
+
+GENERATORS: dict[str, Callable[[Random], str]] = {
+    "hex-16": lambda chance: chance.randbytes(16).hex(),
+    "hex-32": lambda chance: chance.randbytes(32).hex(),
+    "hex-32-in-capitals": lambda chance: chance.randbytes(32).hex().upper(),
+    "base64-16": lambda chance: b64encode(chance.randbytes(16)).decode(),
+    "base64-32": lambda chance: b64encode(chance.randbytes(32)).decode(),
+    "urlsafe-24": lambda chance: urlsafe_b64encode(chance.randbytes(24)).decode(),
+    "urlsafe-32": lambda chance: urlsafe_b64encode(chance.randbytes(32)).decode()[:-1],
+    "base85-24": lambda chance: b85encode(chance.randbytes(24)).decode(),
+    "uuid-pair": pair,
+    "alphanumeric-32": of_characters(ascii_letters + digits, 32),
+    "letters-32": of_characters(ascii_letters, 32),
+    "of-a-keyboard-24": of_characters(ascii_letters + digits + punctuation, 24),
+}
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_good_ones(kind: str) -> None:
+    """What makes good tokens makes none that is refused, with or without our prefix."""
+    chance = Random(kind)  # noqa: S311 - it must repeat
+
+    made = [GENERATORS[kind](chance) for _ in range(3000)]
+
+    assert [] == [each for each in made if is_guessable(each)]
+    assert not is_guessable(f"pst_{made[0]}")
+    assert not is_guessable(new_token_secret())
