@@ -24,6 +24,7 @@ from pushserver.web.console.formats import Formats
 from pushserver.web.console.result_summary import without_results
 from pushserver.web.console.templating import THEMES, compiled_template
 from pushserver.web.console.translations import Catalogue, choose_language
+from pushserver.web.device_url import mask_keys
 from pushserver.web.request_identity import identity_of
 from pushserver.web.services import SERVICES, Services
 
@@ -121,11 +122,11 @@ class PageCall:
 
     @property
     def here(self) -> str:
-        """The address of this very page, without what it said once."""
-        path = self.request.raw_path
-        query = {k: v for k, v in self.request.query.items() if k != "said"}
-        shown = path.partition("?")[0] + (f"?{urlencode(query)}" if query else "")
-        is_page = self.request.method in ("GET", "HEAD")
+        """The address of this page, without what it said once, or may be a key."""
+        path = self.request.raw_path.partition("?")[0]
+        query = {k: v for k, v in self.request.query.items() if _is_kept(k, v)}
+        shown = path + (f"?{urlencode(query)}" if query else "")
+        is_page = self.request.method in ("GET", "HEAD") and without_key(path)
         return self.prefix + shown if is_page else self.url()
 
     @property
@@ -229,6 +230,18 @@ def local_path(call: PageCall, path: str) -> str:
     """Return *path* if it leads to a page of the console, or else nothing."""
     is_local = _is_address(call, path) and path.isprintable()
     return path if is_local and "\\" not in path else ""
+
+
+def without_key(path: str) -> str:
+    """Return *path*, or what of it has nothing in it that may be a device's key."""
+    parts = (path, path.partition("?")[0])
+    return next((each for each in parts if mask_keys(each) == each), "")
+
+
+def _is_kept(name: str, value: str) -> bool:
+    """Tell whether a field is of a page's address; where a list goes on is no key."""
+    field = f"?{name}={value}"
+    return name == "cursor" or (name != "said" and mask_keys(field) == field)
 
 
 def _is_address(call: PageCall, path: str) -> bool:

@@ -17,7 +17,7 @@ from pushserver.web.console.browser_session import (
 from pushserver.web.console.form_body import MAX_TEXT, SentForm, received_form
 from pushserver.web.console.form_once import answer_form_once
 from pushserver.web.console.open_pages import render_open
-from pushserver.web.console.page import HEADERS, PageCall, SignedInCall
+from pushserver.web.console.page import HEADERS, PageCall, SignedInCall, without_key
 from pushserver.web.console.shared_pages import show_shared
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.problems import headers_of, status_of
@@ -157,7 +157,7 @@ async def ask_to_sign_in(request: web.Request) -> web.StreamResponse:
         return web.Response(status=204, headers=HEADERS)
     if request.method == "POST":
         return await render_open(call, "session_ended.html", status=401)
-    location = call.url("/sign-in", next=request.raw_path)
+    location = call.url("/sign-in", next=without_key(request.raw_path))
     if is_part:
         return web.Response(status=204, headers={**HEADERS, "HX-Redirect": location})
     return web.Response(status=303, headers={**HEADERS, "Location": location})

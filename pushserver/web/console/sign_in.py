@@ -17,6 +17,7 @@ from pushserver.web.console.page import (
     THEME_COOKIE,
     PageCall,
     local_path,
+    without_key,
 )
 from pushserver.web.console.templating import THEMES
 from pushserver.web.console.translations import catalogues
@@ -30,7 +31,7 @@ async def show_sign_in(request: web.Request) -> web.StreamResponse:
     """Ask for a token."""
     if await find_signed_in(request, request.app[SERVICES]):
         return PageCall(request=request).see_other("")
-    return await _form(request, request.query.get("next", ""))
+    return await _form(request, without_key(request.query.get("next", "")))
 
 
 async def _form(
@@ -53,7 +54,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     """Open a session, which the browser keeps in a cookie."""
     refuse_other_sites(request)
     services, form = request.app[SERVICES], (await read_short_form(request)).fields
-    next_path = form.get("next", "")
+    next_path = without_key(form.get("next", ""))
     try:
         token = await authenticate_login(request, services, form.get("token", ""))
     except (Unauthorized, TooManyWrongTokens) as error:

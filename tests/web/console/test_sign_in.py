@@ -1,5 +1,8 @@
 """Signing in gives a cookie for the console alone, which ends with its token."""
 
+from html import escape
+from urllib.parse import urlencode
+
 import pytest
 
 from tests.clock import ManualClock
@@ -7,6 +10,7 @@ from tests.web.console.visitor import Visitor, cookies
 from tests.web.local_server import TOKEN, LocalServer, running_server
 
 FORM = "application/x-www-form-urlencoded"
+KEY = "q3vXy0Zr8sT1uW5aB7cD9eF2gH4iJ6kL"
 
 
 async def test_cookie(server: LocalServer) -> None:
@@ -54,6 +58,38 @@ async def test_leads_nowhere_else(server: LocalServer) -> None:
         answer = await Visitor(server).send("/sign-in", token=TOKEN, next=where)
 
         assert "/console" == answer.headers["Location"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "next_path"),
+    [
+        (f"/devices/{KEY}", ""),
+        (f"/devices/{KEY}?sort=id", ""),
+        (f"/devices?q={KEY}", "/console/devices"),
+        ("/devices?q=pier&sort=id", "/console/devices?q=pier&sort=id"),
+    ],
+)
+async def test_keys_are_not_repeated(
+    server: LocalServer, typed: str, next_path: str
+) -> None:
+    """
+    Where one leads back to is never an address with what may be a device's key.
+    """
+    visitor, where = Visitor(server), f"/console{typed}"
+    leads = await visitor.get(typed)
+    part = await visitor.get(typed, **{"HX-Request": "true"})
+    form = await visitor.get("/sign-in?" + urlencode({"next": where}))
+    again = await visitor.send("/sign-in", token="wrong", next=where)
+    opened = await visitor.send("/sign-in", token=TOKEN, next=where)
+
+    expected = "/console/sign-in?" + urlencode({"next": next_path})
+    assert expected == leads.headers["Location"]
+    assert expected == part.headers["HX-Redirect"]
+    assert (next_path or "/console") == opened.headers["Location"]
+    assert {(True, False)} == {
+        (f'name="next" value="{escape(next_path)}"' in page, KEY in page)
+        for page in (form.body.decode(), again.body.decode())
+    }
 
 
 async def test_wrong_token(server: LocalServer) -> None:
