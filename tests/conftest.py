@@ -181,6 +181,15 @@ def _clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.fixture(name="no_collector")
+def _no_collector() -> Iterator[None]:
+    """Collect no garbage but what a test does; a server collects none that is old."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.fixture(autouse=True)
 def _right_wall_clock() -> None:
     """Forget by how much the wall clock of an earlier test was wrong."""

@@ -82,26 +82,28 @@ class DrainingConnection(RequestHandler):
 
     async def _drain_helper(self) -> None:
         """Wait, as aiohttp's own responses do, too; but not for ever."""
-        drained = asyncio.ensure_future(super()._drain_helper())
-        try:
-            await self._watch(drained)
-        finally:
-            drained.cancel()
-        if self.transport is None:
-            raise ConnectionResetError("The peer is gone.")
-
-    async def _watch(self, drained: asyncio.Future[None]) -> None:
-        """Wait for *drained* as long as bytes leave."""
         unsent, moved_at = math.inf, self._loop.time()
-        while not drained.done():
-            size = self.transport.get_write_buffer_size() if self.transport else 0
+        while self.transport is not None and self._paused:
+            size = self.transport.get_write_buffer_size()
             if size < unsent:
                 unsent, moved_at = size, self._loop.time()
             elif self._loop.time() - moved_at >= WRITE_IDLE_TIMEOUT:
                 self.abort()
+            if self._drain_waiter is None:
+                self._drain_waiter = self._loop.create_future()
             interval = WRITE_IDLE_TIMEOUT / _CHECKS_WHILE_IDLE
-            await asyncio.wait((drained,), timeout=interval)
-        drained.result()
+            await asyncio.wait((self._drain_waiter,), timeout=interval)
+        if self.transport is None:
+            raise ConnectionResetError("The peer is gone.")
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Wake who waits for the peer, by no error: they find that it is gone."""
+        # The frames through which an error rises have the future, which would have it:
+        # garbage, which is old by then, with all of the request in it.
+        waiter, self._drain_waiter = self._drain_waiter, None
+        super().connection_lost(exc)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def abort(self) -> None:
         """Reset the connection: what was not taken is dropped, in the kernel, too."""

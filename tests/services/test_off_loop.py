@@ -1,7 +1,6 @@
 """What takes long for its size runs apart from the loop."""
 
 import asyncio
-import gc
 import os
 import threading
 import time
@@ -90,14 +89,6 @@ async def test_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(off_loop, "CHILD_TIMEOUT", 0.2)
     with pytest.raises(MachineBusy):
         await run_off_loop(MAX_IN_THREAD + 1, time.sleep, 60)
-
-
-@pytest.fixture(name="no_collector")
-def _no_collector() -> Iterator[None]:
-    """Collect no garbage: a server does so seldom."""
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collector")

@@ -41,6 +41,8 @@ OPEN_DOOR: Mapping[str, Any] = {
     "body": {"actions": [{"action": "door", "parameters": "door=1"}]},
 }
 _NO_HEADERS: Mapping[str, str] = {}
+#: As `SO_LINGER`: hang up without a word.
+RESET = struct.pack("ii", 1, 0)
 #: For how many seconds a condition is asked for without a pause.
 _SPIN = 0.02
 
@@ -237,7 +239,7 @@ def waiting_for(turns: FairTurns) -> int:
 def reset_connection(writer: asyncio.StreamWriter) -> None:
     """Hang up without a word."""
     raw_socket = writer.get_extra_info("socket")
-    raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     writer.transport.abort()
 
 

@@ -1,12 +1,12 @@
 """Garbage is collected before there is much of it."""
 
-import gc
-from collections.abc import Iterator
 from weakref import ref
 
 import pytest
 
 from pushserver.workers.young_garbage import YoungGarbage
+
+pytestmark = pytest.mark.usefixtures("no_collector")
 
 
 class Knot:
@@ -14,14 +14,6 @@ class Knot:
 
     def __init__(self) -> None:
         self.itself = self
-
-
-@pytest.fixture(autouse=True)
-def _no_other_collections() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 async def test_collects() -> None:
