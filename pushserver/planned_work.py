@@ -80,7 +80,7 @@ def build_planned_work(
         protocols=protocols,
         cluster_sync=cluster_sync,
         scheduler=scheduler,
-        shadow_tasks=ShadowTasks(store, lanes, reconciler),
+        shadow_tasks=ShadowTasks(store, devices, lanes, reconciler),
         open_bounds=open_bounds,
         online_rule=online_rule,
     )

@@ -11,7 +11,6 @@ from operator import attrgetter
 
 import attrs
 
-from pushserver.errors import NotFound
 from pushserver.model.command import Command
 from pushserver.model.device_access import StoredKeys
 from pushserver.model.in_flight import NEVER, InFlight
@@ -54,20 +53,6 @@ class Lane:
         A lane may be long, and polls and lists ask again and again.
         """
         self._quiet_until = self._depths = None
-
-    def belongs_to(self, scope_id: int) -> bool:
-        """Tell whether the scope has adopted the device, as far as the store said."""
-        return self.owner is None or self.owner == scope_id
-
-    def require_owner(self, scope_id: int) -> None:
-        """
-        Check that the device is still the scope's.
-
-        Raises:
-            NotFound: it was deleted, or another scope has adopted it since.
-        """
-        if not self.belongs_to(scope_id):
-            raise NotFound(f"There is no adopted device {self.device_id}.")
 
     @property
     def in_flight(self) -> InFlight | None:

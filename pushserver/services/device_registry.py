@@ -13,6 +13,7 @@ from pushserver.fair_turns import FairTurns
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.device import Device
 from pushserver.model.device_filter import DeviceFilter
+from pushserver.model.lane import Lane
 from pushserver.model.target import TargetSelector
 from pushserver.services.off_loop import in_pieces
 from pushserver.services.ordered_ids import OrderedIds
@@ -240,15 +241,28 @@ class DeviceRegistry:
         finally:
             self._leaving_ids.discard(device_id)
 
-    def require_staying(self, device_id: int) -> None:
+    def owns(self, scope_id: int, lane: Lane) -> bool:
         """
-        Refuse to plan anything for a device that is being deleted.
+        Tell a decision whether the scope has adopted the device, and is to keep it.
+
+        A program may have asked long before. Where other servers change devices, too,
+        the store said whose it is; else memory knows.
+        """
+        if lane.device_id in self._leaving_ids:
+            return False
+        if lane.owner is not None:
+            return lane.owner == scope_id
+        return self.find_adopted(scope_id, lane.device_id) is not None
+
+    def require_owner(self, scope_id: int, lane: Lane) -> None:
+        """
+        Let a decision plan nothing for a device that is not the scope's.
 
         Raises:
-            NotFound: it is.
+            NotFound: it was deleted, is being deleted, or is another scope's.
         """
-        if device_id in self._leaving_ids:
-            raise NotFound(f"There is no device {device_id} any more.")
+        if not self.owns(scope_id, lane):
+            raise NotFound(f"There is no adopted device {lane.device_id}.")
 
     def forget(self, device_id: int) -> None:
         """Remove a device from memory, if it is there."""

@@ -61,8 +61,6 @@ class DeviceRemoval:
                 await self._repeat_while_more(device_id, shorten)
                 await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
                 self.device_sync.forget(device_id)
-                # Wait for decisions that began before the deletion: they are refused.
-                await self.lanes.change(device_id, _decide_nothing)
 
     async def end_earlier(self, device_id: int, actor: Actor) -> None:
         """End what an earlier device with this id left, unless it is adopted again."""
@@ -85,10 +83,6 @@ class DeviceRemoval:
         """Let *shorten* end what is planned for the device, in a commit for each."""
         while await self.lanes.change(device_id, shorten, _SHORTEN_LOOKUP):
             pass
-
-
-def _decide_nothing(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
-    """Change nothing: once this is decided, so is all that came before it."""
 
 
 def _is_adopted(prior: PriorState) -> bool:

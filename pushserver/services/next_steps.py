@@ -82,7 +82,7 @@ class NextSteps:
                 return False
             if operation.queued_steps != due.number:
                 return False
-            if self._is_device_gone(lane, operation):
+            if not self.devices.owns(operation.scope_id, lane):
                 cancel_operation(
                     lane,
                     operation,
@@ -102,12 +102,6 @@ class NextSteps:
         is_service_write = request.service_id is not None
         lookup = Lookup(operation_id=due.operation_id, services=is_service_write)
         return await self.lanes.change(due.device_id, decide, lookup)
-
-    def _is_device_gone(self, lane: Lane, operation: Operation) -> bool:
-        if not lane.belongs_to(operation.scope_id):
-            return True
-        device = self.devices.find(operation.scope_id, operation.device_id)
-        return device is None or not device.is_adopted
 
     def enqueue_step(
         self,

@@ -80,8 +80,7 @@ class Operations:
             stored = replay_answer(idempotency, changes, prior)
             if stored is not None:
                 return CreatedOperation(stored)
-            self.devices.require_staying(device_id)
-            lane.require_owner(scope_id)
+            self.devices.require_owner(scope_id, lane)
             if plan.step_requests:
                 self.queue.bounds.require_room(scope_id, lane, changes, added=1)
             else:

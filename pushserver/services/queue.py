@@ -119,8 +119,7 @@ class Queue:
         stored = replay_answer(idempotency, changes, prior)
         if stored is not None:
             return Enqueued((), stored, replayed=True)
-        self.devices.require_staying(lane.device_id)
-        lane.require_owner(scope_id)
+        self.devices.require_owner(scope_id, lane)
         for request in requests:
             request.order.require_body()
         self.bounds.require_room(scope_id, lane, changes, len(requests), requests)

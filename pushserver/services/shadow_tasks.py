@@ -22,6 +22,7 @@ from pushserver.model.operation import OnFailure, OperationAction, OperationDesc
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.batches import batches_until_stop
 from pushserver.services.call_turns import CallTurns
+from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.lanes import Lanes
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
@@ -40,6 +41,7 @@ class ShadowTasks:
     """Changes the shadows of a task's devices; its steps write the differences."""
 
     store: Store
+    devices: DeviceRegistry
     lanes: Lanes
     reconciler: ShadowReconciler
     _turns: CallTurns = attrs.field(
@@ -88,7 +90,7 @@ class ShadowTasks:
         self, scope_id: int, merge: MergePatch, device_id: int, actor: Actor
     ) -> None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
-            if not lane.belongs_to(scope_id):
+            if not self.devices.owns(scope_id, lane):
                 return
             services = changes.live_services(lane, prior.services)
             for service in self.reconciler.set_desired(

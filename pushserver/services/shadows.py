@@ -85,8 +85,7 @@ class Shadows:
         def decide(
             lane: Lane, changes: Changes, prior: PriorState
         ) -> Sequence[Service]:
-            self.devices.require_staying(device_id)
-            lane.require_owner(scope_id)
+            self.devices.require_owner(scope_id, lane)
             services = changes.live_services(lane, prior.services)
             _check_version(services, merge, versions)
             for service in self.reconciler.set_desired(
@@ -131,8 +130,7 @@ class Shadows:
             stored = replay_answer(idempotency, changes, prior)
             if stored is not None:
                 return Enqueued((), stored, replayed=True)
-            self.devices.require_staying(device_id)
-            lane.require_owner(scope_id)
+            self.devices.require_owner(scope_id, lane)
             services = changes.live_services(lane, prior.services)
             keys_by_service = _keys_to_read(services, keys)
             self.reconciler.queue.bounds.require_room(

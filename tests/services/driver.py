@@ -8,7 +8,6 @@ from typing import Any
 import attrs
 
 from pushserver.clock import micros
-from pushserver.errors import NotFound
 from pushserver.model.command import Command, Result
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.idempotency import IdempotencyKey
@@ -79,22 +78,6 @@ class ServiceDriver:
             scope, device, requests, render_ids
         )
         return list(enqueued.commands)
-
-    async def enqueue_unchecked(
-        self, endpoint: str, scope: int = DEFAULT_SCOPE_ID
-    ) -> Command | None:
-        """
-        Enqueue as a program does whose server does not know yet that a device moved.
-
-        None if the store knows, which other servers may change.
-        """
-        try:
-            enqueued = await self.services.queue.enqueue(
-                scope, DEVICE, command_requests(endpoint), render_ids
-            )
-        except NotFound:
-            return None
-        return enqueued.commands[0]
 
     async def enqueue_idempotent(
         self, *endpoints: str, fingerprint: str = "f", device: int = DEVICE

@@ -101,17 +101,3 @@ async def test_all_or_nothing(driver: ServiceDriver, services: Services) -> None
     assert CommandState.PENDING is await driver.command_state(waiting)
     await driver.expire_overdue(180)
     assert in_flight.id == (await driver.receive_command("u2")).command.id
-
-
-async def test_enqueued_after_the_end(
-    driver: ServiceDriver, services: Services
-) -> None:
-    """What was enqueued while a device was deleted does not reach its successor."""
-    await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
-    await services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
-    late = await driver.enqueue_unchecked("reboot")
-
-    await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
-
-    assert await driver.poll() is None
-    assert late is None or CommandState.CANCELED is await driver.command_state(late)

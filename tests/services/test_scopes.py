@@ -168,23 +168,6 @@ async def test_nothing_is_handed_to_the_next_owner(
 
 
 @pytest.mark.scopes(ACME, OTHER)
-async def test_enqueued_at_the_last_moment(
-    driver: ServiceDriver, services: Services
-) -> None:
-    """
-    A command still on its way into the queue does not reach the next owner either.
-    """
-    last = asyncio.create_task(driver.enqueue_unchecked("reboot", scope=ACME))
-    await asyncio.sleep(0)
-
-    await services.fleet.adopt(OTHER, terminal(DEVICE))
-
-    command = await last
-    assert not command or CommandState.CANCELED is await driver.command_state(command)
-    assert await driver.poll("u1") is None
-
-
-@pytest.mark.scopes(ACME, OTHER)
 async def test_what_was_given_before_is_not_given_again(
     driver: ServiceDriver, services: Services
 ) -> None:
