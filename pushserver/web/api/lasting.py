@@ -11,6 +11,7 @@ from pushserver.services.end_waiting import wait_until_over
 from pushserver.web.api.call import ApiCall
 from pushserver.web.api.prefer import granted_wait, preference_applied
 from pushserver.web.api.query import MAX_WAIT
+from pushserver.web.api.reach import require_reach_of
 from pushserver.web.api.responses import (
     created_id,
     created_response,
@@ -25,13 +26,14 @@ _Call: TypeAlias = ApiCall[Any, Any]
 @attrs.frozen
 class Lasting:
     """
-    A kind of things that last, below `path` of the API.
+    A kind of things that last, below `path` of the API, which has their id as `name`.
 
     `is_over` tells whether the one with an id has ended, and `show` renders it; both
     raise NotFound if there is none.
     """
 
     path: str
+    name: str
     is_over: Callable[[_Call, int], Awaitable[bool]]
     show: Callable[[_Call, int], Awaitable[Out]]
 
@@ -49,6 +51,7 @@ class Lasting:
             return created_response(call.request, self.path, answer, replayed=replayed)
         subject_id = int(created_id(answer))
         await self._wait(call, subject_id, seconds)
+        await require_reach_of(call, self.name, str(subject_id))
         return created_response(
             call.request,
             self.path,

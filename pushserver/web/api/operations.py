@@ -168,7 +168,7 @@ async def _show(call: ApiCall[Any, Any], operation_id: int) -> OperationOut:
     return operation_out(services.protocols, operation, steps_out(records))
 
 
-_OPERATIONS = Lasting("/operations", _is_over, _show)
+_OPERATIONS = Lasting("/operations", "operation_id", _is_over, _show)
 
 
 @routes(

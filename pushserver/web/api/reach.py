@@ -45,12 +45,21 @@ async def require_reach(call: AuthorizedCall) -> None:
     """
     if not call.token.is_restricted:
         return
-    for name, reaches in _REACHES.items():
+    for name in _REACHES:
         if name in call.path_params:
-            if not await reaches(call, call.path_params[name]):
-                kind = name.removesuffix("_id")
-                raise NotFound(f"There is no {kind} {call.path_params[name]}.")
+            await require_reach_of(call, name, call.path_params[name])
             return
+
+
+async def require_reach_of(call: AuthorizedCall, name: str, text: str) -> None:
+    """
+    Check that the token concerns what *text* is the id of, as a path's *name* has it.
+
+    Raises:
+        NotFound: it concerns other devices.
+    """
+    if call.token.is_restricted and not await _REACHES[name](call, text):
+        raise NotFound(f"There is no {name.removesuffix('_id')} {text}.")
 
 
 async def _reaches_device(call: AuthorizedCall, text: str) -> bool:

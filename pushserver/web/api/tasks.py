@@ -57,7 +57,7 @@ async def _show(call: ApiCall[Any, Any], task_id: int) -> TaskOut:
     return body
 
 
-_TASKS = Lasting("/tasks", is_task_over, _show)
+_TASKS = Lasting("/tasks", "task_id", is_task_over, _show)
 
 routes = Routes(Tag.TASKS, Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _TASK = "/tasks/{task_id}"

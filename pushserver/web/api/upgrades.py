@@ -57,7 +57,7 @@ async def _is_over(call: ApiCall[Any, Any], upgrade_id: int) -> bool:
     return progress.record.task.ended_at is not None
 
 
-_UPGRADES = Lasting("/upgrades", _is_over, _show)
+_UPGRADES = Lasting("/upgrades", "upgrade_id", _is_over, _show)
 
 routes = Routes(Tag.UPGRADES, Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _UPGRADE = "/upgrades/{upgrade_id}"

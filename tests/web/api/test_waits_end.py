@@ -31,6 +31,12 @@ WAITS = {
         LOAD_USERS,
         {"Prefer": "wait=60"},
     ),
+    "operation": (
+        "POST",
+        "/operations",
+        {"deviceId": str(DEVICE), "steps": [LOAD_USERS]},
+        {"Prefer": "wait=60"},
+    ),
 }
 Ending = Callable[[LocalServer, dict[str, Any]], Awaitable[None]]
 
@@ -69,6 +75,7 @@ async def make_token(server: LocalServer) -> dict[str, Any]:
     await server.api("PUT", f"/devices/{DEVICE}", {"tags": GATE})
     until = datetime.fromtimestamp(START // SECOND, UTC) + timedelta(minutes=1)
     permissions = ["commands:read", "commands:write", "results:read", "events:read"]
+    permissions += ["operations:read", "operations:write"]
     body = {
         "name": "gate",
         "permissions": permissions,
@@ -130,7 +137,7 @@ async def test_a_wait(server: LocalServer, way: str, ending: str) -> None:
     assert (401, "unauthorized", None) == answer.problem
 
 
-@pytest.mark.parametrize("way", ["command", "enqueue"])
+@pytest.mark.parametrize("way", ["command", "enqueue", "operation"])
 async def test_out_of_reach(server: LocalServer, way: str) -> None:
     """
     Nor is told how it went who no longer reaches the device by then.
