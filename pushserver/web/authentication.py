@@ -99,6 +99,18 @@ async def find_token(
     return token if session is None else _limited(token, session)
 
 
+async def has_ended(request: web.Request, services: Services, token: Token) -> bool:
+    """
+    Tell whether the token of a header has, or the session in its place.
+
+    Raises:
+        Unavailable: the store is away.
+    """
+    secret = bearer_secret(request.headers.get("Authorization"))
+    is_valid = services.tokens.is_valid(token)
+    return not is_valid or await services.sessions.has_ended(secret)
+
+
 async def _find_session(
     services: Services, authorization: str | None
 ) -> Session | None:

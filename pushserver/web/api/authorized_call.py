@@ -35,3 +35,11 @@ class AuthorizedCall(Protocol):
     @property
     def path_params(self) -> Any:
         """What its path names."""
+
+    async def has_ended(self) -> bool:
+        """
+        Tell whether its token has, or the session in its place.
+
+        Raises:
+            Unavailable: the store is away.
+        """

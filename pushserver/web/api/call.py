@@ -16,7 +16,7 @@ from pushserver.services.idempotency import IdempotentRequest
 from pushserver.web.api.path_names import camel
 from pushserver.web.api.reach import require_reach
 from pushserver.web.api.token_life import while_valid
-from pushserver.web.authentication import request_actor
+from pushserver.web.authentication import has_ended, request_actor
 from pushserver.web.services import Services
 from pushserver.web.spool import Spool
 from pushserver.web.waiting import while_peer_stays
@@ -62,6 +62,10 @@ class ApiCall(Generic[Q, B]):
         """Who calls, and from where; for what the call changes."""
         return request_actor(self.request, self.token)
 
+    async def has_ended(self) -> bool:
+        """Tell whether the token has, or the session in its place."""
+        return await has_ended(self.request, self.services, self.token)
+
     @asynccontextmanager
     async def waiting(self, seconds: float) -> AsyncIterator[None]:
         """
@@ -81,7 +85,7 @@ class ApiCall(Generic[Q, B]):
         self.end_work()
         with self.services.wait_bounds.waiting(self.token.id):
             async with (
-                while_valid(self.request, self.services, self.token),
+                while_valid(self),
                 while_peer_stays(self.request),
             ):
                 yield

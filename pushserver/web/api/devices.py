@@ -36,6 +36,7 @@ from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, page_response
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
+from pushserver.web.api.token_life import require_valid
 from pushserver.web.json_body import take_body
 from pushserver.web.response import make_response
 
@@ -110,6 +111,7 @@ async def _text_of(call: ApiCall[Any, Any]) -> bytes:
 
 async def _import(call: ApiCall[ImportQuery, None], text: bytes) -> web.StreamResponse:
     rows = await parse_rows(text, call.media_type, call.services.protocols)
+    await require_valid(call)
     count, dry_run = len(rows), call.query.dry_run
     imported = await call.services.device_import.run(
         call.scope_id, rows, call.actor, dry_run=dry_run

@@ -47,6 +47,7 @@ from pushserver.web.api.responses import (
 )
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
+from pushserver.web.api.token_life import require_valid
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
@@ -128,6 +129,7 @@ async def _enqueue(call: ApiCall[Any, None], json_type: Any) -> web.StreamRespon
     parsed = await parse_commands(
         call.spool or call.raw_body, call.query, protocol, json_type
     )
+    await require_valid(call)
     enqueued = await enqueue_commands(
         services, call.token, identity, parsed, call.actor, call.idempotency
     )

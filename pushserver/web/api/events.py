@@ -212,7 +212,7 @@ async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
         return response
     try:
         with services.wait_bounds.waiting(token.id):
-            async with while_valid(call.request, services, token):
+            async with while_valid(call):
                 await _stream(call, response)
     except Unauthorized:
         # What has begun ends without a word.

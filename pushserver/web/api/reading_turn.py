@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from pushserver.errors import Unauthorized
 from pushserver.fair_turns import FairTurns
 from pushserver.web.api.authorized_call import AuthorizedCall
 from pushserver.web.api.reach import require_reach
+from pushserver.web.api.token_life import require_valid
 from pushserver.web.spooled_response import spooled
 from pushserver.web.waiting import cancelled_when_lost
 
@@ -55,13 +55,8 @@ async def _turn(call: AuthorizedCall, turn: FairTurns) -> AsyncIterator[None]:
         has_waited = await turn.acquire()
     try:
         if has_waited:
-            await _require_still_valid(call)
+            await require_valid(call)
+            await require_reach(call)
         yield
     finally:
         turn.release()
-
-
-async def _require_still_valid(call: AuthorizedCall) -> None:
-    if not call.services.tokens.is_valid(call.token):
-        raise Unauthorized("This token was revoked, or has expired, by now.")
-    await require_reach(call)

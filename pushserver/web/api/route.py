@@ -27,6 +27,7 @@ from pushserver.web.api.query import NO_QUERY, NoQuery, decode_query
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.api.tags import Tag
+from pushserver.web.api.token_life import require_valid
 from pushserver.web.authentication import find_token
 from pushserver.web.body import MAX_BODY_SIZE, MAX_SMALL_BODY
 from pushserver.web.body_budget import call_after_request
@@ -142,6 +143,9 @@ class ApiRoute:
         """
         identity_of(request)
         call = await self._parse_call(request, services, path_params)
+        if self.permission is not None and request.body_exists:
+            # Its body may have come long after its head.
+            await require_valid(call)
         once = call.idempotency
         if once is None:
             return await self._answer(call)

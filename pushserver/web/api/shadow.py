@@ -41,6 +41,7 @@ from pushserver.web.api.shadow_types import (
 from pushserver.web.api.tags import Tag
 from pushserver.web.api.task_types import DryRunOut, TaskOut
 from pushserver.web.api.tasks import create_task
+from pushserver.web.api.token_life import require_valid
 from pushserver.web.body import MAX_BODY_SIZE
 from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_body
 
@@ -81,6 +82,7 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
 async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
     """Change what is desired of a device; what differs is sent."""
     async with call.services.shadows.turn(len(call.raw_body)):
+        await require_valid(call)
         return await _patch(call)
 
 

@@ -1,63 +1,46 @@
-"""Calls that wait, and streams, last no longer than their token, or its session."""
+"""Calls that wait, and streams, end with their token, or the session in its place."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from aiohttp import web
-
 from pushserver.errors import Unauthorized, Unavailable
-from pushserver.model.token import Token
-from pushserver.web.authentication import bearer_secret
-from pushserver.web.services import Services
+from pushserver.web.api.authorized_call import AuthorizedCall
 
 #: Seconds after which it is noticed that a token that somebody waits with has ended.
 CHECK_INTERVAL = 1.0
 
 
-@asynccontextmanager
-async def while_valid(
-    request: web.Request, services: Services, token: Token
-) -> AsyncIterator[None]:
+async def require_valid(call: AuthorizedCall) -> None:
     """
-    End the block once the token has, or the session in its place; check both after it.
+    Check a call that had to wait, such as for its body, as if it came now.
 
     Raises:
-        Unauthorized: the token was revoked, or has expired, or the session is over.
+        Unauthorized: its token was revoked, or has expired, or its session is over.
         Unavailable: it may have been revoked, and the store is away.
     """
-    secret = bearer_secret(request.headers.get("Authorization"))
-
-    async def has_ended() -> bool:
-        is_valid = services.tokens.is_valid(token)
-        return not is_valid or await services.sessions.has_ended(secret)
-
-    async with until_ended(services, has_ended):
-        yield
+    sync = call.services.cluster_sync
+    if sync.may_have_missed_tokens():
+        await sync.catch_up()
+    if await call.has_ended():
+        raise Unauthorized("This token was revoked, or has expired, by now.")
 
 
 @asynccontextmanager
-async def until_ended(
-    services: Services, has_ended: Callable[[], Awaitable[bool]]
-) -> AsyncIterator[None]:
+async def while_valid(call: AuthorizedCall) -> AsyncIterator[None]:
     """
-    End the block once a token has, or the session in its place; check it after it.
+    End the block once the call's token has, or the session in its place.
 
-    Raises:
-        Unauthorized: it has ended.
-        Unavailable: it may have been revoked, and the store is away.
+    Raises what `require_valid` does, after the block.
     """
     try:
-        async with asyncio.timeout(None) as limit, _ended_once(has_ended, limit):
+        async with asyncio.timeout(None) as limit, _ended_once(call.has_ended, limit):
             yield
     except TimeoutError:
         if not limit.expired():
             raise
-    if services.cluster_sync.may_have_missed_tokens():
-        await services.cluster_sync.catch_up()
-    if await has_ended():
-        raise Unauthorized("This token was revoked, or has expired, by now.")
+    await require_valid(call)
 
 
 @asynccontextmanager

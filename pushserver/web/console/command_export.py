@@ -12,7 +12,6 @@ from pushserver.services.off_loop import in_pieces
 from pushserver.storage.history import CommandRecord
 from pushserver.web.api.device_csv import with_apostrophe, write_rows
 from pushserver.web.api.device_import import CSV, NDJSON
-from pushserver.web.console.browser_session import has_ended
 from pushserver.web.console.command_bodies import masked_order, masked_result
 from pushserver.web.console.command_filters import command_criteria
 from pushserver.web.console.page import SignedInCall
@@ -77,7 +76,7 @@ async def _pieces(call: SignedInCall, kind: str) -> AsyncIterator[bytes]:
     before, left = None, MAX_EXPORTED
     while left > 0:
         async with call.services.body_budget.turn:
-            if await has_ended(call.request, call.services, call.token):
+            if await call.has_ended():
                 raise Unauthorized("You are not signed in any more.")
             records = await call.services.store.commands(
                 call.scope_id,

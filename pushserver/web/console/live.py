@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
 from random import getrandbits
 
 import msgspec
@@ -14,9 +13,8 @@ from aiohttp import web
 from pushserver.errors import Unauthorized, Unavailable
 from pushserver.services.completion_waiters import wait_at_most
 from pushserver.services.live_topics import LiveRound, Topic, TopicWatch
-from pushserver.web.api.token_life import until_ended
+from pushserver.web.api.token_life import while_valid
 from pushserver.web.connection import connection_of
-from pushserver.web.console.browser_session import has_ended
 from pushserver.web.console.page import SignedInCall
 from pushserver.web.console.pages import Pages
 from pushserver.web.draining import write_and_drain
@@ -60,9 +58,7 @@ async def stream(call: SignedInCall) -> web.StreamResponse:
         abandonable = connection_of(call.request).abandonable(call.request)
         # What has begun ends without a word.
         with suppress(Unauthorized, Unavailable), abandonable:
-            async with until_ended(
-                services, partial(has_ended, call.request, services, call.token)
-            ):
+            async with while_valid(call):
                 await _run(call, response, watch, shows_seen=Topic.SEEN in topics)
     return response
 

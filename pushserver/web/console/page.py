@@ -20,6 +20,7 @@ from pushserver.services.off_loop import give_way, run_in_thread
 from pushserver.web.api.path_names import camel
 from pushserver.web.authentication import request_actor
 from pushserver.web.connection import connection_of
+from pushserver.web.console.browser_session import has_ended
 from pushserver.web.console.formats import Formats
 from pushserver.web.console.result_summary import without_results
 from pushserver.web.console.templating import THEMES, compiled_template
@@ -193,6 +194,10 @@ class SignedInCall(PageCall):
     def actor(self) -> Actor:
         """Who asks, and from where."""
         return request_actor(self.request, self.token)
+
+    async def has_ended(self) -> bool:
+        """Tell whether whoever looks is not signed in any more."""
+        return await has_ended(self.request, self.services, self.token)
 
     @cached_property
     def reach(self) -> Future[frozenset[int] | None]:

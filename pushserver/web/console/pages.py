@@ -68,6 +68,9 @@ class PageRoute:
         if self.method != "POST":
             return await self._handle(request, who, SentForm())
         async with received_form(request, self.max_bytes) as sent:
+            # It may have come long after the request's head.
+            if await find_signed_in(request, services) is None:
+                return await ask_to_sign_in(request)
             return await self._handle(request, who, sent)
 
     async def _handle(

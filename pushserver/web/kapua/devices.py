@@ -52,12 +52,12 @@ def _condition(call: KapuaCall) -> _Condition:
 
 async def query(call: KapuaCall) -> bytes:
     """List devices; a body says which part."""
-    return await _list(call, await list_query_from_body(call.request, SortField.ID))
+    return await _list(call, await list_query_from_body(call, SortField.ID))
 
 
 async def count(call: KapuaCall) -> bytes:
     """Count the devices, whatever page is wanted."""
-    await list_query_from_body(call.request, SortField.ID)
+    await list_query_from_body(call, SortField.ID)
     services = call.services
     if not call.token.is_restricted:
         return render_count(services.devices.count(call.scope_id))

@@ -10,7 +10,9 @@ from aiohttp import web
 from pushserver.errors import Invalid, Malformed
 from pushserver.model.storable_text import storable_text
 from pushserver.storage.operations import PageRequest, SortField
+from pushserver.web.api.authorized_call import AuthorizedCall
 from pushserver.web.api.query import cap_limit
+from pushserver.web.api.token_life import require_valid
 from pushserver.web.json_body import decode_body, read_whole_body
 from pushserver.web.kapua.problems import IllegalArgument
 
@@ -74,7 +76,7 @@ def list_query_from_url(
 
 
 async def list_query_from_body(
-    request: web.Request, default_sort: SortField
+    call: AuthorizedCall, default_sort: SortField
 ) -> ListQuery:
     """
     Read a body's fields.
@@ -82,8 +84,10 @@ async def list_query_from_body(
     Raises:
         IllegalArgument: it is not a JSON object, or one of its fields is wrong.
         TooLarge: it has more than `MAX_QUERY` bytes.
+        Unauthorized: the token has ended meanwhile, or the session in its place.
     """
-    raw_body = await read_whole_body(request, MAX_QUERY)
+    raw_body = await read_whole_body(call.request, MAX_QUERY)
+    await require_valid(call)
     try:
         fields = await decode_body(raw_body, dict[str, msgspec.Raw])
     except (Malformed, Invalid):

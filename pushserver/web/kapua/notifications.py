@@ -35,7 +35,7 @@ async def list_all(call: KapuaCall) -> bytes:
 
 async def query(call: KapuaCall) -> bytes:
     """List an operation's notifications; a body says which."""
-    return await _list(call, await list_query_from_body(call.request, SortField.SENT))
+    return await _list(call, await list_query_from_body(call, SortField.SENT))
 
 
 async def _list(call: KapuaCall, list_query: ListQuery) -> bytes:
@@ -56,7 +56,7 @@ async def _list(call: KapuaCall, list_query: ListQuery) -> bytes:
 
 async def count(call: KapuaCall) -> bytes:
     """Count an operation's notifications, whatever page is wanted."""
-    await list_query_from_body(call.request, SortField.SENT)
+    await list_query_from_body(call, SortField.SENT)
     total, store = 0, call.services.store.notifications
     if await call.find_operation() is not None:
         total = await store.count_notifications(

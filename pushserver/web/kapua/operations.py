@@ -41,9 +41,7 @@ async def list_all(call: KapuaCall) -> bytes:
 
 async def query(call: KapuaCall) -> bytes:
     """List a device's operations; a body says which."""
-    return await _list(
-        call, await list_query_from_body(call.request, SortField.CREATED)
-    )
+    return await _list(call, await list_query_from_body(call, SortField.CREATED))
 
 
 async def _list(call: KapuaCall, list_query: ListQuery) -> bytes:
@@ -68,7 +66,7 @@ def _operation_filter(call: KapuaCall, resource: str | None = None) -> Operation
 
 async def count(call: KapuaCall) -> bytes:
     """Count a device's operations, whatever page is wanted."""
-    await list_query_from_body(call.request, SortField.CREATED)
+    await list_query_from_body(call, SortField.CREATED)
     store = call.services.store.operations
     total = await store.count_operations(call.scope_id, _operation_filter(call))
     return render_count(total)

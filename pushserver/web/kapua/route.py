@@ -12,7 +12,7 @@ from pushserver.model.actor import Actor
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission, Token
 from pushserver.web.api.reading_turn import list_in_turn
-from pushserver.web.authentication import authenticate, request_actor
+from pushserver.web.authentication import authenticate, has_ended, request_actor
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.kapua.problems import EntityNotFound, IllegalArgument
 from pushserver.web.middleware import LOG_FIELDS
@@ -46,6 +46,10 @@ class KapuaCall:
     def path_params(self) -> Mapping[str, str]:
         """The named parts of its path."""
         return self.request.match_info
+
+    async def has_ended(self) -> bool:
+        """Tell whether the token has, or the session in its place."""
+        return await has_ended(self.request, self.services, self.token)
 
     def not_found(self, kind: str, name: str) -> EntityNotFound:
         """Return the error for the entity called *name* in the path."""
