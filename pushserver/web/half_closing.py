@@ -59,7 +59,7 @@ class HalfClosableConnection(DrainingConnection):
 
         Others run to completion, so that what was posted before is still stored.
         """
-        return _Abandonable(self, request.task.cancel, release)
+        return _Abandonable(self, request, release)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
         """Stay open until all that was asked is answered; tell whether anything was."""
@@ -127,14 +127,19 @@ class HalfClosableConnection(DrainingConnection):
 
 @attrs.frozen(eq=False)
 class _Abandonable:
-    """A handler that only waits: there may be many, and a generator takes more."""
+    """
+    A handler that only waits: there may be many, and a generator takes more.
+
+    It knows its task by the request, which forgets it: the error by which a task ends
+    has all frames that it came through, and these may have this.
+    """
 
     connection: HalfClosableConnection
-    abandon: _Call
+    request: web.BaseRequest
     release: _Call | None
 
     def __enter__(self) -> None:
-        self.connection.abandon = self.abandon
+        self.connection.abandon = self.request.task.cancel
         self.connection.release = self.release
 
     def __exit__(self, *_raised: object) -> None:
