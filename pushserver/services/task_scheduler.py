@@ -1,9 +1,11 @@
 """Runs tasks: starts their operations, pauses and finishes them."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import count, zip_longest
 
 import attrs
 
@@ -22,6 +24,8 @@ from pushserver.storage.commands import NO_DEVICE, PriorState
 
 #: The most batches of one task before the next task.
 MAX_BATCHES = 10
+#: Seconds after which tasks that were made meanwhile have their turn, too.
+ROUND_TIME = 1.0
 #: Microseconds between two checks for devices that are gone.
 GONE_CHECK_INTERVAL = 10 * SECOND
 #: Microseconds after which a task that is still PREPARING counts as abandoned.
@@ -49,6 +53,11 @@ class TaskScheduler:
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _preparing_ids: set[int] = attrs.field(factory=set, init=False)
     _checked_at: dict[int, int] = attrs.field(factory=dict, init=False)
+    #: When each task had its last turn: the number of that.
+    _turns: dict[int, int] = attrs.field(factory=dict, init=False)
+    _next_turn: Callable[[], int] = attrs.field(
+        factory=lambda: count(1).__next__, init=False
+    )
 
     @contextmanager
     def preparing(self, task_id: int) -> Iterator[None]:
@@ -67,17 +76,42 @@ class TaskScheduler:
         """Advance every task; return how many operations were started or ended."""
         self.wakeup.clear()
         done = 0
-        for task in await self.store.tasks.active_tasks():
+        ends_at = time.monotonic() + ROUND_TIME
+        for task in self._in_turn(await self.store.tasks.active_tasks()):
             if self.store.is_closing_soon:
                 break
-            if task.state is TaskState.CANCELED:
-                done += await self.cancel(task)
-            elif task.state is TaskState.RUNNING:
-                done += await self._advance(task)
-            elif task.state is TaskState.PREPARING:
-                done += await self._drop_unfinished(task)
+            self._turns[task.id] = self._next_turn()
+            moved = await self._take_turn(task)
             await self._finish(task)
+            done += moved
+            if moved and time.monotonic() >= ends_at:
+                # Those who have made a task since have their turn, too.
+                self.wakeup.set()
+                break
         return done
+
+    def _in_turn(self, tasks: Sequence[Task]) -> Iterator[Task]:
+        """Return *tasks* as scopes, and the tasks of each, take turns."""
+        self._turns = {each.id: self._turns.get(each.id, 0) for each in tasks}
+        by_scope: dict[int, list[Task]] = {}
+        for task in sorted(tasks, key=lambda each: self._turns[each.id]):
+            by_scope.setdefault(task.scope_id, []).append(task)
+        scopes = sorted(by_scope.values(), key=lambda of: self._turns[of[-1].id])
+        for each in zip_longest(*scopes):
+            yield from filter(None, each)
+
+    async def _take_turn(self, task: Task) -> int:
+        """Advance a task by some batches; return how many operations that moved."""
+        if task.state is TaskState.CANCELED:
+            moved = await self.cancel(task, up_to=MAX_BATCHES * BATCH_SIZE)
+            if moved:
+                self.wakeup.set()
+            return moved
+        if task.state is TaskState.RUNNING:
+            return await self._advance(task)
+        if task.state is TaskState.PREPARING:
+            return await self._drop_unfinished(task)
+        return 0
 
     async def _drop_unfinished(self, task: Task) -> int:
         """Delete a task that was only half written; its program got no answer."""

@@ -1,6 +1,6 @@
 """Tasks as programs see them: show, pause, resume, cancel, retry."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import attrs
@@ -21,6 +21,15 @@ from pushserver.storage.base import Store
 #: Operations that a call ends which cancels their task; the scheduler ends the others.
 MAX_CANCELED_AT_ONCE = 10_000
 _ACTIVE_STATES = (TaskState.RUNNING, TaskState.PAUSED)
+
+
+@attrs.frozen
+class _Failed:
+    """The operations of a task with these statuses that were there before an id."""
+
+    task_id: int
+    statuses: frozenset[OperationStatus]
+    before_id: int
 
 
 @attrs.define(eq=False)
@@ -141,7 +150,8 @@ class Tasks:
         Retry failed operations, with *include_unknown* also those of unknown outcome.
 
         A new operation replaces each of them in the task; the old one stays unchanged.
-        Afterwards the task is running, even if it was paused.
+        Afterwards the task is running, even if it was paused. Of very many, a batch is
+        retried at a time: other tasks have their turn.
 
         Raises:
             NotFound: there is none.
@@ -149,22 +159,34 @@ class Tasks:
             BodyDeleted: the body of one of its steps is gone.
             LimitReached: it has ended, and too many others have not.
         """
+        statuses = {OperationStatus.FAILED}
+        if include_unknown:
+            statuses.add(OperationStatus.STALE)
+        # What is retried here, and fails meanwhile, is not retried again.
+        failed = _Failed(task_id, frozenset(statuses), before_id=self.ids())
         async with self.store.tasks.lock():
             task, counts = await self.get(scope_id, task_id)
-            if task.state is TaskState.CANCELED and task.ended_at is None:
-                raise Conflict(f"Task {task_id} is being canceled.")
-            if await self.store.bodies.has_deleted_step(task_id):
-                raise BodyDeleted(f"The bodies of task {task_id} were deleted.")
-            forgiven = 0 if include_unknown else counts.stale
-            statuses = {OperationStatus.FAILED} | (
-                {OperationStatus.STALE} if include_unknown else set()
-            )
+            await self._require_retryable(task)
             async with self._reopening(task):
-                await self._replace_operations(
-                    self._resumed(task, forgiven), frozenset(statuses), actor
+                has_more = await self._retry_batch(
+                    self._resumed(task, counts.failures),
+                    failed,
+                    actor,
+                    [task_entry(task, actor, AuditAction.TASK_RETRY)],
                 )
+        if has_more:
+            while await self._retry_more(scope_id, failed, actor):
+                pass
+            forgiven = 0 if include_unknown else counts.stale
+            await self._forgive(scope_id, task_id, forgiven)
         self.scheduler.wakeup.set()
         return await self.get(scope_id, task_id)
+
+    async def _require_retryable(self, task: Task) -> None:
+        if task.state is TaskState.CANCELED and task.ended_at is None:
+            raise Conflict(f"Task {task.id} is being canceled.")
+        if await self.store.bodies.has_deleted_step(task.id):
+            raise BodyDeleted(f"The bodies of task {task.id} were deleted.")
 
     @asynccontextmanager
     async def _reopening(self, task: Task) -> AsyncIterator[None]:
@@ -176,15 +198,35 @@ class Tasks:
             room.require()
             yield
 
-    async def _replace_operations(
-        self, task: Task, statuses: frozenset[OperationStatus], actor: Actor
-    ) -> None:
+    async def _retry_more(self, scope_id: int, failed: _Failed, actor: Actor) -> bool:
+        """Retry a batch, in its turn, unless the task was canceled meanwhile."""
+        async with self.store.tasks.lock():
+            task, counts = await self.get(scope_id, failed.task_id)
+            if task.state is TaskState.CANCELED:
+                return False
+            if task.state not in _ACTIVE_STATES:
+                # All that was retried before has ended already.
+                task = self._resumed(task, counts.failures)
+            return await self._retry_batch(task, failed, actor, [])
+
+    async def _retry_batch(
+        self, task: Task, failed: _Failed, actor: Actor, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Retry some of what *failed*, and save *task*; tell whether there was any."""
         find = self.store.tasks.retryable_operations
-        audit = [task_entry(task, actor, AuditAction.TASK_RETRY)]
-        while old := await find(task.id, statuses, limit=BATCH_SIZE):
+        found = await find(task.id, failed.statuses, limit=BATCH_SIZE)
+        old = [each for each in found if each.id < failed.before_id]
+        if old:
             new = [(operation, self._retry_of(operation, actor)) for operation in old]
             await self.store.tasks.replace_operations(task, new, audit)
-            audit = []
+        return bool(old)
+
+    async def _forgive(self, scope_id: int, task_id: int, failures: int) -> None:
+        """Count no more than so many failures as known before; while retrying, all."""
+        async with self.store.tasks.lock():
+            task, _ = await self.get(scope_id, task_id)
+            forgiving = attrs.evolve(task, ignored_failures=failures)
+            await self.store.tasks.update_task_if_unchanged(task, forgiving)
 
     def _retry_of(self, old: Operation, actor: Actor) -> Operation:
         now = self.clock.now()

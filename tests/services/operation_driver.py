@@ -177,6 +177,7 @@ class OperationDriver(ServiceDriver):
         pace: RolloutPolicy | None = None,
         targets: TargetSelector | None = None,
         request: IdempotentRequest | None = None,
+        scope_id: int = DEFAULT_SCOPE_ID,
         **fields: Any,
     ) -> CreatedTask:
         """Create a task for the devices from 1."""
@@ -185,7 +186,7 @@ class OperationDriver(ServiceDriver):
             targets or TargetSelector(device_ids=range(1, devices + 1)),
             pace or RolloutPolicy(),
             lambda task, counts: b"%d %d" % (task.id, counts.waiting),
-            scope_id=DEFAULT_SCOPE_ID,
+            scope_id=scope_id,
             created_by=ACTOR,
             idempotency=request,
         )
