@@ -56,29 +56,31 @@ async def set_desired(call: SignedInCall) -> web.StreamResponse:
     service, name = call.form.get("service", ""), call.form.get("name", "")
     if not service or not name:
         raise Invalid("Name a service and a property.")
-    identity, services = call.path_device(), call.services
+    services, protocol = call.services, call.path_device().protocol
     value = None if "remove" in call.form else call.form.get("value", "")
     patch = check_merge_patch(
         {service: {name: value}},
-        services.protocols.named(identity.protocol).format_value,
+        services.protocols.named(protocol).format_value,
     )
-    await get_or_adopt_device(
-        services.fleet, services.cluster_sync, call.token, identity, call.actor
-    )
-    await services.shadows.patch(
-        call.scope_id, identity.device_id, patch, actor=call.actor
-    )
+    device_id = await _own_device(call)
+    await services.shadows.patch(call.scope_id, device_id, patch, actor=call.actor)
     return call.see_other(call.back("/devices"), "desired")
 
 
 @pages.form("/devices/{device_id}/shadow/refresh", Permission.COMMANDS_WRITE)
 async def refresh(call: SignedInCall) -> web.StreamResponse:
     """Ask a device for all known properties."""
+    device_id = await _own_device(call)
     await call.services.shadows.queue_reads(
-        call.scope_id,
-        call.path_device().device_id,
-        {},
-        lambda _commands: b"",
-        actor=call.actor,
+        call.scope_id, device_id, {}, lambda _commands: b"", actor=call.actor
     )
     return call.see_other(call.back("/devices"), "refreshed")
+
+
+async def _own_device(call: SignedInCall) -> int:
+    """Return the path's device, which the scope has adopted, or adopts by this."""
+    services, identity = call.services, call.path_device()
+    device = await get_or_adopt_device(
+        services.fleet, services.cluster_sync, call.token, identity, call.actor
+    )
+    return device.device_id

@@ -9,13 +9,12 @@ from typing import TypeAlias
 import pytest
 
 from pushserver.web.api.route import ApiRoute
+from tests.web.api.isolation import Rows, stored_rows
 from tests.web.api.tenant import Tenant
 from tests.web.api.test_restricted_tokens import populated
 from tests.web.api.test_scope_isolation import (
     CHANGING,
     REQUESTS,
-    Rows,
-    stored_rows,
 )
 from tests.web.api.test_waits_end import ENDINGS
 from tests.web.console.visitor import Visitor

@@ -8,6 +8,7 @@ import pytest
 
 from pushserver.web.api import ROUTES
 from pushserver.web.api.route import ApiRoute
+from tests.web.api.isolation import stored_rows
 from tests.web.api.tenant import Tenant, first_tenant, populated_tenant
 from tests.web.api.test_scope_isolation import (
     CHANGING,
@@ -16,7 +17,6 @@ from tests.web.api.test_scope_isolation import (
     ROUTE_GROUPS,
     leaked,
     send_request,
-    stored_rows,
 )
 from tests.web.event_stream import open_event_stream
 from tests.web.kapua.client import kapua_id

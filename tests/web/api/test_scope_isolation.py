@@ -4,14 +4,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from string import Template
-from typing import Any
 
 import attrs
 import pytest
 
 from pushserver.web.api import ROUTES
 from pushserver.web.api.route import ApiRoute
-from tests.database_rows import every_row
+from tests.web.api.isolation import stored_rows
 from tests.web.api.tenant import (
     UNREACHABLE,
     Tenant,
@@ -21,9 +20,6 @@ from tests.web.api.tenant import (
 )
 from tests.web.api.upgrades import PHASES
 from tests.web.local_server import LocalServer, Response
-
-#: A row with the table that it is in.
-Rows = Mapping[tuple[Any, ...], int | None]
 
 
 @attrs.frozen(kw_only=True)
@@ -260,8 +256,6 @@ READ_ROUTES = tuple(route for route in ROUTES if route.method == "GET")
 CHANGING = tuple(route for route in ROUTES if route.method != "GET")
 #: Those of each group are tried on one server; one that changes something has its own.
 ROUTE_GROUPS = (READ_ROUTES, *((route,) for route in CHANGING))
-#: Tables that reading and polling renew, and what tells servers of changed queues.
-PASSING = ("device_seen", "interest", "lane")
 REFUSALS = (403, 404, 409, 422)
 
 
@@ -304,18 +298,6 @@ async def send_request(
         },
     )
     return answer, path + body
-
-
-async def stored_rows(server: LocalServer, database: str) -> Rows:
-    """Return every row with its scope, but for what reading and polling renew."""
-    await server.services.polling.record_written()
-    while not server.services.write_behind.is_flushed:
-        await server.services.write_behind.flush()
-    rows: dict[tuple[Any, ...], int | None] = {}
-    for table, own in every_row(database):
-        if table not in PASSING:
-            rows[(table, *own.items())] = own.get("scope_id")
-    return rows
 
 
 _DISK_SPACE = re.compile(rb'"(size|free)":[0-9]+')

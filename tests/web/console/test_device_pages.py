@@ -112,6 +112,28 @@ async def test_shadow(visitor: Visitor) -> None:
     assert {} == after["services"].get("general", {}).get("desired", {})
 
 
+async def test_shadow_of_no_device_of_ones_own(visitor: Visitor) -> None:
+    """
+    Nobody asks for the shadow of a device that nobody knows, that is in quarantine, or
+    was deleted: who may do so adopts it, as with a command; who may not gets a 404.
+    """
+    server, writer = visitor.server, Visitor(visitor.server)
+    await writer.sign_in(await server.create_token("commands:write"))
+    await server.poll("deviceId=77")
+    await server.api("PUT", PATH, {})
+    await server.api("PATCH", f"{PATH}/shadow", {"general": {"language": "x"}})
+    await server.api("DELETE", PATH)
+    asked = ("/devices/78", "/devices/77", PATH)
+    refused = [(await writer.send(f"{each}/shadow/refresh")).status for each in asked]
+    known = [(await server.api("GET", each)).json().get("state") for each in asked]
+    adopted = [(await visitor.send(f"{each}/shadow/refresh")).status for each in asked]
+
+    assert ([404] * 3, [303] * 3) == (refused, adopted)
+    assert [None, "quarantined", None] == known
+    for each in asked:
+        assert "adopted" == (await server.api("GET", each)).json()["state"]
+
+
 async def test_plots(visitor: Visitor) -> None:
     """
     The overview plots how long commands took, from the server's own measurements.
