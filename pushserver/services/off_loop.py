@@ -229,13 +229,18 @@ async def begin_piece(member: Hashable = None) -> None:
     Whatever takes a while for what others sent begins with this: however many come at
     once, a turn of the loop is no longer than what two of them take.
     """
+    if not may_begin():
+        await give_way(member)
+
+
+def may_begin() -> bool:
+    """Tell whether this turn has room for a piece; the first takes it from others."""
     loop, now = asyncio.get_running_loop(), time.monotonic()
     until = _BEGIN_UNTIL.get(loop)
     if until is None:
         _BEGIN_UNTIL[loop] = now + _PIECE
         loop.call_soon(_BEGIN_UNTIL.pop, loop, None)
-    elif now >= until:
-        await give_way(member)
+    return until is None or now < until
 
 
 async def give_way(member: Hashable = None) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 from aiohttp import web
 
 from pushserver.errors import Unavailable
+from pushserver.model.network import network_of
+from pushserver.services.off_loop import begin_piece, give_way, may_begin
 from pushserver.web.body_budget import BodyBudget
 from pushserver.web.draining import write_and_drain
 from pushserver.web.request import is_head
@@ -67,7 +69,13 @@ class SharedResponse(LongResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         """Write the body, piece by piece, as the peer takes it."""
         assert self._req is not None  # noqa: S101 - it is prepared
+        connection = cast("HttpConnection", self._req.protocol)
+        network = network_of(self._req.remote)
         for piece in () if is_head(self._req) else self.pieces:
+            # The kernel may take all at once: each is written at its turn.
+            if not may_begin():
+                with connection.waiting_here():
+                    await give_way(network)
             await write_and_drain(self._req, self, piece)
         await web.StreamResponse.write_eof(self, data)
 
@@ -133,6 +141,7 @@ async def write_from(
 ) -> None:
     """Write what a spool holds, piece by piece, as the peer takes it."""
     while piece := await spool.read(piece_size):
+        await begin_piece()
         await write_and_drain(request, response, piece)
 
 

@@ -9,15 +9,19 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from pushserver.web import draining
+from pushserver.services import off_loop
+from pushserver.web import draining, spooled_response
 from pushserver.web.body_budget import MAX_PIECES
 from pushserver.web.response import SmallResponse
 from pushserver.web.spooled_response import shared_pieces
+from tests.each_case import each_case
 from tests.slow_reader import SlowReader, slow_reader
 from tests.web.local_server import DEVICE, LOAD_USERS, TOKEN, LocalServer, wait_until
+from tests.web.test_short_bodies import turns_of
 
 #: So many answers of this size are more than any kernel keeps for a connection.
 _COUNT, _SIZE = 400, 40_000
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 _HEAD = f"HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
 _POLL = f"GET /push?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
@@ -145,6 +149,30 @@ async def test_long_answer(server: LocalServer, reader: SlowReader, room: int) -
         assert text["body"] == answer["body"]
 
     await wait_until(lambda: not memory.taken)
+
+
+@each_case("is_shared", [True, False])
+async def test_many_that_read_fast(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, is_shared: bool
+) -> None:
+    """
+    Of answers that are taken as fast as they are written, a turn of the loop writes two
+    pieces at most if each takes a while.
+    """
+    command = await server.enqueue({**LOAD_USERS, "body": "x" * 900_000})
+    path = "/api/v1/docs" if is_shared else f"/api/v1/commands/{command['id']}"
+    length = len((await server.request("GET", path, headers=BEARER)).body)
+    monkeypatch.setattr(off_loop, "_PIECE", 0)
+    with turns_of(monkeypatch, spooled_response, "write_and_drain") as turns:
+        async with asyncio.TaskGroup() as group:
+            asking = [
+                group.create_task(server.request("GET", path, headers=BEARER))
+                for _ in range(10)
+            ]
+
+    assert [length] * 10 == [len(each.result().body) for each in asking]
+    assert 10 * 7 <= len(turns)
+    assert 2 >= max(turns.count(turn) for turn in turns)
 
 
 async def test_taken(reader: SlowReader) -> None:
