@@ -244,6 +244,7 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     try:
         while chunk := await response.content.read(MAX_READ - len(read)):
             read += chunk
-    except (aiohttp.ClientError, OSError):
-        pass
+    except (aiohttp.ClientError, OSError) as error:
+        # The response keeps it, and its frames, and those of its cause, have that.
+        error.__traceback__ = error.__cause__ = error.__context__ = None
     return bytes(read)

@@ -1,6 +1,7 @@
 """The sender in trouble: it returns what went wrong, in words, and never raises."""
 
 import asyncio
+import gc
 import ipaddress
 import socket
 import ssl
@@ -16,12 +17,13 @@ from aiohttp.test_utils import unused_port
 
 from pushserver.clock import SECOND
 from pushserver.services.ssrf_guard import SsrfGuard
-from pushserver.workers.webhooks.bounded_response import MAX_ANSWER
+from pushserver.workers.webhooks.bounded_response import MAX_ANSWER, BoundedResponse
 from pushserver.workers.webhooks.send_result import SendResult
 from pushserver.workers.webhooks.sender import (
     MAX_CONNECTIONS_PER_HOST,
     WebhookSender,
 )
+from tests.web.local_server import wait_until
 from tests.workers.webhooks.receiver import respond_with, running_receiver, target
 
 CERTIFICATE = Path(__file__).with_name("self-signed.pem")
@@ -197,6 +199,17 @@ async def test_broken_off_after_the_status(sender: WebhookSender) -> None:
         sent = await sender.send(target(url))
 
     assert (True, "than") == (sent.ok, sent.attempt.answer)
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_broken_off_keeps_nothing(sender: WebhookSender) -> None:
+    """Of an answer that broke off nothing waits for a collection of garbage."""
+    async with raw_responder(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nthan"
+    ) as url:
+        await sender.send(target(url))
+
+    await wait_until(lambda: BoundedResponse not in map(type, gc.get_objects()))
 
 
 async def test_unknown_host(
