@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import Any
 
 import structlog
@@ -19,7 +20,8 @@ class BackgroundTasks:
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run *coroutine* as a task; log what it raises."""
-        task = asyncio.create_task(self._run_logged(coroutine))
+        # It acts for the server, whoever gave rise to it.
+        task = asyncio.create_task(self._run_logged(coroutine), context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import attrs
 
+from pushserver.authority import authority_of_the_server
 from pushserver.clock import SECOND, Clock
 from pushserver.errors import (
     Busy,
@@ -156,7 +157,9 @@ class IdempotencyKeys:
             Unavailable: the store is away.
         """
         record = request.record(answer, self.clock.now())
-        await self.store.save_idempotency_key(record)
+        # It was done, whatever has become of the caller since.
+        with authority_of_the_server():
+            await self.store.save_idempotency_key(record)
 
     async def release(self, request: IdempotentRequest) -> None:
         """
@@ -165,4 +168,5 @@ class IdempotencyKeys:
         Raises:
             Unavailable: the store is away.
         """
-        await self.store.release_idempotency_key(request.key)
+        with authority_of_the_server():
+            await self.store.release_idempotency_key(request.key)

@@ -119,6 +119,16 @@ class Tokens:
         """Tell whether an authenticated token is still valid."""
         return token.hash in self._by_hash and not token.has_expired(self.clock.now())
 
+    def require_valid(self, token: Token) -> None:
+        """
+        Check that an authenticated token is still valid.
+
+        Raises:
+            Unauthorized: it was revoked, or has expired.
+        """
+        if not self.is_valid(token):
+            raise Unauthorized("This token was revoked, or has expired, by now.")
+
     def caller_of(self, token: Token) -> int:
         """
         Return whose turn it is when the token calls: the id of one that it calls for.

@@ -1,13 +1,17 @@
 """Authentication of programs by the token in their request."""
 
+from functools import partial
+
 import attrs
 from aiohttp import web
 
+from pushserver.authority import AUTHORITY
 from pushserver.errors import Unauthorized
 from pushserver.fair_turns import CALLER
 from pushserver.model.actor import Actor
 from pushserver.model.session import Session
 from pushserver.model.token import Token
+from pushserver.services.tokens import Tokens
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.request_identity import identity_of
 from pushserver.web.services import Services
@@ -143,8 +147,14 @@ async def _find_token(
             token = tokens.authenticate(authorization, session)
     except Unauthorized:
         token = await _find_late_token(services, authorization, session, address)
-    CALLER.set(tokens.caller_of(token))
+    act_as(tokens, token)
     return token
+
+
+def act_as(tokens: Tokens, token: Token) -> None:
+    """From now on, take the token's turns, and change only what it still may."""
+    CALLER.set(tokens.caller_of(token))
+    AUTHORITY.set(partial(tokens.require_valid, token))
 
 
 async def _find_late_token(

@@ -14,6 +14,7 @@ import attrs
 import structlog
 from aiohttp import web
 
+from pushserver.authority import AUTHORITY
 from pushserver.errors import PushServerError
 from pushserver.fair_turns import CALLER, DEVICES
 from pushserver.metrics.recorder import Responses
@@ -132,6 +133,7 @@ async def answer_logged(
     """Return the handler's answer, or its error's; count and log it."""
     # The last request on this connection may have had a token.
     CALLER.set(DEVICES)
+    AUTHORITY.set(None)
     logged = begin_log(request)
     log_fields, render_error = logged.fields, logged.log.render_error
     request[LOG_FIELDS] = log_fields

@@ -47,7 +47,7 @@ class WaitingJobs:
             self._line_of(job.caller).appendleft(job)
 
     def take(self) -> Iterator[WriteJob]:
-        """Take them one by one, as far as it is iterated over."""
+        """Take those that may run one by one, as far as it is iterated over."""
         order = [(self._spent[caller], caller) for caller in self._lines]
         heapify(order)
         if order:
@@ -62,7 +62,8 @@ class WaitingJobs:
             else:
                 heappop(order)
                 del self._lines[caller]
-            yield job
+            if job.may_run():
+                yield job
 
     def charge(self, jobs: Iterable[WriteJob]) -> None:
         """Count the time that *jobs* took as that of their callers."""

@@ -9,11 +9,19 @@ from typing import Any, Protocol, TypeVar
 import attrs
 import structlog
 
+from pushserver.authority import AUTHORITY
+from pushserver.errors import PushServerError
 from pushserver.fair_turns import CALLER
 from pushserver.model.audit import AuditEntry
 from pushserver.model.changes import Changes
+from pushserver.model.lane import Lane
 from pushserver.model.state import CommandState
-from pushserver.storage.commands import CompletionCallback, Decision, Lookup
+from pushserver.storage.commands import (
+    CompletionCallback,
+    Decision,
+    Lookup,
+    PriorState,
+)
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.repeated_acts import RepeatedActs
 
@@ -30,7 +38,8 @@ class WriteJob:
     A decision on a device's lane, or a function that executes SQL.
 
     The function writes `audit`; the round stamps the entries before. A trial only shows
-    whether the store can be written. `seconds` is the processor time that it took.
+    whether the store can be written. `seconds` is the processor time that it took. It
+    runs only while `authority` allows it: that of whoever asked for it.
     """
 
     future: asyncio.Future[Any]
@@ -43,7 +52,40 @@ class WriteJob:
     audit: Sequence[AuditEntry] = ()
     value: Any = None
     caller: int = attrs.field(factory=CALLER.get, init=False)
+    authority: Callable[[], None] | None = attrs.field(
+        factory=AUTHORITY.get, init=False
+    )
     seconds: float = attrs.field(default=0.0, init=False)
+
+    def may_run(self) -> bool:
+        """Tell whether somebody waits for it who may still ask for it."""
+        if self.future.done():
+            return False
+        try:
+            self._require_authority()
+        except PushServerError as error:
+            self.settle(error=error)
+            return False
+        return True
+
+    def run_decision(
+        self, lane: Lane, changes: Changes, prior_state: PriorState
+    ) -> None:
+        """
+        Let it decide, for whoever may still ask for it.
+
+        Raises:
+            Unauthorized: its token was revoked, or has expired, while it waited.
+
+        And what the decision raises.
+        """
+        assert self.decide is not None  # noqa: S101 - it is work otherwise
+        self._require_authority()
+        self.value = self.decide(lane, changes, prior_state)
+
+    def _require_authority(self) -> None:
+        if self.authority is not None:
+            self.authority()
 
     def settle(self, value: Any = None, error: Exception | None = None) -> None:
         """Call `on_done`, once, and set the outcome if a caller still waits for it."""

@@ -130,8 +130,7 @@ class GroupCommit:
                 await asyncio.sleep(0)
 
     def _take_waiting(self) -> list[WriteJob]:
-        awaited = (job for job in self._waiting.take() if not job.future.done())
-        jobs = list(islice(awaited, MAX_JOBS))
+        jobs = list(islice(self._waiting.take(), MAX_JOBS))
         if self._waiting:
             self._wakeup.set()
         return jobs
@@ -268,7 +267,7 @@ class GroupCommit:
             lane.forget_derived()
             prior_state = prior_states.get(i, NO_PRIOR_STATE)
             try:
-                job.value = job.decide(lane, changes, prior_state)
+                job.run_decision(lane, changes, prior_state)
                 decided.append(job)
             except PushServerError as error:
                 job.settle(error=error)

@@ -1,9 +1,9 @@
 """Enqueue in the fast lane: one short command for a device of the token's scope."""
 
 import asyncio
+from contextvars import copy_context
 from functools import partial
 
-from pushserver.fair_turns import CALLER, DEVICES
 from pushserver.model.actor import Actor
 from pushserver.model.token import Permission, Token
 from pushserver.services.door_permission import require_door_permission
@@ -14,6 +14,7 @@ from pushserver.web.api.command_requests import CommandIn
 from pushserver.web.api.created_commands import render_created
 from pushserver.web.api.enqueue import enqueue_log_fields
 from pushserver.web.api.responses import BASE_PATH
+from pushserver.web.authentication import act_as
 from pushserver.web.fast_connection import LaneRequest
 from pushserver.web.json_body import JSON_MEDIA_TYPE, media_type_of
 from pushserver.web.request_identity import identity_in
@@ -38,16 +39,17 @@ def take_enqueue(services: Services, request: LaneRequest, external_id: str) -> 
     request_id, trace, _ = request.identity = identity_in(headers)
     request.fields["token_id"] = token.id
     address = request.origin.address
-    CALLER.set(services.tokens.caller_of(token))
-    enqueuing = services.queue.enqueue(
+    # What comes next on this connection may be a device's.
+    context = copy_context()
+    context.run(act_as, services.tokens, token)
+    enqueuing = context.run(
+        services.queue.enqueue,
         token.scope_id,
         device.device_id,
         commands,
         partial(render_created, device, services, False),
         created_by=Actor(token.id, token.name, address, request_id, trace),
     )
-    # What comes next on this connection may be a device's.
-    CALLER.set(DEVICES)
     enqueuing.add_done_callback(partial(_answer, services, request))
     request.connection.begin()
     return True

@@ -211,14 +211,13 @@ def _run_decisions(
     for i, job in enumerate(jobs):
         if i and budget.is_spent:
             return i, failed
-        assert job.decide is not None  # noqa: S101 - it is work otherwise
         try:
             prior_state, lane = (
                 prior_states.get(i, NO_PRIOR_STATE),
                 lanes[job.device_id],
             )
             lane.forget_derived()
-            job.value = job.decide(lane, changes, prior_state)
+            job.run_decision(lane, changes, prior_state)
         except PushServerError as error:
             # It changed nothing, so a long lane need not be read again.
             job.settle(error=error)

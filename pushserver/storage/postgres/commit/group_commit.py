@@ -7,6 +7,7 @@ at a time.
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -96,7 +97,9 @@ class GroupCommit:
         """Start rounds in a moment, so that jobs submitted together share one."""
         if not self._is_scheduled:
             self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._start_rounds)
+            # Who is told of what was committed, acts for nobody who asked for it.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._start_rounds, context=Context())
 
     def _start_rounds(self) -> None:
         self._is_scheduled = False
@@ -121,8 +124,6 @@ class GroupCommit:
         devices: set[int] = set()
         skipped = set(self._busy_devices)
         for job in self._pending_jobs.take():
-            if job.future.done():
-                continue
             is_same_kind = not taken or (job.work is None) is (taken[0].work is None)
             if not is_same_kind or job.device_id in skipped:
                 skipped.add(job.device_id)
