@@ -36,6 +36,9 @@ MAX_BODY_SIZE = 64 * MEBIBYTE
 MAX_SMALL_BODY = MEBIBYTE
 #: Seconds without a byte after which a body counts as broken off.
 BODY_IDLE_TIMEOUT = 30.0
+#: Seconds that the body of a program's call has in any case, and how many bytes of it
+#: have to come for each further one. A device's result may take for ever.
+BODY_TIMEOUT, LEAST_PACE = 300.0, 100
 #: Seconds for which a body is waited for that was not announced.
 UNANNOUNCED_WAIT = 5.0
 
@@ -195,7 +198,7 @@ async def _receive_into(
     budget = connection_of(request).body_budget
     content, length, error = request.content, request.content_length, None
     if length is None or length <= FREE_BYTES:
-        error = await _fill(spool, content, FREE_BYTES)
+        error = await _fill(spool, content, FREE_BYTES, for_ever=waits)
     if error is None and not content.at_eof():
         expected = limit if length is None else length
         if waits:
@@ -203,7 +206,7 @@ async def _receive_into(
         else:
             budget.take(expected)
         with budget.transfers.under_way(lambda: spool.size, partial(_end, request)):
-            error = await _fill(spool, content, limit)
+            error = await _fill(spool, content, limit, for_ever=waits)
     return _too_large(limit) if spool.size > limit else error
 
 
@@ -212,15 +215,24 @@ def _end(request: web.Request) -> None:
 
 
 async def _fill(
-    spool: Spool, content: StreamReader, limit: int
+    spool: Spool, content: StreamReader, limit: int, *, for_ever: bool
 ) -> PushServerError | None:
-    """Read until the end, or beyond *limit*; return why the end does not come."""
+    """
+    Read until the end, or beyond *limit*; return why the end does not come.
+
+    Unless it may take *for_ever*, so does one that comes too slowly.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     try:
         while spool.size <= limit and not content.at_eof():
             # No name for the piece: it would keep it while the next one is awaited.
             await spool.write(await _read_piece(content))
             # Reading parses what comes next, so tiny chunks would never have it wait.
             await asyncio.sleep(0)
+            seconds = BODY_TIMEOUT + spool.size / LEAST_PACE
+            if not (for_ever or content.at_eof()) and loop.time() - began > seconds:
+                return BodyTimeout("The body came too slowly.")
     except _BROKEN_OFF as error:
         # It keeps all that has called this, and some of that has it.
         error.__traceback__ = None

@@ -72,7 +72,13 @@ from pushserver.web.api.events import BATCH_SIZE
 from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
-from pushserver.web.body import BODY_IDLE_TIMEOUT, MAX_BODY_SIZE, MAX_SMALL_BODY
+from pushserver.web.body import (
+    BODY_IDLE_TIMEOUT,
+    BODY_TIMEOUT,
+    LEAST_PACE,
+    MAX_BODY_SIZE,
+    MAX_SMALL_BODY,
+)
 from pushserver.web.body_budget import MAX_DECODED, MAX_PIECES, MAX_UNCOUNTED
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.console import form_body, send
@@ -170,6 +176,9 @@ def test_sizes_and_times() -> None:
         ),
         "time for a request's headers, in all": f"{HEADER_TIMEOUT:g} s",
         "time without a byte while a body is sent": f"{BODY_IDLE_TIMEOUT:g} s",
+        "time for the body of a program's call, in all": (
+            f"{BODY_TIMEOUT:g} s, and a second for each {LEAST_PACE} bytes that came"
+        ),
         "time without a byte while an answer is taken: a command, a list, a result, a"
         " stream": f"{WRITE_IDLE_TIMEOUT:g} s",
         "idle connections": f"{KEEPALIVE_TIMEOUT:g} s",
