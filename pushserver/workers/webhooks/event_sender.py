@@ -27,6 +27,20 @@ _NO_BODY = "The server cannot put this event into words."
 
 
 @attrs.frozen(eq=False)
+class RenderedEvent:
+    """
+    The body of an event, None if it could not be rendered, as one may show it there.
+
+    `settings` are the subscription's as they were then: what one URL may be shown may
+    be too much for the next.
+    """
+
+    event: Event
+    settings: Subscription = attrs.field(repr=False)
+    body: bytes | None = attrs.field(repr=False)
+
+
+@attrs.frozen(eq=False)
 class EventSender:
     """Sends to one subscription, with its current settings."""
 
@@ -36,37 +50,38 @@ class EventSender:
     spans: Spans
     room: SubscriptionRoom
 
-    async def render_in(self, place: BodyPlace, event: Event) -> bytes | None:
+    async def render_in(self, place: BodyPlace, event: Event) -> RenderedEvent:
         """
-        Return the body, once the *place* has room for it; what is long is read then.
+        Render an event, once the *place* has room for it; what is long is read then.
 
-        It is None, after logging, if rendering fails.
+        There is no body, after logging, if that fails.
 
         Raises:
             Unavailable: the store is away.
         """
         await place.take(SHORT_BODY)
         try:
-            body = await self._render(event, longest=SHORT_BODY)
+            rendered = await self._render(event, longest=SHORT_BODY)
         except TooLong as found:
             place.keep(0)
             await place.take(found.size)
             async with self.room.shared.rendering:
-                body = await self._render(event)
-        place.keep(len(body or b""))
-        return body
+                rendered = await self._render(event)
+        place.keep(len(rendered.body or b""))
+        return rendered
 
     async def send(
-        self, event: Event, body: bytes | None, message_id: str, now: int
+        self, rendered: RenderedEvent, message_id: str, now: int
     ) -> SendResult:
-        """Send the body of an event once."""
+        """Send an event once, to where it was rendered for."""
+        event, body = rendered.event, rendered.body
         if body is None:
             return SendResult(
                 attempt=WebhookAttempt(at=now, duration=0, error=_NO_BODY)
             )
         cause = _cause_of(event)
         trace = None if cause is None else cause.child()
-        sent = await self._send(body, message_id, now, trace)
+        sent = await self._send(rendered.settings, body, message_id, now, trace)
         if cause is not None and trace is not None and self.spans.collect is not None:
             self.spans.collect(_span(event, sent, trace, cause))
         return sent
@@ -74,12 +89,13 @@ class EventSender:
     async def ping(self, now: int) -> SendResult:
         """Send a ping, in the words of the subscription's format."""
         body = self.renderer.render_ping(self.subscription, now)
-        return await self._send(body, f"msg_ping_{now}", now)
+        return await self._send(self.subscription, body, f"msg_ping_{now}", now)
 
-    async def _render(self, event: Event, longest: int | None = None) -> bytes | None:
-        """Return the body; None, after logging, if rendering fails."""
+    async def _render(self, event: Event, longest: int | None = None) -> RenderedEvent:
+        """Render as the settings are now; there is no body if that fails."""
+        settings, body = attrs.evolve(self.subscription), None
         try:
-            return await self.renderer.render(self.subscription, event, longest=longest)
+            body = await self.renderer.render(settings, event, longest=longest)
         except (Unavailable, TooLong):
             raise
         except Exception:
@@ -88,12 +104,16 @@ class EventSender:
                 subscription_id=self.subscription.id,
                 event_id=event.id,
             )
-            return None
+        return RenderedEvent(event, settings, body)
 
     async def _send(
-        self, body: bytes, message_id: str, now: int, trace: Trace | None = None
+        self,
+        subscription: Subscription,
+        body: bytes,
+        message_id: str,
+        now: int,
+        trace: Trace | None = None,
     ) -> SendResult:
-        subscription = self.subscription
         target = WebhookRequest(
             url=subscription.url,
             headers=subscription.headers,

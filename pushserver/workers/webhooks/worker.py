@@ -26,7 +26,7 @@ from pushserver.workers.webhooks.body_room import (
     SubscriptionRoom,
 )
 from pushserver.workers.webhooks.delivery_source import Batch, DeliverySource
-from pushserver.workers.webhooks.event_sender import EventSender
+from pushserver.workers.webhooks.event_sender import EventSender, RenderedEvent
 from pushserver.workers.webhooks.receiver_health import ReceiverHealth
 from pushserver.workers.webhooks.retry_schedule import schedule_retry
 from pushserver.workers.webhooks.send_window import PendingDelivery, SendWindow
@@ -238,7 +238,7 @@ class WebhookWorker:
         """Send once there is room; return whether its device's next may follow."""
         place = BodyPlace(self._event_sender.room)
         try:
-            body = await self._event_sender.render_in(place, event)
+            rendered = await self._event_sender.render_in(place, event)
             if not self._source.still_matches(event):
                 # The filter, or the device's tags, changed while it had to wait.
                 self._source.give_up(delivery)
@@ -246,15 +246,15 @@ class WebhookWorker:
             if self._health.is_blocked():
                 delivery.next_attempt_at = 0
                 return False
-            return await self._send_once(event, body, delivery)
+            return await self._send_once(rendered, delivery)
         finally:
             place.keep(0)
 
     async def _send_once(
-        self, event: Event, body: bytes | None, delivery: WebhookDelivery
+        self, rendered: RenderedEvent, delivery: WebhookDelivery
     ) -> bool:
         now = self.clock.now()
-        sent = await self._event_sender.send(event, body, delivery.message_id, now)
+        sent = await self._event_sender.send(rendered, delivery.message_id, now)
         self.metrics.record(sent.attempt, ok=sent.ok)
         self._health.record(sent)
         if not sent.ok and now < (delivery.next_attempt_at or 0):

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.subscription import SubscriptionHealth
+from pushserver.workers.webhooks.body_room import BodyPlace
 from pushserver.workers.webhooks.worker import WebhookWorker
 from tests.devices import terminal
 from tests.model.factories import DEVICE
@@ -106,3 +107,25 @@ async def test_paused(driver: WebhookDriver) -> None:
     assert message_ids([matching], worker) == webhook_ids(receiver.requests)
     assert SubscriptionHealth.ACTIVE is worker.subscription.health
     assert 150 == len(await driver.deliveries(worker, DEAD))
+
+
+async def test_to_where_it_was_rendered_for(driver: WebhookDriver) -> None:
+    """
+    A body goes to the URL that the subscription had when it was rendered, however long
+    that took: at another one, less of it may be to be seen.
+    """
+    async with (
+        running_receiver(respond_with()) as before,
+        running_receiver(respond_with()) as after,
+    ):
+        worker = await driver.subscribe(before)
+        (event,) = await driver.emit_events()
+        sender = worker._event_sender
+        rendered = await sender.render_in(BodyPlace(sender.room), event)
+        await driver.services.subscriptions.patch(
+            DEFAULT_SCOPE_ID, worker.subscription.id, {"url": after.url}
+        )
+        await sender.send(rendered, "msg_1", driver.clock.now())
+
+    assert after.url == worker.subscription.url
+    assert (1, 0) == (len(before.requests), len(after.requests))
