@@ -48,14 +48,22 @@ class SqliteConnection(aiosqlite.Connection):
         """
         # aiosqlite's thread keeps the last function, and what it returned, until the
         # next; both may hold a large body, so it is given a box, which is emptied.
+        # So is an error: the future that had it would be among its frames, and all
+        # that these have would stay until old garbage is collected.
         box: list[Any] = [work]
+        errors: list[Exception] = []
 
         def run_boxed(connection: sqlite3.Connection) -> None:
-            box.append(box.pop()(connection))
+            try:
+                box.append(box.pop()(connection))
+            except Exception as error:  # noqa: BLE001 - it is raised by whoever waits
+                errors.append(error)
 
         try:
             # The only method of aiosqlite that runs an arbitrary function.
             await self._execute(run_boxed, self._conn)  # type: ignore[no-untyped-call]
+            if errors:
+                raise errors.pop()
         except (sqlite3.Error, ValueError, OverflowError) as error:
             raise Unavailable(f"The database refused: {error}") from error
         result: T = box.pop()

@@ -1,7 +1,8 @@
 """Bodies that are sent share room in memory, in fair turns, and give it back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import attrs
@@ -26,6 +27,7 @@ from tests.clock import ManualClock
 from tests.model.factories import command
 from tests.storage.queue_actions import enqueue_commands, poll_command, post_result
 from tests.storage.subscriptions import emit_errors, subscription
+from tests.web.local_server import wait_until
 from tests.workers.webhooks.driver import (
     DONE,
     WebhookDriver,
@@ -217,6 +219,35 @@ async def test_stopped(driver: WebhookDriver) -> None:
 
     assert 0 == driver.body_room.long.all.taken
     assert 0 == driver.body_room.short.all.taken
+
+
+@pytest.fixture(name="no_collector")
+def _no_collector() -> Iterator[None]:
+    """Collect no garbage: what is old is collected late."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.usefixtures("no_collector")
+async def test_nothing_stays(driver: WebhookDriver) -> None:
+    """Nor does anything of it stay in memory, be it on its way or waiting for room."""
+    async with sending(driver, 5) as (hanging, _workers):
+        await emit_results(driver, 3, 90 * KIB)
+        for _ in range(4):
+            await hanging.reached.acquire()
+        there = places()
+        await let_others_come(driver)
+
+    await wait_until(lambda: places() == 0)
+    assert there > 4
+
+
+def places() -> int:
+    """Return for how many bodies there is a place."""
+    return sum(isinstance(each, BodyPlace) for each in gc.get_objects())
 
 
 async def test_disabled_meanwhile(driver: WebhookDriver) -> None:

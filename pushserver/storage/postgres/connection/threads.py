@@ -136,7 +136,12 @@ class ConnectionThread:
         self._pending_calls += 1
         future.add_done_callback(self._on_call_done)
         self._start_timeout(future, time.monotonic())
-        return await asyncio.shield(future)
+        try:
+            return await asyncio.shield(future)
+        finally:
+            # An error that it has is to have it nowhere in its frames: all that these
+            # hold would stay until old garbage is collected.
+            del future
 
     def connected(self) -> Connection | None:
         """Return the connection for `ask`; None: `run` has to see to it first."""
@@ -167,6 +172,8 @@ class ConnectionThread:
             if connection.is_open:
                 await self.run(Connection.rollback_or_close)
             raise _refused(error) from error
+        finally:
+            del future  # as in `run`
 
     def _on_call_done(self, _future: "asyncio.Future[Any]") -> None:
         self._pending_calls -= 1
