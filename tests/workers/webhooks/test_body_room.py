@@ -230,7 +230,6 @@ def _no_collector() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.only_on("sqlite")
 @pytest.mark.usefixtures("no_collector")
 async def test_nothing_stays(driver: WebhookDriver) -> None:
     """Nor does anything of it stay in memory, be it on its way or waiting for room."""

@@ -43,7 +43,12 @@ class Pool:
         thread = await self._acquire()
         task = asyncio.ensure_future(_run_with_retry(thread, work))
         task.add_done_callback(lambda future: self._release(thread, future))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            # Its error has this frame, which must not have it: garbage that is old is
+            # collected late.
+            del task
 
     async def _acquire(self) -> ConnectionThread:
         try:

@@ -139,8 +139,8 @@ class ConnectionThread:
         try:
             return await asyncio.shield(future)
         finally:
-            # An error that it has is to have it nowhere in its frames: all that these
-            # hold would stay until old garbage is collected.
+            # Its error has this frame, which must not have it: garbage that is old is
+            # collected late.
             del future
 
     def connected(self) -> Connection | None:
