@@ -150,13 +150,17 @@ async def _run_fleet(
     loop.add_signal_handler(signal.SIGINT, interrupt)
     if duration is not None:
         loop.call_later(duration, stop.set)
-    context.print_note(
-        f"{plan.devices} devices poll {plan.server} every {plan.period:g} s."
-        " Ctrl-C stops them."
-    )
+    context.print_note(_describe(plan))
     async with SimulatedFleet.opened(plan, journal) as fleet:
         await fleet.run(stop)
     return interrupted.is_set()
+
+
+def _describe(plan: "FleetPlan") -> str:
+    what = f"{plan.server} every {plan.period:g} s"
+    if plan.devices == 1:
+        return f"1 device polls {what}. Ctrl-C stops it."
+    return f"{plan.devices} devices poll {what}. Ctrl-C stops them."
 
 
 def _raise_open_file_limit() -> None:

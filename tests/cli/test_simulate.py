@@ -35,7 +35,7 @@ def test_simulate(run: Run, tmp_path: Path, device_id: str) -> None:
 
 def test_simulate_with_keys(run: Run, tmp_path: Path, device_id: str) -> None:
     """
-    A device with a key is served under it; people see the outcome in a table.
+    A device with a key is served under it; people see what runs, and the outcome.
     """
     run("devices", "add", device_id)
     key = run("devices", "key", device_id, "--enforce", "--json").only["key"]
@@ -46,6 +46,7 @@ def test_simulate_with_keys(run: Run, tmp_path: Path, device_id: str) -> None:
         *("--duration", "1", "--quirks", "none", "--keys", str(tmp_path / "keys")),
     )
 
+    assert ran.err.startswith("1 device polls http://127.0.0.1")
     assert "polls" in ran.out
     assert "SUCCESSFUL" == run("commands", "show", queued["id"], "--json").only["state"]
 
