@@ -9,6 +9,7 @@ PushServerError
 ├── Invalid              a field is wrong; `pointer` names it
 │   └── IdempotencyMismatch
 ├── Unauthorized         no token, or one that is not valid
+│   └── NoLongerValid    it was valid when the request came
 ├── Forbidden            the token may not do this
 ├── NotFound
 ├── BodyDeleted          its body is gone, and what it takes is not there any more
@@ -117,6 +118,15 @@ class Unauthorized(PushServerError):
 
     code = "unauthorized"
     title = "A valid token is needed"
+
+
+class NoLongerValid(Unauthorized):
+    """The token, or the session, was valid when the request came, and has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This token was revoked or has expired by now, or its session is over."
+        )
 
 
 class Forbidden(PushServerError):

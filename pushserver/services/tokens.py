@@ -6,7 +6,13 @@ from functools import lru_cache
 import attrs
 
 from pushserver.clock import SECOND, Clock
-from pushserver.errors import Conflict, Invalid, NotFound, Unauthorized
+from pushserver.errors import (
+    Conflict,
+    Invalid,
+    NoLongerValid,
+    NotFound,
+    Unauthorized,
+)
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction
 from pushserver.model.change_notice import ChangeNotice
@@ -124,10 +130,10 @@ class Tokens:
         Check that an authenticated token is still valid.
 
         Raises:
-            Unauthorized: it was revoked, or has expired.
+            NoLongerValid: it was revoked, or has expired.
         """
         if not self.is_valid(token):
-            raise Unauthorized("This token was revoked, or has expired, by now.")
+            raise NoLongerValid
 
     def caller_of(self, token: Token) -> int:
         """

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from pushserver.errors import Unauthorized, Unavailable
+from pushserver.errors import NoLongerValid, Unavailable
 from pushserver.web.api.authorized_call import AuthorizedCall
 
 #: Seconds after which it is noticed that a token that somebody waits with has ended.
@@ -17,14 +17,14 @@ async def require_valid(call: AuthorizedCall) -> None:
     Check a call that had to wait, such as for its body, as if it came now.
 
     Raises:
-        Unauthorized: its token was revoked, or has expired, or its session is over.
+        NoLongerValid: its token was revoked, or has expired, or its session is over.
         Unavailable: it may have been revoked, and the store is away.
     """
     sync = call.services.cluster_sync
     if sync.may_have_missed_tokens():
         await sync.catch_up()
     if await call.has_ended():
-        raise Unauthorized("This token was revoked, or has expired, by now.")
+        raise NoLongerValid
 
 
 @asynccontextmanager

@@ -6,12 +6,13 @@ import msgspec
 from aiohttp import web
 
 from pushserver.clock import rfc3339
-from pushserver.errors import Invalid, Unauthorized
+from pushserver.errors import Invalid
 from pushserver.model.token import Permission
 from pushserver.services.off_loop import in_pieces
 from pushserver.storage.history import CommandRecord
 from pushserver.web.api.device_csv import with_apostrophe, write_rows
 from pushserver.web.api.device_import import CSV, NDJSON
+from pushserver.web.api.token_life import require_valid
 from pushserver.web.console.command_bodies import masked_order, masked_result
 from pushserver.web.console.command_filters import command_criteria
 from pushserver.web.console.page import SignedInCall
@@ -69,15 +70,14 @@ async def _pieces(call: SignedInCall, kind: str) -> AsyncIterator[bytes]:
     Yield the lines, a few at a time; of all readers, one has results in memory.
 
     Raises:
-        Unauthorized: whoever reads is not signed in any more.
+        NoLongerValid: whoever reads is not signed in any more.
         Unavailable: the store is away.
     """
     criteria = await command_criteria(call, call.form)
     before, left = None, MAX_EXPORTED
     while left > 0:
         async with call.services.body_budget.turn:
-            if await call.has_ended():
-                raise Unauthorized("You are not signed in any more.")
+            await require_valid(call)
             records = await call.services.store.commands(
                 call.scope_id,
                 criteria,
