@@ -11,7 +11,6 @@ import io
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Self
@@ -20,7 +19,6 @@ import aiohttp
 import attrs
 from aiohttp import hdrs
 from multidict import CIMultiDict
-from standardwebhooks.webhooks import Webhook
 from yarl import URL
 
 from pushserver.clock import SECOND
@@ -193,7 +191,7 @@ class WebhookSender:
         headers["webhook-timestamp"] = str(request.timestamp)
         is_large = len(request.body) > MAX_IN_THREAD
         headers["webhook-signature"] = (
-            await run_in_thread(_signatures_of_long, request)
+            await run_in_thread(_signatures, request)
             if is_large
             else _signatures(request)
         )
@@ -214,16 +212,7 @@ def _payload(body: bytes) -> bytes | io.BytesIO:
 
 
 def _signatures(request: WebhookRequest) -> str:
-    """Sign the bytes that are sent with each secret."""
-    at = datetime.fromtimestamp(request.timestamp, UTC)
-    text = request.body.decode()
-    return " ".join(
-        Webhook(secret).sign(request.message_id, at, text) for secret in request.secrets
-    )
-
-
-def _signatures_of_long(request: WebhookRequest) -> str:
-    """Do the same without text and its copies, which take nine times as much."""
+    """Sign the bytes that are sent with each secret, without a copy of them."""
     signatures = []
     for secret in request.secrets:
         key = base64.b64decode(secret.removeprefix("whsec_") + "==")
