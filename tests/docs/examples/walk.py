@@ -17,7 +17,7 @@ _SERVE = re.compile(r"\b(scripts/|pushserver )serve\b(?!.*--help)")
 #: have said when they are at work.
 _GO_ON = (
     (_SERVE, '"url":'),
-    (re.compile(r"pushserver simulate\b"), "Ctrl-C stops them."),
+    (re.compile(r"pushserver simulate\b"), "Ctrl-C stops "),
     (re.compile(r"pushserver .*(events|results|audit).*--follow"), ""),
     (re.compile(r"pushserver \w+ watch\b"), ""),
     (re.compile(r"\bcurl -sN\b"), ""),
