@@ -10,13 +10,14 @@ import runpy
 from collections.abc import Callable, Sequence
 
 from pushserver.model.changes import Changes
-from pushserver.storage.sql.changes import SqlWork, prepare_write
+from pushserver.storage.sql.changes import prepare_write
 from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.write_jobs import WriteJob
 from pushserver.storage.sqlite import group_commit
 
 
 def write_nothing(
-    _changes: Changes, works: Sequence[SqlWork]
+    _changes: Changes, works: Sequence[WriteJob]
 ) -> Callable[[SqlConnection], None] | None:
     """Drop what decisions recorded; statements on devices and tokens still count."""
     return prepare_write(Changes(itertools.count(1).__next__, 0), works)

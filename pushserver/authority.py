@@ -4,9 +4,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-#: Raises once whoever this runs for may change nothing any more. Devices, and the
-#: server itself, have none.
-AUTHORITY: ContextVar[Callable[[], None] | None] = ContextVar("AUTHORITY", default=None)
+import attrs
+
+
+@attrs.frozen
+class Authority:
+    """
+    What somebody asks for changes with: a token, or a session in its place.
+
+    `require` raises once it is known here to have ended. A session may have been ended
+    anywhere: what is committed requires that the one with this hash is still stored.
+    """
+
+    require: Callable[[], None]
+    session_hash: str | None = None
+
+
+#: That of whoever this runs for. Devices, and the server itself, have none.
+AUTHORITY: ContextVar[Authority | None] = ContextVar("AUTHORITY", default=None)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from functools import partial
 
 import attrs
 
+from pushserver.authority import authority_of_the_server
 from pushserver.clock import Clock
 from pushserver.errors import Unauthorized
 from pushserver.model.actor import Actor
@@ -136,7 +137,9 @@ class Sessions:
     async def end(self, session: Session, token: Token, actor: Actor) -> None:
         """End a session; nothing happens if it has ended meanwhile."""
         audit = [session_entry(session, token, actor, AuditAction.SESSION_END)]
-        await self.store.end_session(session, audit=audit)
+        # Even if its token has ended, or another call has ended it.
+        with authority_of_the_server():
+            await self.store.end_session(session, audit=audit)
 
     async def purge(self) -> int:
         """

@@ -5,7 +5,7 @@ from functools import partial
 import attrs
 from aiohttp import web
 
-from pushserver.authority import AUTHORITY
+from pushserver.authority import AUTHORITY, Authority
 from pushserver.errors import Unauthorized
 from pushserver.fair_turns import CALLER
 from pushserver.model.actor import Actor
@@ -35,7 +35,7 @@ async def authenticate(request: web.Request, services: Services) -> Token:
         return token
     request[SESSION] = session
     services.request_starts.remember_session(request, token)
-    return _limited(token, session)
+    return _act_in(services.tokens, token, session)
 
 
 async def authenticate_login(
@@ -81,7 +81,7 @@ async def find_session_token(
     # The session says whose it is, so the secret beside it does not matter.
     token = await _find_token(services, "Bearer session", session, request.remote)
     services.request_starts.remember_session(request, token)
-    return _limited(token, session)
+    return _act_in(services.tokens, token, session)
 
 
 async def find_token(
@@ -100,7 +100,7 @@ async def find_token(
     """
     session = await _find_session(services, authorization)
     token = await _find_token(services, authorization, session, address)
-    return token if session is None else _limited(token, session)
+    return token if session is None else _act_in(services.tokens, token, session)
 
 
 async def has_ended(request: web.Request, services: Services, token: Token) -> bool:
@@ -127,9 +127,11 @@ def bearer_secret(authorization: str | None) -> str:
     return (authorization or "").partition(" ")[2].strip()
 
 
-def _limited(token: Token, session: Session) -> Token:
-    """Return the token, valid no longer than its session."""
-    return attrs.evolve(token, expires_at=session.expires_at)
+def _act_in(tokens: Tokens, token: Token, session: Session) -> Token:
+    """Act as the token, valid no longer than its session; return it like that."""
+    limited = attrs.evolve(token, expires_at=session.expires_at)
+    act_as(tokens, limited, session.hash)
+    return limited
 
 
 async def _find_token(
@@ -151,10 +153,10 @@ async def _find_token(
     return token
 
 
-def act_as(tokens: Tokens, token: Token) -> None:
+def act_as(tokens: Tokens, token: Token, session_hash: str | None = None) -> None:
     """From now on, take the token's turns, and change only what it still may."""
     CALLER.set(tokens.caller_of(token))
-    AUTHORITY.set(partial(tokens.require_valid, token))
+    AUTHORITY.set(Authority(partial(tokens.require_valid, token), session_hash))
 
 
 async def _find_late_token(

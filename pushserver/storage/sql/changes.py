@@ -1,7 +1,7 @@
 """Writes the changes of a round in few statements, each over all rows of its kind."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -28,17 +28,11 @@ from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.device_end import delete_device, end_device
 from pushserver.storage.sql.idempotency import UPSERT_IDEMPOTENCY_KEY
 from pushserver.storage.sql.results import has_pieces, write_pieces
+from pushserver.storage.sql.sessions import note_ended
+from pushserver.storage.sql.write_jobs import WriteJob
 from pushserver.storage.subscription_rows import EVENTS
 from pushserver.storage.table import Column, enum_codec
 from pushserver.storage.upgrade_rows import DEVICE_UPGRADES
-
-
-class SqlWork(Protocol):
-    """Other SQL to run in the transaction, and where its value goes."""
-
-    work: Callable[[SqlConnection], Any] | None
-    value: Any
-
 
 _INSERT_COMMAND = insert(NEW_COMMANDS)
 # Optimistic lock: the state in the database must equal the one in memory.
@@ -140,10 +134,12 @@ class PreparedWrite:
 
 
 def prepare_write(
-    changes: Changes, sql_jobs: Sequence[SqlWork], more: Sequence[Batch] = ()
+    changes: Changes, sql_jobs: Sequence[WriteJob], more: Sequence[Batch] = ()
 ) -> PreparedWrite | None:
     """
     Return what writes *changes* and *more*, and runs *sql_jobs*; None for nothing.
+
+    Those whose session is over by then are not run.
     """
     batches = [*_batches(changes), *more]
     has_rest = bool(
@@ -159,9 +155,11 @@ def prepare_write(
         write_repeated(connection, changes.audit_entries)
         write_pieces(connection, changes.results)
         _delete_and_finish(connection, changes)
+        note_ended(connection, sql_jobs)
         for job in sql_jobs:
             assert job.work is not None  # noqa: S101 - decisions are not among these
-            job.value = job.work(connection)
+            if not job.is_over:
+                job.value = job.work(connection)
 
     if not batches and not has_rest:
         return None

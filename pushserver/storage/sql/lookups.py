@@ -22,7 +22,9 @@ from pushserver.storage.sql.operations import (
     find_operations,
     find_running_operations,
 )
+from pushserver.storage.sql.sessions import note_ended
 from pushserver.storage.sql.shadows import RoundServices, TooManyServices
+from pushserver.storage.sql.write_jobs import WriteJob
 
 #: A delivery that was answered is known by its uuid for so many results of the device:
 #: a device that saw no reply posts the same again, and soon.
@@ -51,15 +53,20 @@ _SELECT_LATER_ANSWERED = (
 
 def run_lookups(
     connection: SqlConnection,
-    lookups: Mapping[int, tuple[int, Lookup]],
+    jobs: Sequence[WriteJob],
     lanes: Mapping[int, Lane],
 ) -> dict[int, PriorState] | None:
     """
-    Run the lookups of a round, given as (device id, lookup) by the job's index.
+    Run the lookups of a round; return what they found by the index of the job.
 
-    Commands in flight are taken from *lanes*, whose commands get their services. None:
-    several devices have more of those than there is room for.
+    It is noted which jobs' sessions are over, too. Commands in flight are taken from
+    *lanes*, whose commands get their services. None: several devices have more of those
+    than there is room for.
     """
+    note_ended(connection, jobs)
+    lookups = {
+        i: (job.device_id, job.lookup) for i, job in enumerate(jobs) if job.lookup
+    }
     services = RoundServices(connection)
     try:
         for lane in lanes.values():

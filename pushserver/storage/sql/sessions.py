@@ -1,6 +1,6 @@
 """Sessions of tokens."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.bulk import insert
 from pushserver.storage.sql.connection import PostgresDialect, SqlConnection
 from pushserver.storage.sql.fetch import fetch_all
+from pushserver.storage.sql.write_jobs import WriteJob
 
 _SELECT = f"SELECT {SESSIONS.column_list} FROM session WHERE hash = ?"
 _SELECT_SOME = (
@@ -45,13 +46,7 @@ class SqlSessions(SqlAccess):
         return found[0] if found else None
 
     async def find_sessions(self, session_hashes: Collection[str]) -> Sequence[Session]:
-        def work(connection: SqlConnection) -> list[Session]:
-            is_postgres = isinstance(connection, PostgresDialect)
-            sql = _SELECT_SOME_POSTGRES if is_postgres else _SELECT_SOME
-            listed = msgspec.json.encode([*session_hashes]).decode()
-            return list(map(SESSIONS.read, connection.execute(sql, (listed,))))
-
-        return await self.hot_reader.run(work)
+        return await self.hot_reader.run(lambda c: _find_some(c, session_hashes))
 
     async def add_session(
         self, session: Session, *, keep: int, audit: Sequence[AuditEntry]
@@ -89,6 +84,25 @@ class SqlSessions(SqlAccess):
 
     async def purge_sessions(self, before: int, *, limit: int) -> int:
         return await self.write(lambda c: c.execute(_PURGE, (before, limit)).rowcount)
+
+
+def note_ended(connection: SqlConnection, jobs: Iterable[WriteJob]) -> None:
+    """Note which of *jobs* were asked for in sessions that are over by now."""
+    asked = [job for job in jobs if job.session_hash is not None]
+    if asked:
+        hashes = {str(job.session_hash) for job in asked}
+        stored = {session.hash for session in _find_some(connection, hashes)}
+        for job in asked:
+            job.is_over = job.session_hash not in stored
+
+
+def _find_some(
+    connection: SqlConnection, session_hashes: Iterable[str]
+) -> list[Session]:
+    is_postgres = isinstance(connection, PostgresDialect)
+    sql = _SELECT_SOME_POSTGRES if is_postgres else _SELECT_SOME
+    listed = msgspec.json.encode([*session_hashes]).decode()
+    return list(map(SESSIONS.read, connection.execute(sql, (listed,))))
 
 
 def _delete(connection: SqlConnection, session: Session) -> bool:

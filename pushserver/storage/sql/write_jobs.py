@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 import attrs
 import structlog
 
-from pushserver.authority import AUTHORITY
-from pushserver.errors import PushServerError
+from pushserver.authority import AUTHORITY, Authority
+from pushserver.errors import NoLongerValid, PushServerError
 from pushserver.fair_turns import CALLER
 from pushserver.model.audit import AuditEntry
 from pushserver.model.changes import Changes
@@ -39,7 +39,8 @@ class WriteJob:
 
     The function writes `audit`; the round stamps the entries before. A trial only shows
     whether the store can be written. `seconds` is the processor time that it took. It
-    runs only while `authority` allows it: that of whoever asked for it.
+    runs only while `authority` allows it: that of whoever asked for it, and unless
+    its round has found that the session of that `is_over`.
     """
 
     future: asyncio.Future[Any]
@@ -52,10 +53,14 @@ class WriteJob:
     audit: Sequence[AuditEntry] = ()
     value: Any = None
     caller: int = attrs.field(factory=CALLER.get, init=False)
-    authority: Callable[[], None] | None = attrs.field(
-        factory=AUTHORITY.get, init=False
-    )
+    authority: Authority | None = attrs.field(factory=AUTHORITY.get, init=False)
+    is_over: bool = attrs.field(default=False, init=False)
     seconds: float = attrs.field(default=0.0, init=False)
+
+    @property
+    def session_hash(self) -> str | None:
+        """The hash of the session that it was asked for in."""
+        return None if self.authority is None else self.authority.session_hash
 
     def may_run(self) -> bool:
         """Tell whether somebody waits for it who may still ask for it."""
@@ -75,7 +80,7 @@ class WriteJob:
         Let it decide, for whoever may still ask for it.
 
         Raises:
-            Unauthorized: its token was revoked, or has expired, while it waited.
+            NoLongerValid: its token or session has ended while it waited.
 
         And what the decision raises.
         """
@@ -85,10 +90,14 @@ class WriteJob:
 
     def _require_authority(self) -> None:
         if self.authority is not None:
-            self.authority()
+            self.authority.require()
+        if self.is_over:
+            raise NoLongerValid
 
     def settle(self, value: Any = None, error: Exception | None = None) -> None:
         """Call `on_done`, once, and set the outcome if a caller still waits for it."""
+        if self.is_over and error is None:
+            error = NoLongerValid()
         is_awaited = not self.future.done()
         on_done, self.on_done = self.on_done, None
         if on_done is not None:

@@ -217,15 +217,11 @@ class GroupCommit:
     async def _run_lookups(
         self, jobs: Sequence[WriteJob]
     ) -> dict[int, PriorState] | None:
-        lookups = {
-            i: (job.device_id, job.lookup)
-            for i, job in enumerate(jobs)
-            if job.lookup is not None
-        }
         lanes = self._lanes_of(jobs)
-        if not lookups and not any(e.may_have_services for e in lanes.values()):
+        is_asked = any(job.lookup or job.session_hash for job in jobs)
+        if not is_asked and not any(e.may_have_services for e in lanes.values()):
             return {}
-        return await self.connection.run(lambda c: run_lookups(c, lookups, lanes))
+        return await self.connection.run(lambda c: run_lookups(c, jobs, lanes))
 
     def _lanes_of(self, jobs: Sequence[WriteJob]) -> dict[int, Lane]:
         """Return the lanes that decisions may change, but the empty ones."""

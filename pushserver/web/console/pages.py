@@ -6,7 +6,7 @@ from functools import partial
 import attrs
 from aiohttp import web
 
-from pushserver.errors import Forbidden, PushServerError
+from pushserver.errors import Forbidden, NoLongerValid, PushServerError
 from pushserver.model.token import Permission
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.console.browser_session import (
@@ -169,7 +169,7 @@ async def ask_to_sign_in(request: web.Request) -> web.StreamResponse:
 def with_error_pages(
     serve: Callable[[web.Request], Awaitable[web.StreamResponse]],
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return *serve* with what it refuses shown as a page."""
+    """Return *serve* with what it refuses shown as a page; who is out, signs in."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
@@ -177,6 +177,8 @@ def with_error_pages(
         except PushServerError as error:
             if PREPARED_STATUS in request:
                 raise  # no page can stand in the midst of what has begun
+            if isinstance(error, NoLongerValid):
+                return await ask_to_sign_in(request)
             return await _error_page(request, error)
 
     return handle

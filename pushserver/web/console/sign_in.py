@@ -57,10 +57,10 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     next_path = without_key(form.get("next", ""))
     try:
         token = await authenticate_login(request, services, form.get("token", ""))
+        actor = request_actor(request, token)
+        opened = await services.console_sessions.open(token, actor)
     except (Unauthorized, TooManyWrongTokens) as error:
         return await _form(request, next_path, error)
-    actor = request_actor(request, token)
-    opened = await services.console_sessions.open(token, actor)
     call = PageCall(request=request)
     response = call.see_other(local_path(call, next_path))
     keep_session(request, response, opened)

@@ -1,8 +1,9 @@
-"""Whose token ends while its call is at work, commits nothing more with it."""
+"""What a call commits after its token, or its session, has ended: nothing more."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from pushserver.web import body_budget
 from tests.clock import START, ManualClock
 from tests.database_rows import every_row
 from tests.web.api.test_ended_meanwhile import (
+    session_of,
     statuses,
     under_way,
     unfinished_request,
@@ -77,6 +79,49 @@ async def test_in_a_line(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -
     assert 404 == (await server.api("GET", "/devices/77")).status
 
 
+async def log_out(server: LocalServer, secret: str) -> None:
+    """End a session."""
+    headers = {"Authorization": f"Bearer {secret}"}
+    answer = await server.request("POST", "/v1/authentication/logout", headers=headers)
+    assert 204 == answer.status
+
+
+async def expire(server: LocalServer, _secret: str) -> None:
+    """Let a session's half an hour be over."""
+    server.clock.tick(1801)
+
+
+#: What ends a session, but not its token.
+ENDINGS = {"logged out": log_out, "expired": expire}
+
+
+async def create_late(
+    at: LocalServer, token: dict[str, Any], end: Callable[[str], Awaitable[None]]
+) -> tuple[int, str, str | None]:
+    """Create a device in a session that ends just before it is written."""
+    session = await session_of(at, token["token"])
+    turns = at.services.devices.write_lock
+    async with turns:
+        calling = asyncio.create_task(
+            at.api("PUT", "/devices/77", {"name": "evil"}, token=session)
+        )
+        await wait_until(lambda: turns._line.count_of(int(token["id"])) == 1)
+        await end(session)
+    return (await calling).problem
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_a_session(server: LocalServer, ending: str) -> None:
+    """
+    So is who calls in a session that ends before the change is written.
+    """
+    token = await make_token(server)
+    problem = await create_late(server, token, partial(ENDINGS[ending], server))
+
+    assert (401, "unauthorized", None) == problem
+    assert 404 == (await server.api("GET", "/devices/77")).status
+
+
 async def test_nothing_is_remembered(server: LocalServer, database: str) -> None:
     """
     No Idempotency-Key is kept of a call that was refused so.
@@ -127,3 +172,18 @@ async def test_at_another_server(
 
     assert [401] == answered
     assert "evil" not in names
+
+
+@pytest.mark.only_on("postgres")
+async def test_a_session_at_another_server(
+    server: LocalServer, second_server: LocalServer
+) -> None:
+    """
+    At once so, if the session was ended at another server.
+    """
+    token = await make_token(server)
+    await second_server.services.cluster_sync.catch_up()
+    problem = await create_late(second_server, token, partial(log_out, server))
+
+    assert (401, "unauthorized", None) == problem
+    assert 404 == (await server.api("GET", "/devices/77")).status

@@ -1,5 +1,7 @@
 """Signing in gives a cookie for the console alone, which ends with its token."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from html import escape
 from urllib.parse import urlencode
 
@@ -7,7 +9,13 @@ import pytest
 
 from tests.clock import ManualClock
 from tests.web.console.visitor import Visitor, cookies
-from tests.web.local_server import TOKEN, LocalServer, running_server
+from tests.web.local_server import (
+    DEVICE,
+    TOKEN,
+    LocalServer,
+    running_server,
+    wait_until,
+)
 
 FORM = "application/x-www-form-urlencoded"
 KEY = "q3vXy0Zr8sT1uW5aB7cD9eF2gH4iJ6kL"
@@ -164,6 +172,46 @@ async def test_sign_out(visitor: Visitor) -> None:
     """
     await visitor.send("/sign-out")
 
+    assert 303 == (await visitor.get()).status
+
+
+async def expire(visitor: Visitor) -> None:
+    """Let the shift be over."""
+    visitor.server.clock.tick(seconds=12 * 3600)
+
+
+async def sign_out(visitor: Visitor) -> None:
+    """Sign out."""
+    await visitor.send("/sign-out")
+
+
+@pytest.mark.parametrize("end", [expire, sign_out])
+async def test_ends_while_a_form_is_done(
+    visitor: Visitor, end: Callable[[Visitor], Awaitable[None]]
+) -> None:
+    """
+    What a form asked for is not written any more: one signs in, and sends it again.
+    """
+    await visitor.server.poll()
+    turns = visitor.server.services.devices.write_lock
+    async with turns:
+        sending = asyncio.create_task(visitor.send(f"/devices/{DEVICE}/adopt"))
+        await wait_until(lambda: turns._line.count_of(0) == 1)
+        await end(visitor)
+    answer = await sending
+    too_late = await visitor.send(f"/devices/{DEVICE}/adopt")
+
+    assert (401, too_late.body) == (answer.status, answer.body)
+    assert "quarantined" == (await visitor.server.get_device())["state"]
+
+
+async def test_signs_out_twice_at_once(visitor: Visitor) -> None:
+    """
+    Of two clicks, both find the session ended.
+    """
+    answers = await asyncio.gather(*[visitor.send("/sign-out") for _ in range(2)])
+
+    assert [303, 303] == [each.status for each in answers]
     assert 303 == (await visitor.get()).status
 
 

@@ -21,7 +21,7 @@ from pushserver.model.change_notice import ChangeNotice, commit_notice
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventTypesByScope
 from pushserver.model.lane import NOBODY, Lane
-from pushserver.storage.commands import NO_DEVICE, NO_PRIOR_STATE, Lookup, PriorState
+from pushserver.storage.commands import NO_DEVICE, NO_PRIOR_STATE, PriorState
 from pushserver.storage.postgres.commit.lane_cache import CachedLane, LaneCache
 from pushserver.storage.postgres.commit.lane_loading import load_lanes
 from pushserver.storage.postgres.commit.lane_locking import start_round
@@ -120,11 +120,7 @@ class DecisionRunner:
                 cached=cached,
                 lane_rows=start.lane_rows,
                 now=self.now(),
-                lookups={
-                    i: (job.device_id, job.lookup)
-                    for i, job in enumerate(jobs)
-                    if job.lookup is not None
-                },
+                jobs=jobs,
             ),
         )
         if prior_states is None:
@@ -194,10 +190,10 @@ def _read_lanes(
     cached: Mapping[int, CachedLane],
     lane_rows: Mapping[int, LaneRow],
     now: int,
-    lookups: Mapping[int, tuple[int, Lookup]],
+    jobs: Sequence[WriteJob],
 ) -> Read:
     lanes = load_lanes(connection, device_ids, cached, lane_rows, now)
-    return lanes, run_lookups(connection, lookups, lanes)
+    return lanes, run_lookups(connection, jobs, lanes)
 
 
 def _run_decisions(
