@@ -138,7 +138,7 @@ async def _flush(services: Services) -> None:
 async def _flush_all(services: Services) -> None:
     await services.lanes.background_tasks.wait_all()
     await services.polling.record_written()
-    await services.tokens.save_uses()
+    await services.tokens.uses.save()
     await services.latency_history.save()
     while not services.write_behind.is_flushed:
         await services.write_behind.flush()

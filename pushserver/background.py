@@ -128,7 +128,7 @@ def build_workers(
         purging("body-retention", 3600.0, services.body_retention.purge_expired),
         purging("blobs", 3600.0, services.blobs.purge_unused),
         Worker("wrong-tokens", 60.0, services.wrong_tokens.log_tries),
-        Worker("token-uses", 60.0, services.tokens.save_uses),
+        Worker("token-uses", 60.0, services.tokens.uses.save),
         Worker(
             "unknown-requests",
             3600.0,

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import attrs
 
-from pushserver.clock import SECOND, Clock
+from pushserver.clock import Clock
 from pushserver.errors import (
     Conflict,
     Invalid,
@@ -33,12 +33,12 @@ from pushserver.services.token_limits import (
     refuse_longer_life,
     refuse_more,
 )
+from pushserver.services.token_uses import TokenUses
 from pushserver.storage.base import Store
 from pushserver.storage.scopes import Revocation
 
 #: The name of a scope's first token.
 FIRST_TOKEN = "first admin token"  # noqa: S105 - a name, no secret
-_MINUTE = 60 * SECOND
 #: Programs send the same secret with each call.
 _hash_again = lru_cache(256)(hash_secret)
 
@@ -55,8 +55,10 @@ class Tokens:
     #: For whom each token that is no admin's calls, by its id.
     _callers: dict[int, int] = attrs.field(factory=dict, init=False)
     _version: int = attrs.field(default=0, init=False)
-    _last_used: dict[int, int] = attrs.field(factory=dict, init=False)
-    _unsaved_uses: dict[int, int] = attrs.field(factory=dict, init=False)
+    uses: TokenUses = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.uses = TokenUses(self.store)
 
     async def load(self, admin_secret: str | None) -> str | None:
         """
@@ -116,9 +118,7 @@ class Tokens:
         token, now = self._by_hash.get(token_hash), self.clock.now()
         if token is None or token.has_expired(now):
             raise Unauthorized("This token is not valid, has expired or was revoked.")
-        minute = now - now % _MINUTE
-        if self._last_used.get(token.id, 0) < minute:
-            self._last_used[token.id] = self._unsaved_uses[token.id] = minute
+        self.uses.note(token, now)
         return token
 
     def is_valid(self, token: Token) -> bool:
@@ -149,23 +149,6 @@ class Tokens:
         if Permission.ADMIN not in token.permissions:
             own = token.id
             self._callers[own] = own if maker is None else self._callers.get(maker, own)
-
-    async def save_uses(self) -> int:
-        """
-        Store when tokens were last used; return how many were.
-
-        Raises:
-            Unavailable: the store is away; the next call stores them.
-        """
-        uses, self._unsaved_uses = self._unsaved_uses, {}
-        uses.pop(0, None)  # that of the settings is not stored
-        if uses:
-            try:
-                await self.store.record_token_uses(uses)
-            except BaseException:
-                self._unsaved_uses = uses | self._unsaved_uses
-                raise
-        return len(uses)
 
     async def create(
         self,
@@ -235,17 +218,12 @@ class Tokens:
 
     def in_scope(self, scope_id: int) -> Sequence[Token]:
         """Return the tokens of the scope that are not revoked, oldest first."""
-        tokens = map(self._with_last_use, self._of_scope(scope_id))
+        tokens = map(self.uses.with_last_use, self._of_scope(scope_id))
         return sorted(tokens, key=lambda token: token.id)
 
     def _of_scope(self, scope_id: int) -> Iterator[Token]:
         # Not in order, and without their last use: that takes milliseconds of many.
         return (t for t in self._by_hash.values() if t.scope_id == scope_id)
-
-    def _with_last_use(self, token: Token) -> Token:
-        """Return the token with its last use, here or at another server."""
-        last = max(self._last_used.get(token.id, 0), token.last_used_at or 0)
-        return attrs.evolve(token, last_used_at=last or None)
 
     async def revoke(
         self,

@@ -251,8 +251,8 @@ async def test_last_use(driver: ServiceDriver, tokens: Tokens) -> None:
     for seconds in (0, 1, 60, 600):
         driver.clock.tick(seconds=seconds)
         authenticate(tokens, secret)
-        written.append(await tokens.save_uses())
-    written.append(await tokens.save_uses())
+        written.append(await tokens.uses.save())
+    written.append(await tokens.uses.save())
     await tokens.load(None)
 
     minute = driver.clock.now() // (60 * SECOND) * 60 * SECOND
@@ -271,9 +271,9 @@ async def test_last_use_while_the_store_is_away(
     authenticate(tokens, secret)
     async with driver.failing_commits():
         with pytest.raises(Unavailable):
-            await tokens.save_uses()
+            await tokens.uses.save()
 
-    assert 1 == await tokens.save_uses()
+    assert 1 == await tokens.uses.save()
 
 
 async def test_last_admin(tokens: Tokens) -> None:
