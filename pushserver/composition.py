@@ -46,6 +46,7 @@ from pushserver.services.queue import Queue
 from pushserver.services.queue_bounds import QueueBounds
 from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
+from pushserver.services.result_places import ResultPlaces
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
 from pushserver.services.server_metrics import ServerMetrics
@@ -187,7 +188,9 @@ def build_services(
         body_retention=BodyRetention(store, clock, settings.body_retention),
         purging=Purging(store, retention, blobs, unknown_requests),
         blobs=blobs,
-        result_intake=ResultIntake(store, lanes, OrphanBounds(bounds, counts)),
+        result_intake=ResultIntake(
+            store, lanes, OrphanBounds(bounds, counts), ResultPlaces(bounds, counts)
+        ),
         completion_waiters=completion_waiters,
         wait_bounds=WaitBounds(bounds, counts),
         event_interest=event_interest,

@@ -69,6 +69,14 @@ class Bounds:
         "an empty 200; for a result that nothing awaits, 429 `too-many`",
         "bounds.deviceRequests",
     )
+    device_results: int = _bound(
+        64,
+        "results of an adopted device that are under way, besides as many of each"
+        " delivery in flight, with its uuid",
+        "the oldest that still arrives is ended, or, if all have arrived, 429"
+        " `too-many`",
+        "bounds.deviceResults",
+    )
     pending_requests: int = _bound(
         1024,
         "KiB of unknown requests that are to be written; half of it of strangers",

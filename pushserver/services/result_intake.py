@@ -1,15 +1,13 @@
 """Takes posted results, and ends the commands that they belong to."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from functools import partial
 
 import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, MatchedBy, Result
-from pushserver.model.in_flight import InFlight
 from pushserver.model.lane import Lane
 from pushserver.model.parsed_result import MAX_SEARCHED, LocatedResult, ParsedResult
 from pushserver.model.transfers import keep_busy
@@ -24,6 +22,7 @@ from pushserver.services.result_match import (
     find_match,
     may_match,
 )
+from pushserver.services.result_places import ReceivingResult, ResultPlaces
 from pushserver.services.transfers import Voucher
 from pushserver.storage.commands import CommandStore, Lookup, PriorState
 
@@ -35,22 +34,26 @@ class ResultIntake:
     store: CommandStore
     lanes: Lanes
     orphans: OrphanBounds
+    places: ResultPlaces
 
     def receiving(
-        self, device_id: int, uuid: str | None, *, takes_long: bool = False
-    ) -> AbstractContextManager[None]:
+        self, device_id: int, uuid: str | None, end: Callable[[], None] | None = None
+    ) -> ReceivingResult:
         """
-        Keep the delivery in flight while its result's body is arriving.
+        Return what keeps a result's place, and its delivery in flight, during a block.
 
-        *takes_long*: not all of it is there yet, so other servers may have to know.
+        *end* ends it for others. Unless it is None not all of the body is there yet, so
+        other servers may have to know.
         """
         lane = self.store.cached_lane(device_id)
         in_flights = () if lane is None else lane.in_flights
         matching = [each for each in in_flights if may_match(each, uuid)]
+        is_named = uuid in [each.delivery.uuid for each in matching]
         voucher = None
-        if takes_long:
+        if end is not None:
             voucher = Voucher(self.lanes, device_id, partial(may_match, uuid=uuid))
-        return _ReceivingResult(matching, voucher)
+        addressee = device_id, uuid if is_named else None
+        return ReceivingResult(self.places, addressee, matching, voucher, end)
 
     async def accept(self, posted: PostedResult) -> Result | None:
         """
@@ -209,26 +212,6 @@ class _StoringResult:
             result=result,
             parsed_result=_with_reported(match.command, judged, self.posted),
         )
-
-
-@attrs.frozen(eq=False)
-class _ReceivingResult:
-    """An arriving result of `in_flights`; cheaper than a generator."""
-
-    in_flights: Sequence[InFlight]
-    voucher: Voucher | None
-
-    def __enter__(self) -> None:
-        for in_flight in self.in_flights:
-            in_flight.transfers.add(self)
-        if self.voucher is not None:
-            self.voucher.__enter__()
-
-    def __exit__(self, *_raised: object) -> None:
-        for in_flight in self.in_flights:
-            in_flight.transfers.discard(self)
-        if self.voucher is not None:
-            self.voucher.__exit__()
 
 
 def _make_result(

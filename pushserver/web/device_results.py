@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
@@ -19,6 +18,7 @@ from pushserver.model.storable_text import storable_text, storable_uuid
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.off_loop import begin_piece
 from pushserver.services.posted_result import PostedResult
+from pushserver.services.result_places import ReceivingResult
 from pushserver.web.body import NO_BODY, Body, read_refused_result, read_result
 from pushserver.web.body_framing import announces_no_length
 from pushserver.web.connection import connection_of
@@ -56,9 +56,10 @@ async def receive_result(
     device_result = DeviceResult(services, protocol, call, device, request.headers)
     device_result.begin()
     is_arriving = announces_no_length(request) or not request.content.is_eof()
-    with device_result.receiving(takes_long=is_arriving):
+    end = partial(_end, request) if is_arriving else None
+    with device_result.receiving(end) as receiving:
         # A large body is held by nobody else when it is dropped.
-        return await device_result.keep(await read_result(request), request)
+        return await device_result.keep(await _read(request, receiving), request)
 
 
 @attrs.define(eq=False)
@@ -73,9 +74,7 @@ class DeviceResult:
 
     def begin(self) -> None:
         """
-        Note it; if the device posts too many, only those are taken that are awaited.
-
-        Only as many are awaited as were handed out, so these are few.
+        Note it; if the device posts too many, they are taken while one is awaited.
 
         Raises:
             TooMany: nothing is.
@@ -88,10 +87,10 @@ class DeviceResult:
                 raise TooMany(f"At most {max_requests} requests a second, please.")
         device.was_last_poll_idle = False
 
-    def receiving(self, *, takes_long: bool = False) -> AbstractContextManager[None]:
-        """Keep its delivery in flight while it is arriving."""
+    def receiving(self, end: Callable[[], None] | None = None) -> ReceivingResult:
+        """Return what it is under way with; *end* ends it while it arrives."""
         return self.services.result_intake.receiving(
-            self.device.device_id, storable_uuid(self.call.uuid), takes_long=takes_long
+            self.device.device_id, storable_uuid(self.call.uuid), end
         )
 
     def posted(self, body: Body, part: ResultPart) -> PostedResult:
@@ -146,6 +145,19 @@ class DeviceResult:
             self.services.holds.wake(self.device.device_id)
             raise error
         return make_response()
+
+
+async def _read(request: web.Request, receiving: ReceivingResult) -> Body:
+    """Read the body; as much of it as came is kept from then on."""
+    body = await read_result(request)
+    receiving.end = None
+    return body
+
+
+def _end(request: web.Request) -> None:
+    """End a result that still arrives, of which nothing is left."""
+    connection_of(request).end_for_others()
+    request.task.cancel()
 
 
 def result_log_fields(device: Device, recorded: Result) -> dict[str, object]:

@@ -14,11 +14,14 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
+from aiohttp import web
+
 from pushserver.model.command import Result
 from pushserver.model.device import Device, KnownPoll
 from pushserver.model.in_flight import InFlight
 from pushserver.protocols.base import DeviceProtocol, RequestKind
 from pushserver.services.polling import PollAnswer
+from pushserver.services.result_places import ReceivingResult
 from pushserver.web.api import ENQUEUE_PATH, ENQUEUE_ROUTE
 from pushserver.web.api.fast_enqueue import take_enqueue
 from pushserver.web.body import Body
@@ -166,23 +169,37 @@ def _take_result(request: LaneRequest, device_result: DeviceResult) -> bool:
     body, intake = Body(request.body), device_result.services.result_intake
     parts = device_result.protocol.split_result(device_result.call, body.content)
     posted = device_result.posted(body, parts[0])
-    if len(parts) > 1 or not intake.is_for_in_flight(posted):
+    receiving = device_result.receiving()
+    if len(parts) > 1 or not (intake.is_for_in_flight(posted) and receiving.has_room):
         return False
     device_result.services.admission.admit_again(device_result.device)
     device_result.begin()
-    receiving = device_result.receiving()
     receiving.__enter__()
 
     def answer(storing: asyncio.Future[Result | None]) -> None:
-        receiving.__exit__(None, None, None)
         stored = None if storing.exception() else storing.result()
         if stored is None:
             # It is tried again, and looked for where the store has it.
-            request.connection.go_on(request, partial(device_result.keep, body))
+            keep = partial(_keep, device_result, receiving, body)
+            request.connection.go_on(request, keep)
             return
+        receiving.__exit__()
         request.fields.update(result_log_fields(device_result.device, stored))
         request.answer(SmallResponse())
 
     intake.begin_accept(posted).add_done_callback(answer)
     request.connection.begin()
     return True
+
+
+async def _keep(
+    device_result: DeviceResult,
+    receiving: ReceivingResult,
+    body: Body,
+    request: web.Request,
+) -> web.StreamResponse:
+    """Store a result that is under way, and answer."""
+    try:
+        return await device_result.keep(body, request)
+    finally:
+        receiving.__exit__()
