@@ -2,11 +2,14 @@
 
 The file is locked as a server locks it, and only read until all is copied. If anything
 fails, the database is left as it was.
+
+Just before the commit the file is marked: from then on servers may go on from the copy,
+whether or not this process lives to see it.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,17 @@ import attrs
 
 from pushserver.clock import SystemClock
 from pushserver.errors import Misconfigured
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.settings import Settings
 from pushserver.settings_loading import load
 from pushserver.storage.migrations import SCHEMA_VERSION
 from pushserver.storage.sqlite.file_lock import FileLock
-from pushserver.storage.sqlite.marks import mark_moved
+from pushserver.storage.sqlite.marks import (
+    MOVED,
+    MOVING,
+    is_restored,
+    replace_mark,
+)
 
 try:
     import psycopg
@@ -43,6 +52,8 @@ _TABLES = (
 )
 #: A database that nobody used may have rows in these.
 _NO_HISTORY = ("scope", "clock_period", "clock_anchor")
+#: To the microsecond: a database of another origin has another instant.
+_ORIGIN = f"SELECT created_at FROM scope WHERE id = {DEFAULT_SCOPE_ID}"
 #: Rows between two calls of it.
 _PROGRESS_INTERVAL = 1000
 
@@ -66,31 +77,63 @@ def migrate(
 
     Raises:
         Misconfigured: a server has the file, the target is not empty, or one of them
-            cannot be read or written. Nothing was changed.
+            cannot be read or written, and nothing was changed; or it is not known
+            whether everything was copied, and the file is marked.
     """
     path = _sqlite_path(source)
     url = _postgres_url(target)
     lock = FileLock(path)
     try:
-        counts = _copy(path, url, on_progress)
-        # From here on, the copy is what goes on.
-        mark_moved(path)
+        return _copy(path, url, on_progress)
     finally:
         lock.release()
-    return counts
 
 
 def _copy(path: Path, url: str, on_progress: ProgressCallback) -> Mapping[str, int]:
     try:
         with _open_source(path) as file, _open_target(url) as connection:
             tables = _list_tables(file)
-            _refuse_if_used(connection, tables)
+            _refuse_if_used(file, connection, tables)
             _copy_all(file, connection, tables, on_progress)
             _analyze(connection, tables)
+            before = replace_mark(path, MOVING)
+            try:
+                connection.execute("COMMIT")
+            except psycopg.Error:
+                if not _was_committed(file, url, tables, path):
+                    replace_mark(path, before)
+                    raise
     except (sqlite3.Error, psycopg.Error) as error:
         message = str(error).partition("\n")[0]
         raise Misconfigured(f"Nothing was copied: {message}") from error
+    # No server starts over it as it is, either.
+    with suppress(sqlite3.Error):
+        replace_mark(path, MOVED)
     return {table.name: table.row_count for table in tables}
+
+
+def _was_committed(
+    file: sqlite3.Connection, url: str, tables: Sequence[SourceTable], path: Path
+) -> bool:
+    """
+    Look on a new connection what became of the copy, once its transaction is over.
+
+    Raises:
+        Misconfigured: it cannot be known.
+    """
+    try:
+        with _open_target(url) as connection:
+            return _find_rows(connection, tables) is not None and _is_copy(
+                file, connection
+            )
+    except (sqlite3.Error, psycopg.Error) as error:
+        message = str(error).partition("\n")[0]
+        raise Misconfigured(
+            "The database did not answer at the end, so everything was copied, or"
+            f" nothing ({message}). Run it again: it copies, or says that the target"
+            f" has a copy. Until then, no server starts over {path}, unless with"
+            " --again to go back to it."
+        ) from error
 
 
 def _sqlite_path(source: str) -> Path:
@@ -124,19 +167,27 @@ def _open_source(path: Path) -> Iterator[sqlite3.Connection]:
                 f"{path} has schema {version}, this release copies {SCHEMA_VERSION}:"
                 f" run `pushserver migrate --database sqlite:///{path}` if it is older."
             )
+        if is_restored(file):
+            raise Misconfigured(
+                f"{path} was restored, and what must not be given twice is not held"
+                " yet: start a server over it once."
+            )
         yield file
 
 
 @contextmanager
 def _open_target(url: str) -> Iterator[Connection]:
-    """Open one transaction, with all tables created, for the length of the block."""
+    """
+    Open a transaction, with all tables created; the block's end rolls it back.
+
+    It waits for the end of another one.
+    """
     # No timeout: a large table takes its time.
     with closing(Connection(url)) as connection:
         connection.configure(0)
         connection.execute("BEGIN")
         ensure_schema(connection, SystemClock().now())
         yield connection
-        connection.execute("COMMIT")
 
 
 def _list_tables(file: sqlite3.Connection) -> Sequence[SourceTable]:
@@ -149,20 +200,38 @@ def _describe_table(file: sqlite3.Connection, name: str) -> SourceTable:
     return SourceTable(name, columns, row_count)
 
 
-def _refuse_if_used(connection: Connection, tables: Sequence[SourceTable]) -> None:
+def _refuse_if_used(
+    file: sqlite3.Connection, connection: Connection, tables: Sequence[SourceTable]
+) -> None:
     """Refuse a target that has rows besides its first scope, or a running server."""
     if count_servers(connection):
         raise Misconfigured("A server is at work over the target; stop it first.")
-    for table in tables:
-        if table.name not in _NO_HISTORY and _number(
-            connection, f"SELECT count(*) FROM {table.name}"
-        ):
-            raise Misconfigured(f"The target is not empty: {table.name} has rows.")
+    used = _find_rows(connection, tables)
+    if used is not None and _is_copy(file, connection):
+        raise Misconfigured("The target is not empty: it has a copy of this file.")
+    if used is not None:
+        raise Misconfigured(f"The target is not empty: {used} has rows.")
     if _number(connection, "SELECT count(*) FROM scope") > 1:
         raise Misconfigured("The target is not empty: it has scopes.")
     # Some may be left over: somebody who emptied the others need not know of them.
     for name in (*_NO_HISTORY, "lane"):
         connection.execute(f"DELETE FROM {name}")
+
+
+def _find_rows(connection: Connection, tables: Sequence[SourceTable]) -> str | None:
+    """Return a table with history; None: nobody used the target."""
+    for table in tables:
+        if table.name not in _NO_HISTORY and _number(
+            connection, f"SELECT count(*) FROM {table.name}"
+        ):
+            return table.name
+    return None
+
+
+def _is_copy(file: sqlite3.Connection, connection: Connection) -> bool:
+    """Tell whether the target, which has rows, has those of the file."""
+    origin = file.execute(_ORIGIN).fetchall()
+    return bool(origin == connection.execute(_ORIGIN).fetchall())
 
 
 def _copy_all(

@@ -1,5 +1,6 @@
 """What a SQLite file has, a PostgreSQL has after the copy; or nothing was changed."""
 
+import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -15,10 +16,13 @@ from pushserver.client import Client
 from pushserver.errors import Misconfigured
 from pushserver.migration import migrate
 from pushserver.model.event import EventType
+from pushserver.storage.sqlite.backup import back_up
+from pushserver.storage.sqlite.restore import restore
 from pushserver.storage.subscriptions import StreamInterest
 from tests.clock import START, ManualClock
 from tests.database_rows import every_row, open_reader
-from tests.postgres import database_without_tables
+from tests.e2e.faulty_network import FaultyNetwork
+from tests.postgres import database_without_tables, empty_database
 from tests.program import Program
 from tests.web.api.tenant import Tenant, empty_tenant, populated_tenant
 from tests.web.api.upgrades import create_upgrade, run_steps, version_result
@@ -255,6 +259,105 @@ def refused(source: str, target: str) -> str:
     with pytest.raises(Misconfigured) as refusal:
         migrate(source, target, nothing)
     return str(refusal.value)
+
+
+#: COMMIT as it is asked for, and as it is answered; the question what became of it.
+COMMIT, COMMITTED, QUESTION = b"COMMIT\0", b"\x0bCOMMIT\0", b"created_at FROM scope"
+
+
+async def migrate_cut(file: str, database: str, *cut_at: bytes) -> str:
+    """Copy over a network that loses these; return what is wrong, if anything is."""
+    async with FaultyNetwork.in_front_of(database) as network:
+        network.cut_at = cut_at
+        try:
+            await asyncio.to_thread(migrate, file, network.url, nothing)
+        except Misconfigured as refusal:
+            return str(refusal)
+    return ""
+
+
+def start_over(file: str, folder: Path) -> str:
+    """Return why the program does not start over the file."""
+    program = Program(folder, database_url=file)
+    program.log.touch()
+    return refused_start(program)
+
+
+async def test_an_answer_that_is_lost(file: str, tmp_path: Path, database: str) -> None:
+    """
+    All was copied, though nobody heard so: the file is marked, and nothing is wrong.
+    """
+    before = rows_of(file)
+    said = await migrate_cut(file, database, COMMITTED)
+
+    assert "" == said
+    assert before == rows_of(database)
+    assert "was copied" in start_over(file, tmp_path)
+
+
+async def test_a_commit_that_is_lost(
+    file: str, database: str, clock: ManualClock
+) -> None:
+    """
+    Nothing was copied: the file is served as before, and can be copied later.
+    """
+    said = await migrate_cut(file, database, COMMIT)
+    async with running_server(file, clock, **INSIDE) as server:
+        devices = len(server.services.devices)
+    migrate(file, database, nothing)
+
+    assert said.startswith("Nothing was copied")
+    assert devices
+    assert rows_of(file) == rows_of(database)
+
+
+async def test_nobody_knows(file: str, tmp_path: Path, database: str) -> None:
+    """
+    Where it cannot be known whether all was copied, the file is not served. To copy
+    once more says so, if it was; if not, it copies.
+    """
+    said = await migrate_cut(file, database, COMMITTED, QUESTION)
+    at_start = start_over(file, tmp_path)
+    again = refused(file, database)
+    migrate(file, empty_database(), nothing)
+
+    assert "everything was copied, or nothing" in said
+    assert "--again" in said
+    assert "--again" in at_start
+    assert "run it again" in at_start
+    assert "has a copy of this file" in again
+    assert rows_of(file) == rows_of(database)
+    assert "was copied" in start_over(file, tmp_path)
+
+
+async def test_back_to_a_file_of_which_nobody_knows(
+    file: str, tmp_path: Path, database: str
+) -> None:
+    """
+    A file that may have been copied is served with --again, and then without.
+    """
+    await migrate_cut(file, database, COMMITTED, QUESTION)
+    program = Program(tmp_path, database_url=file)
+    program.start(again="true")
+    codes = [program.stop()]
+    program.start()
+
+    assert [0, 0] == [*codes, program.stop()]
+
+
+async def test_restored_and_not_served(
+    file: str, path: Path, tmp_path: Path, database: str
+) -> None:
+    """
+    A restored file is not copied before a server has held what was pending in it:
+    servers over the copy would not hold it.
+    """
+    backup = tmp_path / "backup.db"
+    back_up(path, backup)
+    restore(backup, path, START)
+
+    assert "was restored" in refused(file, database)
+    assert not rows_of(database) - rows_of(file)
 
 
 def test_no_file(path: Path, database: str) -> None:

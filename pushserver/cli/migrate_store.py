@@ -11,7 +11,8 @@ def migrate_store(source: str, target: str, /, *, context: InjectedContext) -> i
     Copy everything from a SQLite file into an empty PostgreSQL, in one go.
 
     No server may be at work over either. The file keeps everything, and is marked: it
-    is served only with --again. When something goes wrong, nothing is changed.
+    is served only with --again. When something goes wrong, nothing is changed; where
+    nobody knows whether all was copied, it says so, and the file is marked.
 
     Parameters
     ----------

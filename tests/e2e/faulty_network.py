@@ -1,7 +1,7 @@
 """A network between servers and their database that can be made to fail."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
@@ -18,12 +18,14 @@ class FaultyNetwork:
     Carries connections to `database`; servers reach it at `url`.
 
     `latency`: seconds by which every transfer is delayed. While `flowing` is cleared,
-    bytes are held back and neither end notices.
+    bytes are held back and neither end notices. A transfer with one of `cut_at` in it
+    is lost, either way, and both ends notice.
     """
 
     database: str
     url: str = ""
     latency: float = 0.0
+    cut_at: Collection[bytes] = ()
     flowing: asyncio.Event = attrs.Factory(asyncio.Event)
     _near: set[asyncio.StreamWriter] = attrs.Factory(set)
     _far: set[asyncio.StreamWriter] = attrs.Factory(set)
@@ -106,6 +108,9 @@ class FaultyNetwork:
         while data := await reader.read(65536):
             await asyncio.sleep(self.latency)
             await self.flowing.wait()
+            if any(each in data for each in self.cut_at):
+                self.reset()
+                return
             if writer not in self._blackholed:
                 writer.write(data)
                 await writer.drain()

@@ -1,7 +1,8 @@
 """Marks in the file itself (`application_id`), so that they go with every copy of it.
 
-*Moved*: it was copied into another store, where servers go on from it. *Restored*: it
-was a backup, and what was pending in it may have been done since.
+*Moved*: it was copied into another store, where servers go on from it. *Moving*: the
+copy was about to be committed, and what became of it is not known. *Restored*: it was a
+backup, and what was pending in it may have been done since.
 """
 
 import sqlite3
@@ -11,50 +12,58 @@ from pathlib import Path
 from pushserver.errors import Misconfigured
 from pushserver.storage.sql.connection import SqlConnection
 
-_MOVED = int.from_bytes(b"move")
+MOVED = int.from_bytes(b"move")
+MOVING = int.from_bytes(b"mvng")
 _RESTORED = int.from_bytes(b"rest")
 _UNMARKED = 0
 
+#: Why a file that was copied is not served, by its mark.
+_WHY_NOT = {
+    MOVED: (
+        "The database {path} was copied by migrate-store, and doors that servers over"
+        " the copy opened since would be opened again: set DATABASE to the PostgreSQL,"
+        " or start once with --again to go back to this file."
+    ),
+    MOVING: (
+        "migrate-store was interrupted at its end, and whether it copied all of the"
+        " database {path}, or nothing, is not known here: run it again. It copies, or"
+        " says that the target has a copy; then set DATABASE to the PostgreSQL. If no"
+        " server is to use that, start once with --again to go back to this file."
+    ),
+}
 
-def mark_moved(path: Path) -> None:
+
+def replace_mark(path: Path, mark: int) -> int:
     """
-    Mark the file at *path*, which was copied.
+    Mark the file at *path*, on the disk; return the mark before.
 
     Raises:
-        Misconfigured: it cannot be written.
+        sqlite3.Error: it cannot be written.
     """
-    try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as file:
-            file.execute("PRAGMA synchronous = FULL")
-            _set_mark(file, _MOVED)
-    except sqlite3.Error as error:
-        raise Misconfigured(
-            f"Everything was copied, but {path} cannot be marked: {error}. Start no"
-            " server over it."
-        ) from error
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("PRAGMA synchronous = FULL")
+        before = _mark(file)
+        _set_mark(file, mark)
+    return before
 
 
 def check_moved(file: sqlite3.Connection, path: Path, *, again: bool) -> None:
     """
-    Refuse a file that was copied; *again* takes the mark away instead.
+    Refuse a file that was copied, or may have been; *again* takes the mark away.
 
     Raises:
         Misconfigured: it was copied.
     """
-    if _mark(file) != _MOVED:
+    if (mark := _mark(file)) not in _WHY_NOT:
         return
     if not again:
-        raise Misconfigured(
-            f"The database {path} was copied by migrate-store, and doors that servers"
-            " over the copy opened since would be opened again: set DATABASE to the"
-            " PostgreSQL, or start once with --again to go back to this file."
-        )
+        raise Misconfigured(_WHY_NOT[mark].format(path=path))
     _set_mark(file, _UNMARKED)
 
 
 def mark_restored(file: sqlite3.Connection) -> None:
     """Mark a restored file; one that was moved stays so, which says more."""
-    if _mark(file) != _MOVED:
+    if _mark(file) not in _WHY_NOT:
         _set_mark(file, _RESTORED)
 
 
