@@ -202,6 +202,11 @@ def from_datetime(instant: datetime) -> int:
     return (instant - EPOCH) // timedelta(microseconds=1)
 
 
+def wall_now(clock: Clock) -> datetime:
+    """Return what the wall clock shows now, in UTC, however it was set."""
+    return EPOCH + timedelta(microseconds=clock.now() + clock.wall_ahead())
+
+
 def server_time(wall: int) -> int:
     """Return the instant of server time that is called *wall*."""
     return CORRECTIONS.server_time(wall)

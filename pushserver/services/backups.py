@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import structlog
 
-from pushserver.clock import Clock, from_datetime
+from pushserver.clock import Clock, from_datetime, wall_now
 from pushserver.storage.backup import BackupStore
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ class Backups:
             return 0
         for left in _files_in(self.folder, _UNFINISHED):
             left.unlink()
-        now, started = self._wall_now(), self.clock.now()
+        now, started = wall_now(self.clock), self.clock.now()
         path = self.folder / now.strftime(_NAME)
         made = await self.store.back_up(path, lambda: self._is_stopping)
         if made is None:
@@ -82,7 +82,7 @@ class Backups:
         backups = self._backups_in(folder)
         if not backups:
             return True
-        age = from_datetime(self._wall_now()) - from_datetime(_made_at(backups[-1]))
+        age = from_datetime(wall_now(self.clock)) - from_datetime(_made_at(backups[-1]))
         return not 0 <= age < self.every
 
     def _backups_in(self, folder: Path) -> Sequence[Path]:
@@ -92,13 +92,9 @@ class Backups:
         Those of the future are of a clock that was wrong. They come first, so that none
         takes the place of the newest.
         """
-        now = self._wall_now()
+        now = wall_now(self.clock)
         found = filter(_is_named_by_instant, _files_in(folder, _PATTERN))
         return sorted(found, key=lambda each: (_made_at(each) <= now, each.name))
-
-    def _wall_now(self) -> datetime:
-        instant = self.clock.now() + self.clock.wall_ahead()
-        return datetime.fromtimestamp(instant / 1_000_000, UTC)
 
 
 def _files_in(folder: Path, pattern: re.Pattern[str]) -> Sequence[Path]:

@@ -8,19 +8,22 @@ from datetime import datetime, time, timedelta
 import attrs
 import structlog
 
-from pushserver.clock import EPOCH, Clock, from_datetime
+from pushserver.clock import SECOND, Clock, wall_now
 from pushserver.storage.integrity import IntegrityOutcome, IntegrityStore
 
 log = structlog.get_logger(__name__)
 
 #: The most faults that are logged, and kept over a restart.
 _MAX_FAULTS = 20
+#: The least time between two checks: the wall clock may be set back. A day may have 23
+#: hours.
+_LEAST_INTERVAL = 20 * 3600 * SECOND
 
 
 @attrs.define(eq=False)
 class IntegrityCheck:
     """
-    Checks every table at `time_of_day`, by the machine's time zone; None: never.
+    Checks every table at `time_of_day`, by the machine's wall clock; None: never.
 
     `outcome` is that of the last check, also of one before a restart. It works half of
     the time, so that others find the disk free.
@@ -30,10 +33,10 @@ class IntegrityCheck:
     clock: Clock
     time_of_day: time | None
     outcome: IntegrityOutcome | None = attrs.field(default=None, init=False)
-    _last_due_at: int = attrs.field(init=False)
+    _not_before: int = attrs.field(init=False)
     _stopping: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
-    @_last_due_at.default
+    @_not_before.default
     def _now(self) -> int:
         return self.clock.now()
 
@@ -45,13 +48,13 @@ class IntegrityCheck:
             Unavailable: the database refused; the next call begins anew.
         """
         due_at = self._due_at()
-        if due_at is None or due_at <= self._last_due_at:
+        if due_at is None or due_at < self._not_before:
             return 0
         tables, faults = await self.store.list_tables(), list[str]()
         started_at = self.clock.now()
         for table in tables:
             faults += await self._check(table)
-        self._last_due_at = due_at
+        self._not_before = due_at + _LEAST_INTERVAL
         if tables and not self._stopping.is_set():
             await self._record(IntegrityOutcome(started_at, faults), len(tables))
         return len(tables)
@@ -70,12 +73,13 @@ class IntegrityCheck:
         self._stopping.set()
 
     def _due_at(self) -> int | None:
-        """Return when the last check should have been."""
+        """Return when that time of day was last, as the wall clock is set now."""
         if self.time_of_day is None:
             return None
-        now = (EPOCH + timedelta(microseconds=self.clock.now())).astimezone()
+        now = wall_now(self.clock).astimezone()
         today = datetime.combine(now.date(), self.time_of_day, now.tzinfo)
-        return from_datetime(today if today <= now else today - timedelta(days=1))
+        age = (now - today) % timedelta(days=1)
+        return self.clock.now() - age // timedelta(microseconds=1)
 
     async def _check(self, table: str) -> Sequence[str]:
         loop = asyncio.get_running_loop()

@@ -48,6 +48,33 @@ async def test_once_a_day(services: Services, clock: ManualClock) -> None:
 
 
 @pytest.mark.only_on("sqlite")
+async def test_by_the_wall_clock(services: Services, clock: ManualClock) -> None:
+    """
+    Its time has come when the machine's wall clock says so, however that was set. Set
+    back to before that time, it brings no second check; the next night has its own.
+    """
+    at(clock, 22, 0)
+    clock.jump(5 * HOUR)
+    check, ran = nightly(services.store, clock), []
+
+    for seconds, jump in (
+        (29 * 60, 0),
+        (60, 0),
+        (60, -5 * HOUR),
+        (5 * HOUR, 0),
+        (24 * HOUR - 120, 0),
+        (60, 0),
+        (60, -100 * 24 * HOUR),
+        (24 * HOUR, 0),
+    ):
+        clock.tick(seconds)
+        clock.jump(jump)
+        ran.append(await check.run_if_due() > 0)
+
+    assert [False, True, False, False, False, True, False, True] == ran
+
+
+@pytest.mark.only_on("sqlite")
 async def test_sound(services: Services, clock: ManualClock) -> None:
     """
     Every table is checked; that nothing was found is logged, and kept with its time.
