@@ -39,8 +39,9 @@ from pushserver.storage.scopes import Revocation
 
 #: The name of a scope's first token.
 FIRST_TOKEN = "first admin token"  # noqa: S105 - a name, no secret
-#: Programs send the same secret with each call.
-_hash_again = lru_cache(256)(hash_secret)
+#: Programs send the same secret with each call; what is longer, in characters, is none
+#: that a server makes, and is not kept.
+_hash_again, _MAX_KEPT = lru_cache(256)(hash_secret), 1024
 
 
 @attrs.define(eq=False)
@@ -112,14 +113,17 @@ class Tokens:
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise Unauthorized("Send the header Authorization: Bearer <token>.")
-        token_hash = (
-            _hash_again(secret.strip()) if session is None else session.token_hash
-        )
-        token, now = self._by_hash.get(token_hash), self.clock.now()
-        if token is None or token.has_expired(now):
+        token = self.find(_hash(secret) if session is None else session.token_hash)
+        if token is None:
             raise Unauthorized("This token is not valid, has expired or was revoked.")
-        self.uses.note(token, now)
+        self.uses.note(token, self.clock.now())
         return token
+
+    def find(self, token_hash: str) -> Token | None:
+        """Return the valid token with this hash, if there is one."""
+        token = self._by_hash.get(token_hash)
+        is_valid = token is not None and not token.has_expired(self.clock.now())
+        return token if is_valid else None
 
     def is_valid(self, token: Token) -> bool:
         """Tell whether an authenticated token is still valid."""
@@ -287,3 +291,8 @@ class Tokens:
             permissions=frozenset(permissions),
             created_at=self.clock.now(),
         )
+
+
+def _hash(given: str) -> str:
+    secret = given.strip()
+    return (_hash_again if len(secret) <= _MAX_KEPT else hash_secret)(secret)

@@ -15,6 +15,7 @@ from pushserver.services.tokens import Tokens
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.request_identity import identity_of
 from pushserver.web.services import Services
+from pushserver.web.session_secrets import bearer_secret
 from pushserver.web.single_header import single_header
 
 #: The session that came with the request, if it was none of a token itself.
@@ -34,7 +35,7 @@ async def authenticate(request: web.Request, services: Services) -> Token:
     if session is None:
         return token
     request[SESSION] = session
-    services.request_starts.remember_session(request, token)
+    services.request_starts.remember_session(bearer_secret(header), token)
     return _act_in(services.tokens, token, session)
 
 
@@ -71,16 +72,15 @@ async def authenticate_refresh(
 
 
 async def find_session_token(
-    request: web.Request, services: Services, session: Session
+    request: web.Request, services: Services, secret: str, session: Session
 ) -> Token:
     """
-    Return the token of a session, valid no longer than that.
+    Return the token of the session with this secret, valid no longer than that.
 
     Raises whatever `find_token` does.
     """
-    # The session says whose it is, so the secret beside it does not matter.
-    token = await _find_token(services, "Bearer session", session, request.remote)
-    services.request_starts.remember_session(request, token)
+    token = await _find_token(services, f"Bearer {secret}", session, request.remote)
+    services.request_starts.remember_session(secret, token)
     return _act_in(services.tokens, token, session)
 
 
@@ -120,11 +120,6 @@ async def _find_session(
 ) -> Session | None:
     """Return the valid session in a header, if there is one."""
     return await services.sessions.find(bearer_secret(authorization))
-
-
-def bearer_secret(authorization: str | None) -> str:
-    """Return the secret in a header `Authorization`; empty if there is none."""
-    return (authorization or "").partition(" ")[2].strip()
 
 
 def _act_in(tokens: Tokens, token: Token, session: Session) -> Token:

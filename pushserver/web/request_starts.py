@@ -17,12 +17,14 @@ from aiohttp import web
 from pushserver.errors import Malformed, Unauthorized
 from pushserver.fair_turns import DEVICES, FairLine
 from pushserver.model.network import network_of
+from pushserver.model.secret import hash_secret
 from pushserver.model.token import Token
 from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.tokens import Tokens
 from pushserver.web.connection import connection_of
 from pushserver.web.middleware import Handler
+from pushserver.web.session_secrets import bearer_secret, cookie_secret
 from pushserver.web.stranger_bounds import UNSTARTED_BYTES
 
 #: Who has no token and is no device that is surely served; beside `DEVICES`, and the
@@ -39,8 +41,6 @@ MAX_WAITING = 4096
 _MAX_SESSIONS = 4096
 #: A group of those who wait, and a member of it.
 _Turn = tuple[Hashable, Hashable]
-#: What a request has of a session, as far as it is one: it is looked up when it starts.
-_Claim = tuple[str | None, str | None]
 
 
 @attrs.define(eq=False, repr=False)
@@ -50,8 +50,9 @@ class RequestStarts:
     tokens: Tokens
     admission: DeviceAdmission
     protocols: DeviceProtocols
-    #: Whose turn what comes with a session is: as the last one with it was found to be.
-    _sessions: OrderedDict[_Claim, _Turn] = attrs.field(factory=OrderedDict, init=False)
+    #: The hashes of the tokens of sessions, by those of the sessions' secrets. It is
+    #: looked up when a request starts whether its session is still valid.
+    _sessions: OrderedDict[str, str] = attrs.field(factory=OrderedDict, init=False)
     _started: int = attrs.field(default=0, init=False)
     _waiting: int = attrs.field(default=0, init=False)
     _line: FairLine = attrs.field(factory=FairLine, init=False)
@@ -66,11 +67,11 @@ class RequestStarts:
 
         return handle
 
-    def remember_session(self, request: web.Request, token: Token) -> None:
-        """Serve what comes with the same session from now on in its token's turn."""
-        claim = _claim_of(request)
-        self._sessions[claim] = token.scope_id, self.tokens.caller_of(token)
-        self._sessions.move_to_end(claim)
+    def remember_session(self, secret: str, token: Token) -> None:
+        """From now on, serve what comes with a session's secret in its token's turn."""
+        secret_hash = hash_secret(secret)
+        self._sessions[secret_hash] = token.hash
+        self._sessions.move_to_end(secret_hash)
         if len(self._sessions) > _MAX_SESSIONS:
             self._sessions.popitem(last=False)
 
@@ -92,16 +93,24 @@ class RequestStarts:
 
     def _turn_of(self, request: web.Request) -> _Turn:
         """Return the group in whose turn it is served, and the member of that."""
-        with suppress(Unauthorized):
-            token = self.tokens.authenticate(request.headers.get("Authorization"))
+        token = self._token_of(request)
+        if token is not None:
             return token.scope_id, self.tokens.caller_of(token)
-        turn = self._sessions.get(_claim_of(request))
-        if turn is not None:
-            return turn
         device_id = self._device_of(request)
         if device_id is not None:
             return DEVICES, device_id
         return STRANGERS, network_of(request.remote)
+
+    def _token_of(self, request: web.Request) -> Token | None:
+        """Return the token that came with a request, or that of a session there."""
+        authorization = request.headers.get("Authorization")
+        with suppress(Unauthorized):
+            return self.tokens.authenticate(authorization)
+        for secret in bearer_secret(authorization), cookie_secret(request):
+            token_hash = self._sessions.get(hash_secret(secret))
+            if token_hash is not None:
+                return self.tokens.find(token_hash)
+        return None
 
     def _device_of(self, request: web.Request) -> int | None:
         """
@@ -135,8 +144,3 @@ class RequestStarts:
         self._started = 0
         while self._line and self.take(_SHORT_ONES):
             self._line.let_go_on()
-
-
-def _claim_of(request: web.Request) -> _Claim:
-    headers = request.headers
-    return headers.get("Authorization"), headers.get("Cookie")

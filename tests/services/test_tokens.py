@@ -20,7 +20,7 @@ from pushserver.errors import (
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token
 from pushserver.services.token_limits import TokenLimits
-from pushserver.services.tokens import Tokens
+from pushserver.services.tokens import Tokens, _hash_again
 from pushserver.storage.base import Store
 from pushserver.web.services import Services
 from tests.database_rows import open_reader
@@ -328,3 +328,15 @@ async def test_changed_while_read(tokens: Tokens) -> None:
     assert token == authenticate(tokens, new)
     with pytest.raises(Unauthorized):
         authenticate(tokens, old)
+
+
+def test_long_secrets(tokens: Tokens) -> None:
+    """Of a secret no more is kept than the 1024 characters that it may have."""
+    kept = list[int]()
+    for length in (1024, 1025):
+        _hash_again.cache_clear()
+        with pytest.raises(Unauthorized):
+            authenticate(tokens, "x" * length)
+        kept.append(_hash_again.cache_info().currsize)
+
+    assert [1, 0] == kept

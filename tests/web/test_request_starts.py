@@ -149,25 +149,6 @@ async def test_whose_device(
     assert [group == DEVICES, group == STRANGERS] == counts
 
 
-async def test_a_session(server: LocalServer) -> None:
-    """
-    What comes with a session has its token's turn, once something has come with it.
-    """
-    login = {"apiKey": TOKEN}
-    answer = await server.request("POST", "/v1/authentication/apikey", json=login)
-    secret = answer.json()["tokenId"]
-    info = "/v1/authentication/info"
-    headers = {"Authorization": f"Bearer {secret}"}
-    assert 200 == (await server.request("GET", info, headers=headers)).status
-    starts = server.services.request_starts
-    async with connected(server, HERE) as calls, asyncio.TaskGroup() as group:
-        with held(starts):
-            group.create_task(calls.make([asking(info, secret)]))
-            await wait_until(lambda: starts._line.count_of(DEFAULT_SCOPE_ID) == 1)
-
-    assert [(0, b"200")] == calls.answers
-
-
 async def test_enqueues(server: LocalServer) -> None:
     """
     More enqueues than start at once in the lane are all done, each once.

@@ -21,10 +21,10 @@ from pushserver.services.idempotency import IdempotencyKeys, IdempotentRequest
 from pushserver.services.off_loop import MAX_IN_THREAD, MAX_INLINE, run_in_thread
 from pushserver.web.api.accept import preferred_media_type
 from pushserver.web.api.canonical_request import canonical_query
-from pushserver.web.authentication import bearer_secret
 from pushserver.web.device_url import mask_keys_in_text
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
+from pushserver.web.session_secrets import bearer_secret
 from pushserver.web.single_header import single_header
 from pushserver.web.spool import Spool
 

@@ -1,8 +1,5 @@
 """Who looks: the session in a browser's cookie, and where forms are sent from."""
 
-from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
-
 import attrs
 from aiohttp import web
 
@@ -10,17 +7,14 @@ from pushserver.errors import Forbidden, Unauthorized
 from pushserver.model.session import OpenedSession, Session
 from pushserver.model.token import Token
 from pushserver.web.authentication import find_session_token
-from pushserver.web.connection import connection_of
 from pushserver.web.services import Services
+from pushserver.web.session_secrets import (
+    cookie_name,
+    cookie_secret,
+    host_of,
+    is_secure,
+)
 from pushserver.web.single_header import single_header
-
-if TYPE_CHECKING:
-    from pushserver.web.request import HttpRequest
-
-#: With the prefix, a browser takes it over TLS alone, and from this very host.
-SECURE_COOKIE = "__Host-pushserver"
-#: Over plain HTTP, such as on this machine's own address, browsers keep no secure ones.
-PLAIN_COOKIE = "pushserver-session"
 
 
 @attrs.frozen
@@ -29,38 +23,6 @@ class SignedIn:
 
     token: Token
     session: Session
-
-
-def _is_secure(request: web.Request) -> bool:
-    origin = cast("HttpRequest", request).origin
-    public_url = connection_of(request).proxies.public_url
-    is_public = bool(public_url) and urlsplit(public_url).netloc == _host(request)
-    scheme = urlsplit(public_url).scheme if is_public else origin.scheme
-    return (scheme or request.scheme) == "https"
-
-
-def _host(request: web.Request) -> str:
-    return cast("HttpRequest", request).origin.host or request.host
-
-
-def _cookie_name(request: web.Request) -> str:
-    return SECURE_COOKIE if _is_secure(request) else PLAIN_COOKIE
-
-
-def cookie_secret(request: web.Request) -> str:
-    """
-    Return the secret in the cookie; empty if there is none.
-
-    So it is if there are two that differ: another site of the domain, or somebody on a
-    plain line, may have set one of them.
-    """
-    name, secrets = _cookie_name(request), set()
-    for header in request.headers.getall("Cookie", ()):
-        for pair in header.split(";"):
-            key, _, value = pair.partition("=")
-            if key.strip() == name:
-                secrets.add(value.strip())
-    return secrets.pop() if len(secrets) == 1 else ""
 
 
 async def find_signed_in(request: web.Request, services: Services) -> SignedIn | None:
@@ -75,7 +37,7 @@ async def find_signed_in(request: web.Request, services: Services) -> SignedIn |
     if session is None:
         return None
     try:
-        token = await find_session_token(request, services, session)
+        token = await find_session_token(request, services, secret, session)
     except Unauthorized:
         return None
     return SignedIn(token, session)
@@ -98,11 +60,11 @@ def keep_session(
 ) -> None:
     """Have the browser keep a session, out of reach of scripts and other sites."""
     response.set_cookie(
-        _cookie_name(request),
+        cookie_name(request),
         opened.secret,
         path="/",
         httponly=True,
-        secure=_is_secure(request),
+        secure=is_secure(request),
         samesite="Strict",
     )
 
@@ -110,10 +72,10 @@ def keep_session(
 def forget_session(request: web.Request, response: web.Response) -> None:
     """Have the browser forget its session."""
     response.del_cookie(
-        _cookie_name(request),
+        cookie_name(request),
         path="/",
         httponly=True,
-        secure=_is_secure(request),
+        secure=is_secure(request),
         samesite="Strict",
     )
 
@@ -133,6 +95,6 @@ def refuse_other_sites(request: web.Request) -> None:
     origin = single_header(request.headers, "Origin")
     is_same_site = site in (None, "same-origin")
     # A browser's has nothing besides. Others may send what no URL is.
-    is_same_origin = origin is None or origin.partition("://")[2] == _host(request)
+    is_same_origin = origin is None or origin.partition("://")[2] == host_of(request)
     if not (is_same_site and is_same_origin and (site or origin)):
         raise Forbidden("This form was not sent by the console.")

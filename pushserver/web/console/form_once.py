@@ -11,9 +11,9 @@ from aiohttp import web
 from pushserver.errors import IdempotencyMismatch, Unavailable
 from pushserver.model.idempotency import IdempotencyKey, seal, unseal
 from pushserver.services.idempotency import IdempotencyKeys
-from pushserver.web.console.browser_session import cookie_secret
 from pushserver.web.console.form_key import form_key
 from pushserver.web.console.page import HEADERS, SignedInCall
+from pushserver.web.session_secrets import cookie_secret
 
 #: How often, and how many times, a form asks whether its first sending is answered.
 _INTERVAL, _TRIES = 0.05, 200

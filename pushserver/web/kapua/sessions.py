@@ -14,7 +14,6 @@ from pushserver.web.authentication import (
     authenticate,
     authenticate_login,
     authenticate_refresh,
-    bearer_secret,
     request_actor,
 )
 from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json, read_short_body
@@ -22,6 +21,7 @@ from pushserver.web.kapua.problems import IllegalArgument
 from pushserver.web.kapua.route import check_parameters
 from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES
+from pushserver.web.session_secrets import bearer_secret
 
 T = TypeVar("T")
 
