@@ -40,6 +40,7 @@ from pushserver.services.live_topics import LiveTopics
 from pushserver.services.online_rule import OnlineRule
 from pushserver.services.open_bounds import OpenBounds
 from pushserver.services.orphan_bounds import OrphanBounds
+from pushserver.services.plan_reach import PlanReach
 from pushserver.services.polling import Polling
 from pushserver.services.purging import Purging
 from pushserver.services.queue import Queue
@@ -132,8 +133,15 @@ def build_services(
         subscriptions=subscriptions,
         event_interest=event_interest,
     )
+    token_reach = TokenReach(devices)
     planned = build_planned_work(
-        queue, clock, device_sync, cluster_sync, open_bounds, online_rule
+        queue,
+        clock,
+        device_sync,
+        cluster_sync,
+        open_bounds,
+        online_rule,
+        PlanReach(tokens, token_reach, device_sync),
     )
     retention = Retention(
         store.retention, clock, settings.retention, settings.audit_retention
@@ -221,7 +229,7 @@ def build_services(
         console_sessions=ConsoleSessions(store, clock, ids),
         live_topics=LiveTopics(devices),
         shared_views=SharedViews(),
-        token_reach=TokenReach(devices),
+        token_reach=token_reach,
         wrong_tokens=WrongTokens(counts),
         scopes=Scopes(store, clock, ids, tokens, stock_bounds),
         default_hold=online_rule.default_hold,

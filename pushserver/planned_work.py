@@ -11,6 +11,7 @@ from pushserver.services.notifications import Notifications
 from pushserver.services.online_rule import OnlineRule
 from pushserver.services.open_bounds import OpenBounds
 from pushserver.services.operations import Operations
+from pushserver.services.plan_reach import PlanReach
 from pushserver.services.queue import Queue
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.services.shadow_tasks import ShadowTasks
@@ -43,6 +44,7 @@ def build_planned_work(
     cluster_sync: ClusterSync,
     open_bounds: OpenBounds,
     online_rule: OnlineRule,
+    plan_reach: PlanReach,
 ) -> PlannedWork:
     """Build them over the *queue* to which their commands go."""
     store, lanes = queue.store, queue.lanes
@@ -55,6 +57,7 @@ def build_planned_work(
         lanes=lanes,
         queue=queue,
         reconciler=reconciler,
+        reach=plan_reach,
     )
     operations = Operations(
         store=store,
@@ -91,7 +94,7 @@ def build_planned_work(
         scheduler=scheduler,
         shadows=Shadows(store, devices, lanes, reconciler),
         due_services=DueServices(
-            store, clock, lanes, reconciler, online_rule.default_hold
+            store, clock, lanes, reconciler, plan_reach, online_rule.default_hold
         ),
         task_creator=task_creator,
         tasks=Tasks(store, clock, ids, scheduler, open_bounds),

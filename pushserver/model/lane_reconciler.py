@@ -114,6 +114,11 @@ class LaneReconciler:
         service.awaits_step = True
         self.changes.record_service(service)
 
+    def withhold(self, service: Service) -> None:
+        """Send nothing of what is desired before somebody asks for it anew."""
+        service.needs_reconcile = service.is_write_expired = False
+        self.changes.record_service(service)
+
     def _start_write(
         self,
         service: Service,

@@ -8,6 +8,9 @@ from pushserver.model.operation import Operation
 from pushserver.model.operation_steps import end_operation, notify_progress
 from pushserver.model.withdrawal import end_waiting
 
+#: Why an operation ends whose device has left the reach of the token that made it.
+OUT_OF_REACH = "The token that made this no longer concerns the device."
+
 
 def cancel_operation(
     lane: Lane,

@@ -10,6 +10,7 @@ from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 from pushserver.services.lanes import Lanes
+from pushserver.services.plan_reach import PlanReach
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
@@ -32,6 +33,7 @@ class DueServices:
     clock: Clock
     lanes: Lanes
     reconciler: ShadowReconciler
+    reach: PlanReach
     default_hold: int
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -45,6 +47,7 @@ class DueServices:
         total = 0
         while not self.store.is_closing_soon:
             services = await self._find_due()
+            await self.reach.catch_up((s.desired_by, s.device_id) for s in services)
             done = await asyncio.gather(*(self._reconcile(each) for each in services))
             if not any(done):
                 break
@@ -64,7 +67,10 @@ class DueServices:
                 service.needs_reconcile or service.is_write_expired
             ):
                 return False
-            self.reconciler.reconcile(service, lane, changes)
+            if self.reach.allows(service.desired_by, due.device_id):
+                self.reconciler.reconcile(service, lane, changes)
+            else:
+                self.reconciler.withhold(service, lane, changes)
             return True
 
         return await self.lanes.change(due.device_id, decide, _SHADOW_LOOKUP)

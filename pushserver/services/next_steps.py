@@ -5,14 +5,16 @@ from collections.abc import Sequence
 
 import attrs
 
-from pushserver.model.actor import SERVER
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, StepRef
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
-from pushserver.model.operation_cancellation import cancel_operation
+from pushserver.model.operation_cancellation import (
+    OUT_OF_REACH,
+    cancel_operation,
+)
 from pushserver.model.transitions import enqueue_step
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import DeviceSync
@@ -20,6 +22,7 @@ from pushserver.services.lanes import Lanes
 from pushserver.services.operation_records import (
     current_operation,
 )
+from pushserver.services.plan_reach import PlanReach
 from pushserver.services.queue import Queue
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
@@ -40,6 +43,7 @@ class NextSteps:
     lanes: Lanes
     queue: Queue
     reconciler: ShadowReconciler
+    reach: PlanReach
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     def on_steps_due(self, _notice: ChangeNotice) -> None:
@@ -65,6 +69,7 @@ class NextSteps:
         requests = {(step.owner_id, step.number): step.request for step in steps}
         # An operation that was deleted meanwhile has no more steps.
         existing = [s for s in due if (s.owner_id, s.number) in requests]
+        await self.reach.catch_up((s.created_by, s.device_id) for s in existing)
         done = await asyncio.gather(
             *(self._queue_step(s, requests[s.owner_id, s.number]) for s in existing)
         )
@@ -82,14 +87,9 @@ class NextSteps:
                 return False
             if operation.queued_steps != due.number:
                 return False
-            if not self.devices.owns(operation.scope_id, lane):
+            if reason := self._reason_to_cancel(lane, operation):
                 cancel_operation(
-                    lane,
-                    operation,
-                    changes,
-                    now=changes.now,
-                    reason="The device is gone.",
-                    by=SERVER,
+                    lane, operation, changes, now=changes.now, reason=reason
                 )
             elif request.service_id is not None:
                 return self.reconciler.queue_write_step(
@@ -102,6 +102,14 @@ class NextSteps:
         is_service_write = request.service_id is not None
         lookup = Lookup(operation_id=due.operation_id, services=is_service_write)
         return await self.lanes.change(due.device_id, decide, lookup)
+
+    def _reason_to_cancel(self, lane: Lane, operation: Operation) -> str | None:
+        """Return why the operation goes no further on its device, None if it does."""
+        if not self.devices.owns(operation.scope_id, lane):
+            return "The device is gone."
+        if not self.reach.allows(operation.created_by, lane.device_id):
+            return OUT_OF_REACH
+        return None
 
     def enqueue_step(
         self,

@@ -48,6 +48,10 @@ class ShadowReconciler:
         """Leave the write to a task's step that is still to be queued."""
         self._reconciler(lane, changes).defer_to_step(service)
 
+    def withhold(self, service: Service, lane: Lane, changes: Changes) -> None:
+        """Leave the write to whoever changes the service next: it stays desired."""
+        self._reconciler(lane, changes).withhold(service)
+
     def queue_read(
         self,
         service: Service,

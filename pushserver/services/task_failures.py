@@ -1,6 +1,7 @@
 """Why an operation of a task, or of an upgrade, did not succeed."""
 
 from pushserver.model.operation import FAILED_STATUSES
+from pushserver.model.operation_cancellation import OUT_OF_REACH
 from pushserver.model.step_failure import FailureCode, describe_failure
 from pushserver.model.upgrade import MAX_ERROR_LENGTH, truncate
 from pushserver.services.device_protocols import DeviceProtocols
@@ -20,8 +21,9 @@ def explain_failure(
     if failure is not None:
         code, error = failure
         return truncate(code), truncate(error, MAX_ERROR_LENGTH)
-    # The server itself ends those whose devices do not come, and no others.
-    is_late = operation.canceled and operation.canceled_by.token_id is None
+    # The server itself ends those whose devices do not come, or are out of reach.
+    by_server = operation.canceled and operation.canceled_by.token_id is None
+    is_late = by_server and task_operation.message != OUT_OF_REACH
     code = FailureCode.EXPIRED if is_late else FailureCode.CANCELED
     return code, task_operation.message
 

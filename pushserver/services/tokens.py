@@ -53,6 +53,7 @@ class Tokens:
     ids: IdGenerator
     bounds: StockBounds
     _by_hash: dict[str, Token] = attrs.field(factory=dict, init=False)
+    _by_id: dict[int, Token] = attrs.field(factory=dict, init=False)
     #: For whom each token that is no admin's calls, by its id.
     _callers: dict[int, int] = attrs.field(factory=dict, init=False)
     _version: int = attrs.field(default=0, init=False)
@@ -68,7 +69,7 @@ class Tokens:
         *admin_secret* makes a token of the first scope that is not stored: it is valid
         while the setting is set.
         """
-        self._by_hash = {}
+        self._by_hash, self._by_id = {}, {}
         await self.refresh()
         if admin_secret:
             name = "PUSHSERVER_ADMIN_TOKEN"
@@ -96,6 +97,7 @@ class Tokens:
             version_before, found = self._version, [*await self.store.all_tokens()]
         from_settings = [token for token in self._by_hash.values() if token.id == 0]
         self._by_hash = {token.hash: token for token in (*found, *from_settings)}
+        self._by_id = {token.id: token for token in self._by_hash.values()}
         self._callers = {}
         for token in sorted(found, key=lambda token: token.id):
             self._note_caller(token)
@@ -124,6 +126,10 @@ class Tokens:
         token = self._by_hash.get(token_hash)
         is_valid = token is not None and not token.has_expired(self.clock.now())
         return token if is_valid else None
+
+    def find_by_id(self, token_id: int | None) -> Token | None:
+        """Return the token with an id, expired or not; None if it was revoked."""
+        return None if token_id is None else self._by_id.get(token_id)
 
     def is_valid(self, token: Token) -> bool:
         """Tell whether an authenticated token is still valid."""
@@ -205,15 +211,18 @@ class Tokens:
 
     def activate(self, token: Token) -> None:
         """Make a stored token valid."""
-        self._by_hash[token.hash] = token
+        self._by_hash[token.hash] = self._by_id[token.id] = token
         self._note_caller(token)
         self._mark_changed()
 
     def forget_scope(self, scope_id: int) -> None:
         """Make the tokens of a deleted scope invalid."""
+        self._forget(self._of_scope(scope_id))
+
+    def _forget(self, tokens: Iterable[Token]) -> None:
         self._mark_changed()
-        for token in [*self._of_scope(scope_id)]:
-            del self._by_hash[token.hash]
+        for token in [*tokens]:
+            del self._by_hash[token.hash], self._by_id[token.id]
 
     def _mark_changed(self) -> None:
         """Have a read that is under way repeated, and tell who shows tokens."""
@@ -246,11 +255,12 @@ class Tokens:
             Forbidden: it may do more than *caller*.
             Conflict: nobody else could administer the scope, and it is not forced.
         """
-        refuse_more(caller, self._permissions_of(scope_id, token_id))
+        token = self._by_id.get(token_id)
+        if token is None or token.scope_id != scope_id:
+            raise NotFound(f"There is no token {token_id}.")
+        refuse_more(caller, token.permissions)
         # The settings' token is not stored, but it can administer the first scope.
-        has_setting = scope_id == DEFAULT_SCOPE_ID and any(
-            token.id == 0 for token in self._by_hash.values()
-        )
+        has_setting = scope_id == DEFAULT_SCOPE_ID and 0 in self._by_id
         revocation = await self.store.revoke_token(
             scope_id,
             token_id,
@@ -265,16 +275,7 @@ class Tokens:
                 "This is the scope's last token with admin that is not restricted and"
                 " does not expire. If that is meant, revoke it with force=true."
             )
-        self._mark_changed()
-        for token in [*self._of_scope(scope_id)]:
-            if token.id == token_id:
-                del self._by_hash[token.hash]
-
-    def _permissions_of(self, scope_id: int, token_id: int) -> frozenset[Permission]:
-        for token in self._of_scope(scope_id):
-            if token.id == token_id:
-                return token.permissions
-        raise NotFound(f"There is no token {token_id}.")
+        self._forget(t for t in self._of_scope(scope_id) if t.id == token_id)
 
     def _build_token(
         self,

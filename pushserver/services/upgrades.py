@@ -168,7 +168,10 @@ class Upgrades:
         *,
         after: int = 0,
         limit: int,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[Operation]:
-        """List the operations of an upgrade, with ids above *after*."""
+        """List an upgrade's operations on these devices, with ids above *after*."""
         find = self.store.upgrades.device_upgrades
-        return await find(task_id, part_filter, after=after, limit=limit)
+        return await find(
+            task_id, part_filter, after=after, limit=limit, device_ids=device_ids
+        )

@@ -67,12 +67,13 @@ class StepRecord:
 
 @attrs.frozen
 class DueStep:
-    """A step whose command can be enqueued now."""
+    """A step whose command can be enqueued now; a token's id made its operation."""
 
     operation_id: int
     device_id: int
     owner_id: int
     number: int
+    created_by: int
 
 
 class OperationStore(Protocol):

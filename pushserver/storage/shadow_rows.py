@@ -44,4 +44,4 @@ SERVICES = Table(
         *actor_columns("desired_by"),
     ],
 )
-DUE_SERVICES = Table("shadow", DueService, ["device_id", "service_id"])
+DUE_SERVICES = Table("shadow", DueService, ["device_id, service_id, desired_by"])

@@ -10,10 +10,15 @@ from pushserver.model.shadow import Service
 
 @attrs.frozen
 class DueService:
-    """A service whose desired and reported values must be compared again."""
+    """
+    A service whose desired and reported values must be compared again.
+
+    The token with the id `desired_by` changed what is desired last.
+    """
 
     device_id: int
     service_id: str
+    desired_by: int | None
 
 
 class ShadowStore(Protocol):

@@ -126,11 +126,13 @@ class TaskStore(Protocol):
         *,
         after: int,
         limit: int,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[TaskOperation]:
         """
         List the operations of a task with one of *statuses*, none given: any.
 
-        Oldest first, with ids above *after*; retried ones are left out.
+        Oldest first, with ids above *after*; retried ones are left out. *device_ids*
+        are the devices of which they may be; None means any.
         """
 
     async def startable_steps(

@@ -50,10 +50,17 @@ class UpgradeStore(Protocol):
         """Count the devices that have started, by state, without retried operations."""
 
     async def device_upgrades(
-        self, task_id: int, criteria: DeviceUpgradeFilter, *, after: int, limit: int
+        self,
+        task_id: int,
+        criteria: DeviceUpgradeFilter,
+        *,
+        after: int,
+        limit: int,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[Operation]:
         """
         List the operations of an upgrade, oldest first, with ids above *after*.
 
-        Retried ones are left out.
+        Retried ones are left out. *device_ids* are the devices of which they may be;
+        None means any.
         """

@@ -10,6 +10,7 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.storage.operations import DueStep, OperationFilter
 from tests.model.factories import DEVICE
+from tests.model.operation_scenario import TOKEN_ID
 from tests.services.operation_driver import OperationDriver
 
 ONE, TWO, THREE = "load_objects", "user_set_image", "user_get_image"
@@ -69,7 +70,7 @@ async def test_not_its_turn(operation_driver: OperationDriver) -> None:
     of = await operation_driver.create_operation(ONE, TWO, THREE)
     await operation_driver.run_command()
     due = await operation_driver.services.store.operations.due_steps(limit=9)
-    assert [DueStep(of.id, DEVICE, of.id, 1)] == list(due)
+    assert [DueStep(of.id, DEVICE, of.id, 1, TOKEN_ID)] == list(due)
     await operation_driver.start_next_steps()
     await operation_driver.run_command()
 

@@ -18,7 +18,7 @@ from pushserver.storage.operations import (
 )
 from tests.clock import START, ManualClock
 from tests.model.factories import DEVICE
-from tests.model.operation_scenario import notification, operation
+from tests.model.operation_scenario import TOKEN_ID, notification, operation
 from tests.storage.locations import StoreLocation, failing_commits, open_store
 from tests.storage.operations import (
     add_notification,
@@ -266,12 +266,12 @@ async def test_due_steps(store: Store) -> None:
     async def due(limit: int = 9) -> list[DueStep]:
         return list(await store.operations.due_steps(limit=limit))
 
-    of_part = DueStep(part.id, 5, 40, 1)
+    of_part = DueStep(part.id, 5, 40, 1, TOKEN_ID)
     assert [of_part] == await due()
     in_flight = await poll_command(store)
     assert [of_part] == await due()
     await post_result(store, in_flight)
-    assert {of_part, DueStep(of.id, DEVICE, of.id, 1)} == set(await due())
+    assert {of_part, DueStep(of.id, DEVICE, of.id, 1, TOKEN_ID)} == set(await due())
     assert [min(of.id, part.id)] == [each.operation_id for each in await due(1)]
     await start_next_step(store, of)
     assert [of_part] == await due()

@@ -10,7 +10,7 @@ from pushserver.storage.commands import Lookup
 from pushserver.storage.operations import DueStep
 from tests.clock import START, ManualClock
 from tests.model.factories import DAY, DEVICE, GRACE
-from tests.model.operation_scenario import notification, operation
+from tests.model.operation_scenario import TOKEN_ID, notification, operation
 from tests.storage.locations import StoreLocation, open_store
 from tests.storage.operations import (
     add_notification,
@@ -155,7 +155,7 @@ async def test_between_two_steps(location: StoreLocation, clock: ManualClock) ->
         assert store.cached_lane(DEVICE) is None
         due = await store.operations.due_steps(limit=9)
 
-    assert [DueStep(of.id, DEVICE, of.id, 1)] == list(due)
+    assert [DueStep(of.id, DEVICE, of.id, 1, TOKEN_ID)] == list(due)
 
 
 async def test_expires(location: StoreLocation, clock: ManualClock) -> None:

@@ -11,6 +11,7 @@ from pushserver.model.task import OperationCounts, Task
 from pushserver.storage.base import Store
 from pushserver.storage.operations import DueStep, OperationFilter
 from tests.clock import START
+from tests.model.operation_scenario import TOKEN_ID
 from tests.storage.operations import (
     add_task_operations,
     get_operation,
@@ -159,7 +160,9 @@ async def test_startable(store: Store, two_step_task: Task) -> None:
         two_step_task.id, now=START, hold=HOLD, limit=2
     )
 
-    assert [DueStep(ids[n - 1], n, two_step_task.id, 0) for n in there] == list(found)
+    assert [
+        DueStep(ids[n - 1], n, two_step_task.id, 0, TOKEN_ID) for n in there
+    ] == list(found)
     assert found[:2] == first
     online = [d.device_id for d in DEVICES if d.is_online(START, HOLD)]
     assert there == [n for n in online if n != 8]
@@ -257,3 +260,23 @@ async def test_a_part_runs(store: Store, two_step_task: Task) -> None:
         two_step_task.id
     )
     assert 1 == (await get_operation(store, of)).done_steps
+
+
+async def test_of_some_devices(store: Store, two_step_task: Task) -> None:
+    """Of a task's operations those of some devices are listed, page by page."""
+    for status in (OperationStatus.FAILED, OperationStatus.RUNNING):
+        await add_task_operations(store, two_step_task, 6, status=status)
+
+    async def devices(*statuses: OperationStatus) -> list[int]:
+        page = await store.tasks.task_operations(
+            two_step_task.id,
+            frozenset(statuses),
+            after=0,
+            limit=3,
+            device_ids=frozenset({2, 4, 5, 99}),
+        )
+        return [each.operation.device_id for each in page]
+
+    assert [2, 4, 5] == await devices()
+    assert [2, 4, 5] == await devices(OperationStatus.FAILED)
+    assert [2, 4, 5] == await devices(*OperationStatus)

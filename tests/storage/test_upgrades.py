@@ -275,3 +275,18 @@ async def test_restart_in_the_middle(
 
     assert command.operation is not None
     assert fields(of) == fields(command.operation)
+
+
+@pytest.mark.parametrize(
+    "criteria", [DeviceUpgradeFilter(), DeviceUpgradeFilter(not_started=True)]
+)
+async def test_of_some_devices(store: Store, criteria: DeviceUpgradeFilter) -> None:
+    """Of an upgrade's devices those that are meant are listed."""
+    created = await add_upgrade(store)
+    await add_task_operations(store, created, 6)
+
+    found = await store.upgrades.device_upgrades(
+        created.id, criteria, after=0, limit=9, device_ids=frozenset({2, 5, 99})
+    )
+
+    assert [2, 5] == [each.device_id for each in found]

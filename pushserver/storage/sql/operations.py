@@ -40,7 +40,8 @@ _SELECT_STEP_RECORDS = (
     " WHERE step.owner_id = ? ORDER BY step.number, command.id"
 )
 _SELECT_DUE_STEPS = (
-    "SELECT id, device_id, coalesce(task_id, id), queued_steps FROM operation"
+    "SELECT id, device_id, coalesce(task_id, id), queued_steps, created_by"
+    " FROM operation"
     " WHERE status = 'RUNNING' AND queued_steps = done_steps AND done_steps > 0"
     " AND done_steps < step_count"
     " ORDER BY id LIMIT ?"
@@ -207,13 +208,14 @@ def attach_device_upgrades(
 
 
 def read_due_step(row: Row) -> DueStep:
-    """Return the step of a row (operation, device, owner, number)."""
-    operation_id, device_id, owner_id, number = row
+    """Return the step of a row (operation, device, owner, number, its maker)."""
+    operation_id, device_id, owner_id, number, created_by = row
     return DueStep(
         operation_id=operation_id,
         device_id=device_id,
         owner_id=owner_id,
         number=number,
+        created_by=created_by,
     )
 
 

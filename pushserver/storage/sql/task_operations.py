@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from pushserver.model.command import Command, Result
 from pushserver.model.operation import FAILED_STATUSES, Operation, OperationStatus
@@ -9,7 +10,7 @@ from pushserver.model.state import CommandState
 from pushserver.storage.command_rows import COMMANDS, RESULTS
 from pushserver.storage.operation_rows import OPERATIONS
 from pushserver.storage.sql.bulk import pad_ids
-from pushserver.storage.sql.conditions import is_one_of
+from pushserver.storage.sql.conditions import is_of_device, is_one_of
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.index_range import IndexRange
 from pushserver.storage.sql.operations import attach_device_upgrades
@@ -50,13 +51,16 @@ def read_task_operations(
     statuses: Collection[OperationStatus],
     after: int,
     limit: int,
+    device_ids: Collection[int] | None,
 ) -> Sequence[TaskOperation]:
     """Return a page of a task's operations, oldest first, with what explains them."""
     asked: Sequence[OperationStatus | None] = sorted(statuses) or [None]
+    of_device = is_of_device(connection, device_ids)
     with read_snapshot(connection):
         # A page of each status: their index would have to be sorted otherwise.
         pages = [
-            _read_page(connection, task_id, status, after, limit) for status in asked
+            _read_page(connection, task_id, status, after, limit, of_device)
+            for status in asked
         ]
         found = sorted((each for page in pages for each in page), key=lambda o: o.id)
         return _explain(connection, found[:limit])
@@ -68,13 +72,15 @@ def _read_page(
     status: OperationStatus | None,
     after: int,
     limit: int,
+    of_device: tuple[str, list[Any]],
 ) -> list[Operation]:
+    condition, ids = of_device
     columns = {"task_id": task_id, "retried": 0, "status": status and status.value}
     index_range = IndexRange(connection, columns, _INDEXES, above=after)
     rows = connection.execute(
-        f"{_SELECT} {index_range.condition}"
+        f"{_SELECT} {index_range.condition}{condition}"
         f" ORDER BY {index_range.order_oldest_first} LIMIT ?",
-        (*index_range.parameters, limit),
+        (*index_range.parameters, *ids, limit),
     )
     return list(map(OPERATIONS.read, rows))
 

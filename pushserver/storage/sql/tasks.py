@@ -71,8 +71,8 @@ _COUNT_WAITING = (
 )
 _IS_STARTABLE = f"task_id = ? AND {IS_NOT_STARTED} AND canceled = 0"
 _SELECT_STARTABLE = (
-    "SELECT operation.id, operation.device_id, operation.task_id, 0"
-    " FROM operation JOIN device_seen AS seen USING (device_id)"
+    "SELECT operation.id, operation.device_id, operation.task_id, 0,"
+    " operation.created_by FROM operation JOIN device_seen AS seen USING (device_id)"
     " JOIN device USING (device_id)"
     f" WHERE {_IS_STARTABLE} AND device.scope_id = operation.scope_id AND {IS_ONLINE}"
     " ORDER BY operation.id LIMIT ?"
@@ -237,9 +237,12 @@ class SqlTasks:
         *,
         after: int,
         limit: int,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[TaskOperation]:
         return await self.list_reader.run(
-            lambda c: read_task_operations(c, task_id, statuses, after, limit)
+            lambda c: read_task_operations(
+                c, task_id, statuses, after, limit, device_ids
+            )
         )
 
     async def startable_steps(

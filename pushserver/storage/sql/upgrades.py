@@ -9,7 +9,7 @@ from pushserver.model.ids import MAX_INT64
 from pushserver.model.operation import Operation, OperationStatus
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
 from pushserver.storage.operation_rows import OPERATIONS
-from pushserver.storage.sql.conditions import IS_NOT_STARTED, is_one_of
+from pushserver.storage.sql.conditions import IS_NOT_STARTED, is_of_device, is_one_of
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_all
 from pushserver.storage.sql.index_range import IndexRange
@@ -91,7 +91,13 @@ class SqlUpgrades:
         return await self.reader.run(read)
 
     async def device_upgrades(
-        self, task_id: int, criteria: DeviceUpgradeFilter, *, after: int, limit: int
+        self,
+        task_id: int,
+        criteria: DeviceUpgradeFilter,
+        *,
+        after: int,
+        limit: int,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[Operation]:
         status = criteria.result and _STATUS[criteria.result]
         columns = {"operation.task_id": task_id, "retried": 0, "status": status}
@@ -99,10 +105,11 @@ class SqlUpgrades:
 
         def read(connection: SqlConnection) -> list[Operation]:
             index_range = IndexRange(connection, columns, _INDEXES, above=after)
+            of_device, ids = is_of_device(connection, device_ids, "operation.device_id")
             rows = connection.execute(
-                f"{_SELECT_DEVICES} {index_range.condition}{where}"
+                f"{_SELECT_DEVICES} {index_range.condition}{where}{of_device}"
                 f" ORDER BY {index_range.order_oldest_first} LIMIT ?",
-                (*index_range.parameters, *values, limit),
+                (*index_range.parameters, *values, *ids, limit),
             )
             return list(map(_read_operation, rows))
 

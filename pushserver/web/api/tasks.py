@@ -49,9 +49,10 @@ async def _show(call: ApiCall[Any, Any], task_id: int) -> TaskOut:
     call.log_fields.update(task_id=task.id, state=task.state)
     body = task_out(task, counts)
     fetch = call.services.store.tasks.task_operations
+    device_ids = await call.services.token_reach.device_ids(call.token)
     await add_failures(
         body,
-        partial(fetch, task_id, FAILED_STATUSES),
+        partial(fetch, task_id, FAILED_STATUSES, device_ids=device_ids),
         partial(device_task_out, call.services.protocols, call.token),
     )
     return body
@@ -148,11 +149,16 @@ async def list_devices(call: ApiCall[DeviceTasksQuery, None]) -> web.StreamRespo
     """List a task's devices and how far each is."""
     services, task_id = call.services, call.path_int64("task_id")
     await services.tasks.get(call.scope_id, task_id)
-    statuses = frozenset(call.query.status)
+    fetch = partial(
+        services.store.tasks.task_operations,
+        task_id,
+        frozenset(call.query.status),
+        device_ids=await services.token_reach.device_ids(call.token),
+    )
     return await list_response(
         call,
         DeviceTasksOut,
-        partial(services.store.tasks.task_operations, task_id, statuses),
+        fetch,
         partial(device_task_out, services.protocols, call.token),
         cursor="after",
         start=0,

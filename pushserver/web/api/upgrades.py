@@ -44,9 +44,10 @@ async def _show(call: ApiCall[Any, Any], upgrade_id: int) -> UpgradeOut:
     progress = await upgrades.get(call.scope_id, upgrade_id)
     upgrade_body = upgrade_out(progress)
     failed = DeviceUpgradeFilter(result=DeviceUpgradeResult.FAIL)
+    device_ids = await call.services.token_reach.device_ids(call.token)
     await add_failures(
         upgrade_body,
-        partial(upgrades.device_upgrades, upgrade_id, failed),
+        partial(upgrades.device_upgrades, upgrade_id, failed, device_ids=device_ids),
         partial(device_upgrade_out, call.services.protocols, call.token),
     )
     return upgrade_body
@@ -143,11 +144,16 @@ async def list_device_upgrades(
     """List an upgrade's devices and how far each is."""
     upgrades, upgrade_id = call.services.upgrades, call.path_int64("upgrade_id")
     await upgrades.get(call.scope_id, upgrade_id)
-    device_filter = _device_upgrade_filter(call.query)
+    fetch = partial(
+        upgrades.device_upgrades,
+        upgrade_id,
+        _device_upgrade_filter(call.query),
+        device_ids=await call.services.token_reach.device_ids(call.token),
+    )
     return await list_response(
         call,
         DeviceUpgradesOut,
-        partial(upgrades.device_upgrades, upgrade_id, device_filter),
+        fetch,
         partial(device_upgrade_out, call.services.protocols, call.token),
         cursor="after",
         start=0,

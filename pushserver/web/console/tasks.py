@@ -64,7 +64,11 @@ async def show_task(call: SignedInCall) -> web.StreamResponse:
     status = chosen(call.query, "status", OperationStatus)
     statuses = frozenset() if status is None else frozenset({status})
     found = await services.store.tasks.task_operations(
-        task_id, statuses, after=cursor_before(call) or 0, limit=PAGE_SIZE + 1
+        task_id,
+        statuses,
+        after=cursor_before(call) or 0,
+        limit=PAGE_SIZE + 1,
+        device_ids=await call.reach,
     )
     shown, next_cursor = cut_page(found, PAGE_SIZE, lambda row: row.operation.id)
     ids = {each.operation.device_id for each in shown}

@@ -47,6 +47,7 @@ async def show_upgrade(call: SignedInCall) -> web.StreamResponse:
         DeviceUpgradeFilter(state=state),
         after=cursor_before(call) or 0,
         limit=PAGE_SIZE + 1,
+        device_ids=await call.reach,
     )
     shown, next_cursor = cut_page(found, PAGE_SIZE, lambda operation: operation.id)
     ids = {each.device_id for each in shown}
