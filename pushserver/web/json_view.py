@@ -11,11 +11,10 @@ import attrs
 import msgspec
 
 from pushserver.web.device_url import mask_keys
-from pushserver.web.secrets_mask import MASK, SecretsMask
+from pushserver.web.secrets_mask import CUT, MASK, MAX_DEPTH, SecretsMask
 
 #: Of one body, at most so many values are shown, in all and of one list or object.
 MAX_NODES, MAX_ENTRIES, MAX_COLUMNS = 4000, 200, 16
-MAX_DEPTH = 24
 #: The most characters of a value, and bytes of all photos.
 MAX_TEXT, MAX_PHOTOS = 400, 4 * 1024 * 1024
 _PHOTO_FIELDS = frozenset({"image", "photo", "access_photo"})
@@ -86,7 +85,7 @@ class _Viewer:
         self.nodes_left -= 1
         match value:
             case dict() | list() if not value or depth >= MAX_DEPTH:
-                return Leaf("…" if value else "[]" if value == [] else "{}")
+                return Leaf(CUT if value else "[]" if value == [] else "{}")
             case dict():
                 return self._object(value, is_secret, depth)
             case list() if name != "values" and _is_table(value):
@@ -179,4 +178,4 @@ def _is_table(value: list[Any]) -> bool:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + CUT

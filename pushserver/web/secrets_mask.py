@@ -10,6 +10,11 @@ from pushserver.model.secret_fields import SecretFields, is_harmless
 from pushserver.web.device_url import mask_keys
 
 MASK = "••••••"
+#: Deeper lists and objects are not shown. JSON in a text counts for several levels:
+#: whenever one is written into the other, it may become twice as long.
+MAX_DEPTH, _DEPTH_OF_TEXT = 24, 6
+#: Stands for what is not shown.
+CUT = "…"
 #: What names the field that `value` beside it is of.
 _NAMING = ("field", "name", "parameter")
 #: Where the rows of the object that a command names are, and what is said of them.
@@ -32,28 +37,35 @@ class SecretsMask:
 
     fields: SecretFields
 
-    def apply(self, value: Any, *, is_secret: bool = False) -> Any:
+    def apply(self, value: Any, *, is_secret: bool = False, depth: int = 0) -> Any:
         """Return JSON with its secrets masked; all of it if it *is_secret*."""
         match value:
+            case dict() | list() if value and depth >= MAX_DEPTH:
+                return CUT
             case dict():
                 beside = self.names_beside(value)
                 return {
                     mask_keys(name): self.apply(
-                        each, is_secret=name in beside or self.covers(name, is_secret)
+                        each,
+                        is_secret=name in beside or self.covers(name, is_secret),
+                        depth=depth + 1,
                     )
                     for name, each in value.items()
                 }
             case list():
-                return [self.apply(each, is_secret=is_secret) for each in value]
-        return self.apply_to_leaf(value, is_secret=is_secret)
+                return [
+                    self.apply(each, is_secret=is_secret, depth=depth + 1)
+                    for each in value
+                ]
+        return self.apply_to_leaf(value, is_secret=is_secret, depth=depth)
 
-    def apply_to_leaf(self, value: Any, *, is_secret: bool) -> Any:
+    def apply_to_leaf(self, value: Any, *, is_secret: bool, depth: int = 0) -> Any:
         """Return a text, a number or the like; true, false and null are no secret."""
         if value is None or isinstance(value, bool):
             return value
         if is_secret:
             return MASK
-        return self._apply_to_text(value) if isinstance(value, str) else value
+        return self._apply_to_text(value, depth) if isinstance(value, str) else value
 
     def covers(self, name: str, in_secret: bool) -> bool:
         """Tell whether a field is secret; in a secret object all but harmless are."""
@@ -68,12 +80,17 @@ class SecretsMask:
             found.add("value")
         return found
 
-    def _apply_to_text(self, text: str) -> str:
+    def _apply_to_text(self, text: str, depth: int) -> str:
         """Mask what is secret in a text, which may be JSON itself."""
         if text.lstrip()[:1] in ("{", "[", '"'):
+            if depth >= MAX_DEPTH:
+                return CUT
             try:
-                inner = self.apply(msgspec.json.decode(text))
+                inner = msgspec.json.decode(text)
+                inner = self.apply(inner, depth=depth + _DEPTH_OF_TEXT)
                 return msgspec.json.encode(inner).decode()
+            except RecursionError:
+                return CUT
             except msgspec.DecodeError:
                 pass
         if _BASE64.fullmatch(text):

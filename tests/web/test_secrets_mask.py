@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pushserver.protocols.controlid.secrets import SECRET_FIELDS
+from pushserver.web.console.command_bodies import masked_json
 from pushserver.web.json_view import build_view
 from pushserver.web.secrets_mask import SecretsMask
 
@@ -49,6 +50,42 @@ def test_secrets(body: Any) -> None:
     )
 
     assert [] == [each for each in shown if str(SECRET) in each]
+
+
+def in_texts(text: str, levels: int) -> str:
+    """Return a text in JSON in a text in JSON, written so that it hardly grows."""
+    for _ in range(levels):
+        text = text.replace("\\", "\\u005c").replace('"', "\\u0022")
+        text = f'{{"a":"{text}"}}'
+    return text
+
+
+def quoted(text: str, levels: int) -> str:
+    """Return a text in a text, and nothing else."""
+    for _ in range(levels):
+        escaped = text.replace("\\", "\\u005c").replace('"', "\\u0022")
+        text = f'"{escaped}"'
+    return text
+
+
+@pytest.mark.parametrize("depth", [20, 30, 100, 400, 900, *range(930, 1000, 7), 10**5])
+def test_deep(depth: int) -> None:
+    """
+    However deep something is, itself or in a text, it is shown, or "…" in its place, a
+    secret in it never; and texts in texts do not double with each level.
+    """
+    deep = f'{"[" * depth}{{"card":{{"number":{SECRET}}}}}{"]" * depth}'
+    bodies = [deep, json.dumps({"a": deep}), json.dumps({"a": json.dumps([deep])})]
+    if depth <= 400:
+        secret = f'{{"card":{{"number":{SECRET}}}}}'
+        bodies += [in_texts(secret, depth), quoted(secret, depth)]
+    for body in map(str.encode, bodies):
+        view = build_view(body, MASK)
+        cell = masked_json(body, MASK)
+
+        assert view is not None or depth > 900
+        assert 2 * len(body) > len(cell)
+        assert [] == [each for each in (repr(view), cell) if str(SECRET) in each]
 
 
 @pytest.mark.parametrize(

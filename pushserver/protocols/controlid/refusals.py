@@ -51,6 +51,9 @@ def _is_unsuccessful(fields: _Fields) -> bool:
     return not (is_empty(_text(fields, "errors")) and is_empty(_text(fields, "error")))
 
 
+#: How many batches a response may be in, one in the other; devices know of one.
+MAX_BATCHES = 8
+
 #: Every other endpoint reports what fails as an error.
 REFUSALS: Mapping[str, RefusalRule] = MappingProxyType(
     {
@@ -69,18 +72,21 @@ def may_refuse(endpoint: str) -> bool:
     return normalize_endpoint(endpoint) in REFUSALS
 
 
-def find_refusal(response: bytes, endpoint: str) -> bytes | None:
+def find_refusal(response: bytes, endpoint: str, batches: int = 0) -> bytes | None:
     """
     Return where a response (JSON) says no, as JSON; None if it does not.
 
-    Of a list these are the items that do, of a single object its errors.
+    Of a list these are the items that do, of a single object its errors. What is in
+    more *batches* than there can be is taken for a no.
     """
     rule = REFUSALS.get(normalize_endpoint(endpoint))
     if rule is None:
         return None
     fields = _object(response)
     if "transactions_results" in fields:
-        return _find_in_batch(_text(fields, "transactions_results"), endpoint)
+        if batches >= MAX_BATCHES:
+            return response
+        return _find_in_batch(fields, endpoint, batches + 1)
     items = _items(_text(fields, rule.items)) if rule.items else []
     items = items or _array(response)
     refused = [item for item in items if rule.is_refused(_object(item))]
@@ -89,10 +95,11 @@ def find_refusal(response: bytes, endpoint: str) -> bytes | None:
     return _own_words(fields, response) if rule.is_refused(fields) else None
 
 
-def _find_in_batch(transactions: bytes, endpoint: str) -> bytes | None:
+def _find_in_batch(fields: _Fields, endpoint: str, batches: int) -> bytes | None:
     """Return where one of several responses says no."""
+    transactions = _text(fields, "transactions_results")
     responses = (_text(_object(each), "response") for each in _array(transactions))
-    refusals = (find_refusal(_unwrapped(each), endpoint) for each in responses)
+    refusals = (find_refusal(_unwrapped(each), endpoint, batches) for each in responses)
     return next((each for each in refusals if each is not None), None)
 
 

@@ -10,7 +10,7 @@ from pushserver.model.order import OCTET_STREAM
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.off_loop import GaveUp, run_off_loop
 from pushserver.web.json_view import Leaf, Node, build_view
-from pushserver.web.secrets_mask import MASK, SecretsMask
+from pushserver.web.secrets_mask import CUT, MASK, SecretsMask
 
 #: A longer text is no cell of a file, in bytes.
 MAX_CELL = 32 * 1024
@@ -76,7 +76,7 @@ def masked_order(protocols: DeviceProtocols, command: Command) -> str | None:
         return None
     if order.content_type == OCTET_STREAM:
         return MASK
-    return _masked(order.body.encode(), _mask_of(protocols, command.device_id))
+    return masked_json(order.body.encode(), _mask_of(protocols, command.device_id))
 
 
 def masked_result(protocols: DeviceProtocols, result: Result) -> str | None:
@@ -84,15 +84,15 @@ def masked_result(protocols: DeviceProtocols, result: Result) -> str | None:
     parts = _parts(protocols, result)
     part = parts.get("error", parts.get("response"))
     mask = _mask_of(protocols, result.device_id)
-    return None if part is None else _masked(part, mask)
+    return None if part is None else masked_json(part, mask)
 
 
-def _masked(body: bytes | memoryview, mask: SecretsMask) -> str:
+def masked_json(body: bytes | memoryview, mask: SecretsMask) -> str:
     """Return JSON without its secrets; what is long or unreadable is left out."""
     if len(body) > MAX_CELL:
-        return "…"
+        return CUT
     try:
         masked = mask.apply(msgspec.json.decode(body))
     except (msgspec.DecodeError, RecursionError):
-        return "…"
+        return CUT
     return msgspec.json.encode(masked).decode()

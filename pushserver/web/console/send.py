@@ -1,7 +1,7 @@
 """Sends a command: filled in as a form, shown before it goes, and enqueued once."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -30,6 +30,7 @@ from pushserver.web.console.send_asked import (
     RAW,
     AskedCommand,
     find_form,
+    is_shallow,
     read_asked,
     take_json_file,
 )
@@ -44,7 +45,7 @@ pages = Pages()
 MAX_BYTES = 4 * 1024 * 1024
 #: Bytes of JSON that are also shown as programs would send them, which takes several
 #: times as many; and how deep what is shown with an indent may be.
-_MAX_EXAMPLE, _MAX_DEPTH = 16_384, 20
+_MAX_EXAMPLE, _MAX_INDENTED = 16_384, 20
 _MAX_WHO = 4096
 #: How many devices are offered where one is typed.
 OFFERED = 200
@@ -132,21 +133,8 @@ def _as_raw(asked: AskedCommand) -> AskedCommand:
 
 def _pretty(value: Any) -> str:
     """Return JSON with indents, unless it is so deep that these would be most of it."""
-    indent = 2 if _is_shallow(value) else -1
+    indent = 2 if is_shallow(value, _MAX_INDENTED) else -1
     return msgspec.json.format(msgspec.json.encode(value), indent=indent).decode()
-
-
-def _is_shallow(value: Any) -> bool:
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        level = [inner for each in level for inner in _parts_of(each)]
-    return not level
-
-
-def _parts_of(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def _forms(call: SignedInCall) -> list[CommandForm]:

@@ -19,6 +19,8 @@ RAW = "raw"
 PREFIX = "f-"
 #: The longest body that can be typed, in bytes.
 MAX_TYPED = 65_536
+#: How deep it may be: it is written again further down the stack.
+MAX_TYPED_DEPTH = 500
 MAX_REASON = 500
 #: The field with a file of JSON, which may be longer; editors may mark it as UTF-8.
 JSON_FILE = "file"
@@ -103,9 +105,9 @@ def _raw_command(asked: AskedCommand) -> dict[str, Any]:
         asked.problems["body"] = "send.too_long", {}
     elif text:
         try:
-            command["body"] = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError, UnicodeError):
-            asked.problems["body"] = "send.no_json", {}
+            command["body"] = _json(text)
+        except _Wrong as wrong:
+            asked.problems["body"] = wrong.problem
     return command
 
 
@@ -193,6 +195,23 @@ def _number(field: FormField, text: str) -> int:
 
 def _json(text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise _Wrong("send.no_json") from None
+    if not is_shallow(value, MAX_TYPED_DEPTH):
+        raise _Wrong("send.as_said", detail="It is nested too deeply.")
+    return value
+
+
+def is_shallow(value: Any, depth: int) -> bool:
+    """Tell whether JSON has no more than so many levels."""
+    level = [value]
+    for _ in range(depth):
+        level = [inner for each in level for inner in _parts_of(each)]
+    return not level
+
+
+def _parts_of(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

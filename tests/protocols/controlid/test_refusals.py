@@ -77,6 +77,17 @@ def test_not_refused(endpoint: str, response: Any) -> None:
     assert None is refusal(endpoint, response)
 
 
+@pytest.mark.parametrize("batches", [1, 7, 9, 100, 290, 300])
+def test_batches_in_batches(batches: int) -> None:
+    """However many batches a response is in, it says no, or is taken to."""
+    response = json.dumps({"actions": [DENIED]})
+    for _ in range(batches):
+        text = response.replace("\\", "\\u005c").replace('"', "\\u0022")
+        response = f'{{"transactions_results":[{{"response":"{text}"}}]}}'
+
+    assert None is not find_refusal(response.encode(), "execute_actions")
+
+
 @pytest.mark.parametrize(
     "body",
     [

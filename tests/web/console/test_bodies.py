@@ -97,6 +97,27 @@ async def test_masked_until_shown(visitor: Visitor) -> None:
     assert all("Ann" in page for page in (*masked, *pages))
 
 
+async def test_deep_texts(visitor: Visitor) -> None:
+    """
+    Pages show commands and results with a text that is deep JSON, cut.
+    """
+    server = visitor.server
+    deep = "[" * 900 + "]" * 900
+    bodies = {"response": {"a": deep}}, {"response": {"a": json.dumps([deep])}}
+    statuses = []
+    for body in (*bodies, {"error": deep}, {"error": {"a": deep}}):
+        made = await server.enqueue({"endpoint": "reboot", "body": {"a": deep}})
+        await server.poll()
+        await server.post_result(json.dumps(body).encode())
+        statuses.append((await visitor.get(f"/commands/{made['id']}")).status)
+    for result in await server.list_results():
+        statuses.append((await visitor.get(f"/results/{result['id']}")).status)
+    export = await visitor.send("/commands/export", format="ndjson")
+
+    assert [200] * 8 == statuses
+    assert "…" in export.body.decode()
+
+
 async def test_orphan(visitor: Visitor) -> None:
     """
     An orphan is among the results, and opens; to see its secrets is in the audit, too.

@@ -278,6 +278,22 @@ async def test_long_forms(visitor: Visitor) -> None:
     assert [413] * 3 == [each.status for each in refused]
 
 
+@each_case("depth", [100, 500, 501, 900, *range(930, 1000, 5), 30_000])
+async def test_deep_bodies(visitor: Visitor, depth: int) -> None:
+    """
+    JSON that is typed is previewed, turned and sent, or refused as too deep.
+    """
+    await visitor.server.api("PUT", f"/devices/{DEVICE}", {})
+    raw = {**DOOR, "form": "raw", "endpoint": "reboot"}
+    body = "[" * depth + "]" * depth
+    statuses = [
+        (await visitor.send("/send", **raw, action=each, body=body)).status
+        for each in ("preview", "raw", "send")
+    ]
+
+    assert [200, 200, 303 if depth <= 500 else 200] == statuses
+
+
 async def test_ready_to_send(visitor: Visitor) -> None:
     """
     A form that needs nothing more shows at once what it does; one that does, does not.
