@@ -5,6 +5,9 @@ how much passed, whatever the wall clock shows. After another start only the wal
 can tell, and it is believed if it is kept right by somebody and does not contradict
 what is stored. Within one run, time never goes back, not even as little as clocks drift
 apart: restart after restart, that would add up, and a door would open late.
+
+A server that joins others goes by what time they say it is. The wall clock may have
+jumped a moment ago, and they not have seen it yet.
 """
 
 import attrs
@@ -28,14 +31,14 @@ class ClockReading:
     """
     What the clocks say at a start: `wall`, and `since_boot`, in microseconds.
 
-    `is_trusted`: somebody keeps the wall clock right. `is_alone`: no other server
-    works over the store, which would know.
+    `is_trusted`: somebody keeps the wall clock right. `others` have just said what time
+    it is; None: no other server works over the store.
     """
 
     wall: int
     since_boot: int
     is_trusted: bool
-    is_alone: bool = True
+    others: ClockAnchor | None = None
 
 
 @attrs.frozen
@@ -65,9 +68,11 @@ def resume_clock(
     *anchor* is of this run of the machine. *correction* is the last one that is stored,
     None at the very first start; *latest* is the latest instant that is stored.
     """
+    if (others := reading.others) is not None:
+        # A jump of the wall is their leader's to correct, once for all.
+        passed = reading.since_boot - others.since_boot
+        return ClockStart(others.instant + passed, correction or 0)
     claimed = reading.wall - (correction or 0)
-    if not reading.is_alone:
-        return ClockStart(claimed, correction or 0)
     if anchor is not None and reading.since_boot >= anchor.since_boot:
         passed = reading.since_boot - anchor.since_boot
         expected = anchor.instant + passed

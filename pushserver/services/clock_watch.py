@@ -11,8 +11,8 @@ from pushserver.storage.clock import ServerClock
 
 log = structlog.get_logger(__name__)
 
-#: Readings, one every half second, of a jump that the leader does not see, because it
-#: joined after the jump; then its time counts, because all servers have to agree.
+#: Readings, one every half second, of a jump that the leader does not see, because the
+#: machine of this server stood still: all servers have to agree.
 MAX_DISAGREEMENT = 120
 
 
@@ -54,7 +54,7 @@ class ClockWatch:
         return 1
 
     def _wait_for_leader(self, jump: int) -> int:
-        """Accept, after a while, a wall clock that the leader does not correct for."""
+        """Go by the leader's time if, after a while, it has not corrected the clock."""
         self._looks += 1
         if self._looks < MAX_DISAGREEMENT:
             return 0

@@ -32,8 +32,6 @@ SETTINGS = {
 }
 #: The first wait of a webhook, in seconds, and what a busy machine adds.
 RETRY, SLACK = 5, 15
-#: A clock of the database that goes back is followed after a minute or two.
-NAMED_WITHIN = 180
 #: Sets the clock by so many seconds, while the program runs or is off.
 Jump = Callable[[int, bool], Awaitable[None]]
 
@@ -57,9 +55,7 @@ def _jump(
             wall.set_ahead(ahead[0])
         if restart:
             program.start(**SETTINGS)
-        await wait_until(
-            lambda: len(program.log_lines("clock.jumped")) > jumps, within=NAMED_WITHIN
-        )
+        await wait_until(lambda: len(program.log_lines("clock.jumped")) > jumps)
 
     with ExitStack() as stack:
         if is_postgres:

@@ -1,5 +1,6 @@
 """Where server time goes on when a server starts."""
 
+import attrs
 import pytest
 
 from pushserver.clock import FIRST_INSTANT, SECOND
@@ -16,13 +17,9 @@ YEAR = 8760 * HOUR
 ANCHOR = ClockAnchor(since_boot=100 * SECOND, instant=START)
 
 
-def reading(
-    wall: int, since_boot: int, *, is_trusted: bool = True, is_alone: bool = True
-) -> ClockReading:
+def reading(wall: int, since_boot: int, *, is_trusted: bool = True) -> ClockReading:
     """Return what the clocks say."""
-    return ClockReading(
-        wall=wall, since_boot=since_boot, is_trusted=is_trusted, is_alone=is_alone
-    )
+    return ClockReading(wall=wall, since_boot=since_boot, is_trusted=is_trusted)
 
 
 @pytest.mark.parametrize("jump", [-YEAR, -2 * SECOND, 2 * SECOND, HOUR, 10 * YEAR])
@@ -87,13 +84,21 @@ def test_in_doubt(ahead: int, *, is_trusted: bool) -> None:
     assert ClockStart(START, ahead, is_new_period=True, is_in_doubt=True) == found
 
 
-def test_not_alone() -> None:
-    """A server that joins others goes by what they have agreed about."""
-    found = resume_clock(
-        reading(START + HOUR, 1, is_trusted=False, is_alone=False), None, 60, START
+@pytest.mark.parametrize("anchor", [None, ANCHOR])
+@pytest.mark.parametrize("jump", [-YEAR, -HOUR, -1, 0, 1, HOUR, 10 * YEAR])
+def test_not_alone(jump: int, anchor: ClockAnchor | None) -> None:
+    """
+    A server that joins others goes by what they say, whatever the wall clock shows, and
+    leaves it to them to correct that.
+    """
+    others = ClockAnchor(since_boot=7 * SECOND, instant=START + HOUR)
+    said = attrs.evolve(
+        reading(START + HOUR + jump, 8 * SECOND, is_trusted=False), others=others
     )
 
-    assert ClockStart(START + HOUR - 60, 60) == found
+    found = resume_clock(said, anchor, 60, START)
+
+    assert ClockStart(START + HOUR + SECOND, 60) == found
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,10 @@ class StoreMachine:
             move_database_clock(self.database, forward)
 
     @asynccontextmanager
-    async def server(self) -> AsyncIterator[tuple[Store, SystemClock]]:
-        """Run a server's store for the length of the block."""
-        clock = self.machine.clock()
+    async def server(
+        self, machine: FakeMachine | None = None
+    ) -> AsyncIterator[tuple[Store, SystemClock]]:
+        """Run a server's store, or that of one on another machine, for the block."""
+        clock = (machine or self.machine).clock()
         async with open_store(self.location, clock) as store:
             yield store, clock

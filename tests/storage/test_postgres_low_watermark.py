@@ -10,7 +10,8 @@ from pushserver.storage.base import Store
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.subscriptions import StreamInterest
 from tests.model.factories import command, result
-from tests.storage.cluster import ServerPair
+from tests.storage.cluster import ServerPair, open_server
+from tests.storage.machine import move_database_clock, own_database_clock
 from tests.storage.notice_recorder import PATIENCE
 from tests.storage.queue_actions import add_results, enqueue_commands
 from tests.storage.subscriptions import emit_events, subscription
@@ -44,6 +45,24 @@ async def test_open_elsewhere(pair: ServerPair) -> None:
     assert early < held < late.id
     assert [early, late.id] == [event.id for event in after]
     assert 1 == len(await results_of(pair.b))
+
+
+@pytest.mark.parametrize("jump", [-3600, -0.5, 3600])
+async def test_open_while_the_clock_jumps(database: str, jump: float) -> None:
+    """Nor is it when the database's clock jumped meanwhile; later all is read."""
+    with own_database_clock(database):
+        async with open_server(database) as a, open_server(database) as b:
+            early, session = a.new_id(), a.group_commit.writers[0]
+            await session.run(lambda link: link.execute("BEGIN"))
+            await session.run(lambda link: link.execute(_EVENT, (early,)))
+            move_database_clock(database, jump)
+            (late,) = await emit_events(a)
+            events = await b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
+            await session.run(lambda link: link.execute("COMMIT"))
+            after = await b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
+
+    assert [] == events
+    assert [early, late.id] == [event.id for event in after]
 
 
 async def results_of(store: Store) -> list[int]:

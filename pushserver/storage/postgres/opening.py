@@ -9,10 +9,10 @@ from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.storage.change_feed import ChangeFeed
+from pushserver.storage.postgres.cluster.asked_time import ask_leader
 from pushserver.storage.postgres.cluster.connection import ClusterConnection
 from pushserver.storage.postgres.cluster.low_watermark import LowWatermark
 from pushserver.storage.postgres.cluster.member import ClusterMember
-from pushserver.storage.postgres.cluster.server_locks import count_others
 from pushserver.storage.postgres.cluster.task_lock import TaskLock
 from pushserver.storage.postgres.commit import command_deadlines
 from pushserver.storage.postgres.commit.decisions import DecisionRunner
@@ -105,7 +105,7 @@ async def _open(
     ]
     database_clock = DatabaseClock(clock)
     await writers[0].run(partial(install_schema, now=clock.now()))
-    await writers[0].run(lambda c: database_clock.open(c, count_others))
+    await writers[0].run(lambda c: database_clock.open(c, ask_leader))
     floor = await writers[0].run(largest_id)
     new_id = IdGenerator(clock.now, floor=floor)
     interest = dict[int, frozenset[EventType]]()

@@ -6,6 +6,7 @@ import attrs
 import structlog
 
 from pushserver.clock import CORRECTIONS, SECOND, Clock, ClockPeriod, SystemClock
+from pushserver.model.clock_start import ClockAnchor
 from pushserver.storage.clock import ServerClock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.server_clock import (
@@ -53,13 +54,17 @@ class SqlClock:
 
 
 def open_clock(
-    connection: SqlConnection, clock: Clock, *, is_alone: bool = True
+    connection: SqlConnection, clock: Clock, others: ClockAnchor | None = None
 ) -> None:
-    """Let server time go on where the store left it; within a transaction."""
+    """
+    Let server time go on where the store left it; within a transaction.
+
+    *others* have just said what time it is, if there are other servers.
+    """
     if not isinstance(clock, SystemClock):
         add_first_period(connection)
         return
-    started = start_clock(connection, clock, is_alone=is_alone)
+    started = start_clock(connection, clock, others)
     save_anchor(connection, clock)
     if started.start.is_in_doubt:
         log.warning("clock.in_doubt", expired=started.expired)

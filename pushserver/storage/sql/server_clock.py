@@ -95,12 +95,13 @@ def add_first_period(connection: SqlConnection) -> None:
 
 
 def start_clock(
-    connection: SqlConnection, clock: SystemClock, *, is_alone: bool = True
+    connection: SqlConnection, clock: SystemClock, others: ClockAnchor | None = None
 ) -> StartedClock:
     """
     Let server time go on where the store left it; within a transaction.
 
-    If nobody knows how much has passed, commands that are given at most once expire.
+    *others* have just said what time it is, if there are other servers. If nobody knows
+    how much has passed, commands that are given at most once expire.
     """
     periods = read_periods(connection)
     since_boot, wall = clock.since_boot(), clock.wall()
@@ -111,7 +112,7 @@ def start_clock(
             wall=wall,
             since_boot=since_boot,
             is_trusted=_is_trusted(clock, wall),
-            is_alone=is_alone,
+            others=others,
         ),
         None if row is None else ClockAnchor(*row),
         periods[-1].correction if periods else None,

@@ -9,6 +9,7 @@ from pushserver import __version__
 from pushserver.errors import Unavailable
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.ids import IdGenerator
+from pushserver.storage.postgres.cluster.asked_time import QUESTIONS, say_time
 from pushserver.storage.postgres.cluster.missed_changes import MissedChangeSweep
 from pushserver.storage.postgres.cluster.notify_listener import NotifyListener
 from pushserver.storage.postgres.cluster.other_servers import OtherServers
@@ -30,7 +31,8 @@ from pushserver.storage.postgres.connection.watchdog import abort_stalled_connec
 # A machine that vanished must not stay the leader for long, even if a proxy between it
 # and the database keeps the connection up; but a busy one may be silent for a while.
 _SESSION_SETTINGS = (
-    "LISTEN pushserver; SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1;"
+    f"LISTEN pushserver; LISTEN {QUESTIONS};"
+    " SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1;"
     " SET tcp_keepalives_count = 3; SET idle_session_timeout = '8s';"
     # A crash loses notices in any case, so they need not wait for the disk.
     " SET synchronous_commit = off;"
@@ -94,17 +96,26 @@ class ClusterConnection:
             # The database sends all earlier notices before its answer.
             connection.execute("SELECT 1")
         self.notify_listener.receive(connection)
+        self._answer(connection)
         notify(connection, payloads)
         return self._check_cluster(connection) if check else None
 
+    def _answer(self, connection: Connection) -> None:
+        """Say what time it is to servers that start, as the leader."""
+        questions = self.notify_listener.pop_questions()
+        if self.has_leader_lock:
+            say_time(connection, questions, self.database_clock.now())
+
     def _check_cluster(self, connection: Connection) -> ChangeNotice | None:
         """Become the leader if there is none; scan for missed changes unless alone."""
-        if not self.has_leader_lock:
-            self.has_leader_lock = try_leader_lock(connection)
+        is_leader = self.has_leader_lock or try_leader_lock(connection)
         abort_stalled_connections(connection, self.database.threads)
         self.schema_watch.look(connection)
         self.other_servers.check(connection)
-        if self.database_clock.measure(connection):
+        is_corrected = self.database_clock.measure(connection)
+        # Only now, as the leader corrects jumps, and the one before may have done so.
+        self.has_leader_lock = is_leader
+        if is_corrected:
             self.sweep.request_full_notice()
             return ChangeNotice(everything=True)
         if self.other_servers.is_alone and not self.sweep.needs_full_notice:

@@ -1,10 +1,11 @@
 """The id below which no server will commit any more rows."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 
+from pushserver.clock import SECOND
 from pushserver.model.ids import IdGenerator, first_id_at
 from pushserver.storage.postgres.connection.clock import DatabaseClock
 from pushserver.storage.postgres.connection.connection import (
@@ -15,9 +16,12 @@ from pushserver.storage.postgres.connection.threads import ConnectionThread
 
 #: Seconds to wait for transactions that are open, and between two checks of them.
 _MAX_WAIT, _POLL_INTERVAL = 0.1, 0.001
-_OLDEST_TRANSACTION = (
-    "SELECT count(*), CAST(coalesce(max("
-    " extract(epoch FROM clock_timestamp() - xact_start)), 0) * 1000000 AS BIGINT)"
+#: By how much longer a transaction may have been open than the database's clock says,
+#: which may have been set back meanwhile: none is open for so long.
+_MARGIN = 60 * SECOND
+_OTHER_WRITERS = (
+    "SELECT pid, CAST(extract(epoch FROM xact_start) * 1000000 AS BIGINT),"
+    " CAST(extract(epoch FROM clock_timestamp() - xact_start) * 1000000 AS BIGINT)"
     f" FROM pg_stat_activity WHERE application_name = '{WRITER_APPLICATION}'"
     " AND datname = current_database() AND pid <> ALL (CAST(? AS INTEGER[]))"
 )
@@ -31,6 +35,9 @@ class LowWatermark:
     A reader that reads up to it and resumes from it misses no row that was still being
     written. Rows committed before the call are below it, unless a slow transaction
     holds it back: then `on_behind` is called, so that readers look again.
+
+    What is open and was not at the look before has begun since, and writes no smaller
+    ids than that of then, whatever the database's clock shows.
     """
 
     connection_thread: ConnectionThread
@@ -40,6 +47,8 @@ class LowWatermark:
     writer_pids: Callable[[], Collection[int]]
     on_behind: Callable[[], None]
     _shared_task: "asyncio.Task[int] | None" = attrs.field(default=None, init=False)
+    _last_look: int = attrs.field(default=0, init=False)
+    _first_ids: dict[tuple[int, int], int] = attrs.field(factory=dict, init=False)
 
     async def __call__(self) -> int:
         """Ask the database; concurrent callers share the answer."""
@@ -74,17 +83,28 @@ class LowWatermark:
         own_pids = "{" + ",".join(map(str, self.writer_pids())) + "}"
         now = self.database_clock.now()
 
-        def read_oldest(connection: Connection) -> tuple[int, int]:
-            other_writers, oldest_age = connection.execute(
-                _OLDEST_TRANSACTION, (own_pids,)
-            ).fetchone() or (0, 0)
-            return int(other_writers), int(oldest_age)
+        def read_writers(connection: Connection) -> list[tuple[int, int | None, int]]:
+            return connection.execute(_OTHER_WRITERS, (own_pids,)).fetchall()
 
-        other_writers, oldest_age = await self.connection_thread.run(read_oldest)
-        if not other_writers:
+        writers = await self.connection_thread.run(read_writers)
+        if not writers:
             # A transaction that begins later writes larger ids than this one.
             return min(self.local_watermark(), self.new_id()), True
-        return min(target, self.local_watermark(), first_id_at(now - oldest_age)), False
+        self._record_look(writers, now)
+        first_ids = self._first_ids.values()
+        return min(target, self.local_watermark(), *first_ids), False
+
+    def _record_look(
+        self, writers: Sequence[tuple[int, int | None, int]], now: int
+    ) -> None:
+        """Record from which id on each open transaction writes."""
+        self._first_ids = {
+            (pid, start): self._first_ids.get((pid, start))
+            or max(self._last_look, first_id_at(now - max(0, age) - _MARGIN))
+            for pid, start, age in writers
+            if start is not None
+        }
+        self._last_look = first_id_at(now)
 
 
 def _retrieve_exception(task: "asyncio.Task[int]") -> None:

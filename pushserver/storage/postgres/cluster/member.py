@@ -155,7 +155,9 @@ class ClusterMember:
             await self._wait_for_wakeup(next_check_at)
 
     def _receive_if_idle(self) -> bool:
-        """Receive in the event loop if the connection is idle; tell whether it was."""
+        """
+        Receive in the event loop if the connection is idle; tell whether that was all.
+        """
         connection = self.cluster.connection
         if (
             connection is None
@@ -169,7 +171,7 @@ class ClusterMember:
         except psycopg.Error:
             return False
         self._publish_received()
-        return True
+        return not self.cluster.notify_listener.questions
 
     async def _exchange(self, *, check: bool = False, ping: bool = False) -> None:
         """

@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 import attrs
 
-from pushserver.clock import CORRECTIONS, SECOND, Clock, ClockPeriod, SystemClock
+from pushserver.clock import (
+    CORRECTIONS,
+    JUMP_TOLERANCE,
+    SECOND,
+    Clock,
+    ClockPeriod,
+    SystemClock,
+)
+from pushserver.model.clock_start import ClockAnchor
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.sql.clock_store import open_clock
 from pushserver.storage.sql.server_clock import read_periods
@@ -19,6 +27,10 @@ _MEASURE = (
 )
 #: Servers start their clocks one after the other; devices' locks are never negative.
 _LOCK = "SELECT pg_advisory_xact_lock(-2)"
+#: Less than any, while nothing was measured.
+_NO_OFFSET = -(2**63)
+#: Asks the other servers what time it is; None: there are none.
+AskOthers = Callable[[Connection, SystemClock], ClockAnchor | None]
 
 
 @attrs.define(eq=False)
@@ -28,7 +40,8 @@ class DatabaseClock:
 
     The offset of the database's clock to the time since this machine was started is
     measured when an answer arrives, so it is at most the true one; the largest
-    measurement counts. A clock that is not the machine's (in tests) follows nothing.
+    measurement counts, until one shows that the database's clock went back. A clock
+    that is not the machine's (in tests) follows nothing.
     """
 
     clock: Clock
@@ -40,25 +53,27 @@ class DatabaseClock:
         """Return the present instant, which all servers agree about."""
         return self.clock.now()
 
-    def open(
-        self, connection: Connection, count_others: Callable[[Connection], int]
-    ) -> None:
+    def open(self, connection: Connection, ask_others: AskOthers) -> None:
         """Start the clock where the servers over this database are, or were."""
+        clock, others = self.clock, None
+        if isinstance(clock, SystemClock):
+            others = ask_others(connection, clock)
         connection.execute("BEGIN")
         connection.execute(_LOCK)
         row = connection.execute(f"SELECT {DATABASE_NOW_SQL}").fetchone() or (0,)
         self.record_offset(self.offset_from(row[0]))
-        open_clock(connection, self.clock, is_alone=not count_others(connection))
+        open_clock(connection, clock, others)
         connection.execute("COMMIT")
-        if isinstance(self.clock, SystemClock):
+        if isinstance(clock, SystemClock):
             # As one that went on running would, it goes back a little only when what
             # was measured before the restart is too old.
-            self.record_offset(self.clock.offset + CORRECTIONS.current)
+            self.record_offset(clock.offset + CORRECTIONS.current)
 
     def measure(self, connection: Connection) -> bool:
         """
         Ask the database for its time; tell whether another server corrected it.
         """
+        asked_at = self._since_boot()
         row = connection.execute(_MEASURE).fetchone()
         if row is None:
             return False
@@ -67,21 +82,28 @@ class DatabaseClock:
         if is_corrected:
             CORRECTIONS.replace(read_periods(connection))
             self.forget_measurements()
+        elif int(database_now) - asked_at < self._largest_offset - JUMP_TOLERANCE:
+            # However long the answer took: the clock shows less than it did.
+            self.forget_measurements()
         self.record_offset(self.offset_from(database_now))
-        if is_corrected:
-            # What the servers have agreed about; usually it is so here already.
-            self.clock.adopt_wall()
         return is_corrected
 
     def forget_measurements(self) -> None:
-        """Forget what was measured before a correction."""
+        """Forget what was measured before a correction, or a jump."""
         self._offset = self._previous_offset = None
 
     def offset_from(self, database_now: int) -> int:
         """Return the offset of *database_now*, read just now."""
+        return int(database_now) - self._since_boot()
+
+    def _since_boot(self) -> int:
         clock = self.clock
-        passed = clock.since_boot() if isinstance(clock, SystemClock) else clock.now()
-        return int(database_now) - passed
+        return clock.since_boot() if isinstance(clock, SystemClock) else clock.now()
+
+    @property
+    def _largest_offset(self) -> int:
+        offsets = (self._offset, self._previous_offset)
+        return max((each for each in offsets if each is not None), default=_NO_OFFSET)
 
     def record_offset(self, offset: int) -> None:
         """Record a measured offset, and follow the largest one."""
@@ -93,5 +115,4 @@ class DatabaseClock:
             self._window_started_at = now
             self._previous_offset, self._offset = self._offset, None
         self._offset = offset if self._offset is None else max(self._offset, offset)
-        offsets = (self._offset, self._previous_offset)
-        clock.follow(max(each for each in offsets if each is not None))
+        clock.follow(self._largest_offset)

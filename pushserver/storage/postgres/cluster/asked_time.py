@@ -1,0 +1,60 @@
+"""A server that joins others asks them what time it is; their leader answers.
+
+The database's clock would not do: it may have jumped a moment ago, and nobody have
+stored that yet.
+"""
+
+from collections.abc import Iterable
+from contextlib import closing
+
+from pushserver.clock import SystemClock
+from pushserver.errors import Unavailable
+from pushserver.model.clock_start import ClockAnchor
+from pushserver.storage.postgres.cluster.server_locks import count_others
+from pushserver.storage.postgres.connection.connection import Connection
+
+#: The channels of questions, to which servers listen, and of answers.
+QUESTIONS, _ANSWERS = "pushserver_asked_time", "pushserver_time"
+#: Seconds to wait for an answer: by so much it may be late, and the time behind.
+_PATIENCE = 0.5
+#: The database ends the session of a server that is silent after eight seconds, and the
+#: next leader is there after one more.
+_MAX_QUESTIONS = 40
+_NOTIFY = "SELECT pg_notify(?, ?)"
+
+
+def ask_leader(connection: Connection, clock: SystemClock) -> ClockAnchor | None:
+    """
+    Return what time it is for the servers at work; None: there are none.
+
+    Raises:
+        Unavailable: there are some, and none of them says it.
+    """
+    connection.execute_all(f"LISTEN {_ANSWERS}")
+    try:
+        for _ in range(_MAX_QUESTIONS):
+            if not count_others(connection):
+                return None
+            if (anchor := _ask(connection, clock)) is not None:
+                return anchor
+    finally:
+        connection.execute_all("UNLISTEN *")
+    raise Unavailable("No server that works over it says what time it is.")
+
+
+def _ask(connection: Connection, clock: SystemClock) -> ClockAnchor | None:
+    """Ask once; what is an answer to an earlier question may be too old."""
+    question = f"{connection.pid} {clock.since_boot()}"
+    connection.execute(_NOTIFY, (QUESTIONS, question))
+    with closing(connection.raw.notifies(timeout=_PATIENCE)) as answers:
+        for answer in answers:
+            asked, _, instant = answer.payload.rpartition(" ")
+            if asked == question:
+                return ClockAnchor(clock.since_boot(), int(instant))
+    return None
+
+
+def say_time(connection: Connection, questions: Iterable[str], now: int) -> None:
+    """Answer *questions*: it is *now*."""
+    for question in questions:
+        connection.execute(_NOTIFY, (_ANSWERS, f"{question} {now}"))
