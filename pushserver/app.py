@@ -22,6 +22,7 @@ from pushserver.metrics.spans import Span
 from pushserver.sd_notify import feeding_watchdog
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
+from pushserver.storage.foreign_values import refusing_foreign_values
 from pushserver.web.app_factory import build_app
 from pushserver.web.connection_limits import ConnectionLimits
 from pushserver.web.server import Runner
@@ -43,12 +44,14 @@ async def running_services(
 ) -> AsyncIterator[Services]:
     """Run all services and workers over *store*; it is closed with them."""
     try:
-        services = build_services(settings, store, clock)
-        await _load(settings, services)
+        with refusing_foreign_values():
+            services = build_services(settings, store, clock)
+            await _load(settings, services)
         ssrf_guard = services.subscriptions.ssrf_guard
         async with WebhookSender(ssrf_guard, __version__) as sender:
             supervisor = build_webhook_supervisor(services, sender)
-            workers = build_workers(services, supervisor)
+            with refusing_foreign_values():
+                workers = build_workers(services, supervisor)
             running = run_workers(workers, services.worker_failures)
             async with supervisor.stopping_workers(), running:
                 yield services

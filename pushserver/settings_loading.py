@@ -132,7 +132,9 @@ def _innermost_message(error: BaseException, origins: Mapping[str, str]) -> str:
 def _refuse_unsafe(settings: Settings) -> None:
     """Refuse unsafe settings before anything is opened."""
     is_sqlite_file = settings.is_sqlite and settings.sqlite_path.name
-    if not is_sqlite_file and not settings.is_postgres:
+    is_address = is_sqlite_file or settings.is_postgres
+    # No file has one in its name, and a file of settings may have.
+    if not is_address or "\x00" in settings.database:
         raise Misconfigured(
             "DATABASE must be sqlite:///relative/path, sqlite:////absolute/path or"
             " postgresql://user:password@host/name."

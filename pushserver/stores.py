@@ -7,6 +7,7 @@ from pushserver.errors import Misconfigured
 from pushserver.settings import Settings
 from pushserver.storage.backup import Backup, Restored
 from pushserver.storage.base import Store
+from pushserver.storage.foreign_values import refusing_foreign_values
 from pushserver.storage.migrator import Migrator
 from pushserver.storage.sqlite import backup as sqlite_backup
 from pushserver.storage.sqlite import restore as sqlite_restore
@@ -15,7 +16,17 @@ from pushserver.storage.sqlite.store import SqliteStore
 
 
 async def open_store(settings: Settings, clock: Clock) -> Store:
-    """Open the store that the settings name."""
+    """
+    Open the store that the settings name.
+
+    Raises:
+        Misconfigured: it cannot be opened, or has what no pushserver has written.
+    """
+    with refusing_foreign_values():
+        return await _open_store(settings, clock)
+
+
+async def _open_store(settings: Settings, clock: Clock) -> Store:
     if not settings.is_postgres:
         return await SqliteStore.open(settings.sqlite_path, clock, again=settings.again)
     try:

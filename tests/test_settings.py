@@ -149,6 +149,8 @@ def test_database(url: str, path: str) -> None:
         ("database", "x.db"),
         ("database", "sqlite:///"),
         ("database", "sqlite://x.db"),
+        ("database", "sqlite:///x\x00.db"),
+        ("database", "postgresql://x\x00/y"),
     ],
 )
 def test_refused(name: str, value: str) -> None:

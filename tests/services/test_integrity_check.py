@@ -13,11 +13,21 @@ from pushserver.errors import Unavailable
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
+from pushserver.storage.integrity import IntegrityOutcome
 from pushserver.stores import open_store
 from pushserver.web.services import Services
 from tests.clock import ManualClock
 
 HOUR = 3600
+#: Rows that no check has stored.
+ODD_OUTCOMES = (
+    (5, "not json"),
+    (5, "[" * 100_000),
+    (5, "3"),
+    (5, '{"a": 1}'),
+    (5, "[1]"),
+    (5, b"\xff"),
+)
 
 
 def at(clock: ManualClock, hour: int, minute: int) -> None:
@@ -109,6 +119,26 @@ async def test_restart(services: Services, clock: ManualClock) -> None:
         assert check.outcome is not None
         assert check.outcome == later.outcome
         assert clock.now() == check.outcome.checked_at
+
+
+@pytest.mark.only_on("sqlite")
+async def test_outcomes_of_nobody(services: Services, database: str) -> None:
+    """
+    What no check has stored counts as none, and the next one takes its place.
+    """
+    check, found = IntegrityCheck(services.store.integrity, services.clock, None), []
+    path = Settings(database=database).sqlite_path
+    for row in ODD_OUTCOMES:
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute("DELETE FROM integrity_check")
+            file.execute("INSERT INTO integrity_check VALUES (?, ?)", row)
+        await check.load()
+        found.append(check.outcome)
+    await services.store.integrity.save_outcome(IntegrityOutcome(1, ["a fault"]))
+    await check.load()
+
+    assert [None] * len(ODD_OUTCOMES) == found
+    assert IntegrityOutcome(1, ["a fault"]) == check.outcome
 
 
 @pytest.mark.only_on("sqlite")

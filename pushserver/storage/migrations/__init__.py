@@ -19,7 +19,7 @@ from importlib.resources.abc import Traversable
 
 import attrs
 
-from pushserver.errors import Outdated
+from pushserver.errors import Misconfigured, Outdated
 
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 _SERVERS = re.compile(
@@ -51,10 +51,22 @@ class Migration:
 
 @attrs.frozen
 class SchemaVersion:
-    """Which schema a database has; servers of older ones than `oldest_server` stop."""
+    """
+    Which schema a database has; servers of older ones than `oldest_server` stop.
+
+    Raises:
+        Misconfigured: one of them, as it was stored, is no whole number.
+    """
 
     number: int
     oldest_server: int
+
+    def __attrs_post_init__(self) -> None:
+        if not all(isinstance(each, int) for each in attrs.astuple(self)):
+            raise Misconfigured(
+                "The table schema_version of the database has what no pushserver has"
+                " written: choose another database."
+            )
 
 
 def read_migrations(folder: Traversable) -> tuple[Migration, ...]:

@@ -5,8 +5,10 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import attrs
+import msgspec
 
 from pushserver.errors import Misconfigured, Unavailable
 from pushserver.storage.integrity import IntegrityOutcome
@@ -58,8 +60,7 @@ class SqliteIntegrity:
 
     async def last_outcome(self) -> IntegrityOutcome | None:
         rows = await self.reader.run(lambda c: c.execute(_LAST).fetchall())
-        found = [IntegrityOutcome(at, json.loads(faults)) for at, faults in rows]
-        return found[0] if found else None
+        return _outcome_of(*rows[0]) if rows else None
 
     async def save_outcome(self, outcome: IntegrityOutcome) -> None:
         values = outcome.checked_at, json.dumps(list(outcome.faults))
@@ -77,6 +78,16 @@ def is_damage(error: BaseException | None) -> bool:
         return is_damage(error.__cause__)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _outcome_of(checked_at: Any, faults: Any) -> IntegrityOutcome | None:
+    """Return an outcome as it is stored; None for what no check has stored."""
+    try:
+        return msgspec.convert(
+            {"checked_at": checked_at, "faults": json.loads(faults)}, IntegrityOutcome
+        )
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _check(

@@ -88,6 +88,22 @@ async def test_older_schema(old: str) -> None:
     assert before == catalogue(old)
 
 
+async def test_foreign_version(empty: str) -> None:
+    """
+    A version that is no number is another program's: a line says so, to `migrate`, too.
+    """
+    async with server(empty):
+        pass
+    with psycopg.connect(empty) as link:
+        link.execute("ALTER TABLE schema_version ALTER version TYPE TEXT")
+    why = await refused(empty)
+    with pytest.raises(Misconfigured) as refusal:
+        migrator_of(load({"database": empty}, {})).plan()
+
+    assert "schema_version" in why
+    assert str(refusal.value) == why
+
+
 async def test_stops(running: PostgresStore, empty: str, tmp_path: Path) -> None:
     """
     A server that must not work over the new schema stops, and none starts.
