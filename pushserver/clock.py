@@ -44,9 +44,6 @@ class Clock(Protocol):
     def wall_ahead(self) -> int:
         """Return by how many microseconds the wall clock is ahead of server time."""
 
-    def adopt_wall(self) -> None:
-        """Go by the wall clock, as it is corrected: so do the other servers."""
-
 
 def wall_nanoseconds() -> int:
     """
@@ -129,10 +126,6 @@ class SystemClock:
     def wall_ahead(self) -> int:
         """Return by how many microseconds the wall clock is ahead of server time."""
         return self.wall() - self.now()
-
-    def adopt_wall(self) -> None:
-        """Go by the wall clock, as it is corrected: so do the other servers."""
-        self.start_at(self.wall() - CORRECTIONS.current)
 
     def follow(self, wall_offset: int) -> None:
         """

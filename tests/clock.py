@@ -31,11 +31,6 @@ class ManualClock:
         """Return by how much the wall clock is ahead: as set, or as stored."""
         return CORRECTIONS.current if self._ahead is None else self._ahead
 
-    def adopt_wall(self) -> None:
-        """Go by the wall clock, as it is corrected."""
-        self._now += self.wall_ahead() - CORRECTIONS.current
-        self._ahead = None
-
 
 @attrs.define
 class FakeMachine:

@@ -11,10 +11,6 @@ from pushserver.storage.clock import ServerClock
 
 log = structlog.get_logger(__name__)
 
-#: Readings, one every half second, of a jump that the leader does not see, because the
-#: machine of this server stood still: all servers have to agree.
-MAX_DISAGREEMENT = 120
-
 
 @attrs.define(eq=False)
 class ClockWatch:
@@ -28,7 +24,6 @@ class ClockWatch:
     clock: Clock
     servers: Sequence[ServerClock] = attrs.field(default=(), init=False)
     _suspected: int = attrs.field(default=0, init=False)
-    _looks: int = attrs.field(default=0, init=False)
 
     async def follow(self) -> int:
         """
@@ -44,24 +39,20 @@ class ClockWatch:
         jump, suspected = correction - CORRECTIONS.current, self._suspected
         self._suspected = jump if abs(jump) > JUMP_TOLERANCE else 0
         if not self._suspected or abs(jump - suspected) > JUMP_TOLERANCE:
-            self._looks = 0
             return 0
         if not self.store.is_leader:
-            return self._wait_for_leader(jump)
+            return await self._ask_leader()
         await self.store.clock.correct_clock(correction)
         log.warning("clock.jumped", seconds=jump / SECOND)
         self._suspected = 0
         return 1
 
-    def _wait_for_leader(self, jump: int) -> int:
-        """Go by the leader's time if, after a while, it has not corrected the clock."""
-        self._looks += 1
-        if self._looks < MAX_DISAGREEMENT:
-            return 0
-        log.warning("clock.disagreed", seconds=jump / SECOND)
-        self.clock.adopt_wall()
-        self._looks = 0
-        return 1
+    async def _ask_leader(self) -> int:
+        """Go by the leader's time if it is another one: this machine stood still."""
+        behind = await self.store.clock.follow_leader()
+        if behind:
+            log.warning("clock.disagreed", seconds=behind / SECOND)
+        return int(behind != 0)
 
     async def anchor(self) -> int:
         """

@@ -33,6 +33,16 @@ class ClockStore(Protocol):
             Unavailable: the store is away.
         """
 
+    async def follow_leader(self) -> int:
+        """
+        Go by what time the leader says it is; return by how much that is ahead.
+
+        0: it is the same time, or the leader does not say it.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
     async def anchor_clock(self) -> Sequence[ServerClock]:
         """
         Store what time it is here; return how far the clocks of all servers are apart.

@@ -23,9 +23,6 @@ class StillClock:
         """Return that the wall clock shows the same."""
         return 0
 
-    def adopt_wall(self) -> None:
-        """Do nothing."""
-
 
 @pytest.fixture(name="device")
 def _device() -> Firmware:

@@ -11,7 +11,7 @@ from pushserver.model.clock_start import ClockAnchor
 from pushserver.storage.postgres.cluster import asked_time
 from pushserver.storage.postgres.cluster.asked_time import (
     QUESTIONS,
-    ask_leader,
+    ask_others,
     say_time,
 )
 from pushserver.storage.postgres.cluster.server_locks import lock_free_node
@@ -42,7 +42,7 @@ def _other(database: str) -> Iterator[Connection]:
 
 def test_alone(link: Connection) -> None:
     """Who is alone asks nobody."""
-    assert ask_leader(link, MACHINE.clock()) is None
+    assert ask_others(link, MACHINE.clock()) is None
 
 
 def test_another_question(link: Connection, other: Connection) -> None:
@@ -55,7 +55,7 @@ def test_another_question(link: Connection, other: Connection) -> None:
 
     with ThreadPoolExecutor() as executor:
         answered = executor.submit(answer)
-        anchor = ask_leader(link, MACHINE.clock())
+        anchor = ask_others(link, MACHINE.clock())
         answered.result(PATIENCE)
 
     assert ClockAnchor(MACHINE.since_boot_ns // 1000, START + 7) == anchor
@@ -73,7 +73,7 @@ def test_asked_again(
 
     with ThreadPoolExecutor() as executor:
         left = executor.submit(leave)
-        assert ask_leader(link, MACHINE.clock()) is None
+        assert ask_others(link, MACHINE.clock()) is None
         left.result(PATIENCE)
 
 

@@ -9,7 +9,7 @@ from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.storage.change_feed import ChangeFeed
-from pushserver.storage.postgres.cluster.asked_time import ask_leader
+from pushserver.storage.postgres.cluster.asked_time import ask_leader, ask_others
 from pushserver.storage.postgres.cluster.connection import ClusterConnection
 from pushserver.storage.postgres.cluster.low_watermark import LowWatermark
 from pushserver.storage.postgres.cluster.member import ClusterMember
@@ -105,7 +105,7 @@ async def _open(
     ]
     database_clock = DatabaseClock(clock)
     await writers[0].run(partial(install_schema, now=clock.now()))
-    await writers[0].run(lambda c: database_clock.open(c, ask_leader))
+    await writers[0].run(lambda c: database_clock.open(c, ask_others))
     floor = await writers[0].run(largest_id)
     new_id = IdGenerator(clock.now, floor=floor)
     interest = dict[int, frozenset[EventType]]()
@@ -170,6 +170,7 @@ async def _open(
             clock,
             partial(_move_schedules, lane_cache, feed),
             partial(_correct, database_clock, new_id),
+            lambda asking: workers.run(partial(ask_leader, clock=asking)),
         ),
         audit=SqlAudit(lists, write, low_watermark),
         blobs=SqlBlobs(lists, workers, write),

@@ -1,11 +1,18 @@
 """Implements `ClockStore`, and opens the clock of a store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
 import structlog
 
-from pushserver.clock import CORRECTIONS, SECOND, Clock, ClockPeriod, SystemClock
+from pushserver.clock import (
+    CORRECTIONS,
+    JUMP_TOLERANCE,
+    SECOND,
+    Clock,
+    ClockPeriod,
+    SystemClock,
+)
 from pushserver.model.clock_start import ClockAnchor
 from pushserver.storage.clock import ServerClock
 from pushserver.storage.sql.connection import SqlConnection
@@ -21,6 +28,10 @@ from pushserver.storage.sql.write_jobs import SqlWriter
 log = structlog.get_logger(__name__)
 
 
+async def _ask_nobody(_clock: SystemClock) -> ClockAnchor | None:
+    return None
+
+
 @attrs.frozen
 class SqlClock:
     """
@@ -28,12 +39,14 @@ class SqlClock:
 
     `in_transaction` is called when the correction is stored. `on_corrected` is called
     after the commit, with the difference and the instant from which it counts.
+    `ask_leader` returns what time it is for the leader, if that is another server.
     """
 
     write: SqlWriter
     clock: Clock
     on_corrected: Callable[[int, int], None]
     in_transaction: Callable[[SqlConnection], None] = lambda _: None
+    ask_leader: Callable[[SystemClock], Awaitable[ClockAnchor | None]] = _ask_nobody
 
     async def correct_clock(self, correction: int) -> None:
         before, now = CORRECTIONS.current, self.clock.now()
@@ -45,6 +58,19 @@ class SqlClock:
 
         CORRECTIONS.replace(await self.write(work))
         self.on_corrected(correction - before, now)
+
+    async def follow_leader(self) -> int:
+        clock = self.clock
+        if not isinstance(clock, SystemClock):
+            return 0
+        anchor = await self.ask_leader(clock)
+        if anchor is None:
+            return 0
+        ahead = anchor.instant - anchor.since_boot - clock.offset
+        if abs(ahead) <= JUMP_TOLERANCE:
+            return 0
+        clock.start_at(anchor.instant, anchor.since_boot)
+        return ahead
 
     async def anchor_clock(self) -> Sequence[ServerClock]:
         clock = self.clock

@@ -1,4 +1,4 @@
-"""A server that joins others asks them what time it is; their leader answers.
+"""A server that joins others asks what time it is, and their leader answers.
 
 The database's clock would not do: it may have jumped a moment ago, and nobody have
 stored that yet.
@@ -23,34 +23,38 @@ _MAX_QUESTIONS = 40
 _NOTIFY = "SELECT pg_notify(?, ?)"
 
 
-def ask_leader(connection: Connection, clock: SystemClock) -> ClockAnchor | None:
+def ask_others(connection: Connection, clock: SystemClock) -> ClockAnchor | None:
     """
     Return what time it is for the servers at work; None: there are none.
 
     Raises:
         Unavailable: there are some, and none of them says it.
     """
-    connection.execute_all(f"LISTEN {_ANSWERS}")
-    try:
-        for _ in range(_MAX_QUESTIONS):
-            if not count_others(connection):
-                return None
-            if (anchor := _ask(connection, clock)) is not None:
-                return anchor
-    finally:
-        connection.execute_all("UNLISTEN *")
+    for _ in range(_MAX_QUESTIONS):
+        if not count_others(connection):
+            return None
+        if (anchor := ask_leader(connection, clock)) is not None:
+            return anchor
     raise Unavailable("No server that works over it says what time it is.")
 
 
-def _ask(connection: Connection, clock: SystemClock) -> ClockAnchor | None:
-    """Ask once; what is an answer to an earlier question may be too old."""
+def ask_leader(connection: Connection, clock: SystemClock) -> ClockAnchor | None:
+    """
+    Return what time it is for the leader; None: it does not say so in time.
+
+    An answer to an earlier question may be too old.
+    """
     question = f"{connection.pid} {clock.since_boot()}"
-    connection.execute(_NOTIFY, (QUESTIONS, question))
-    with closing(connection.raw.notifies(timeout=_PATIENCE)) as answers:
-        for answer in answers:
-            asked, _, instant = answer.payload.rpartition(" ")
-            if asked == question:
-                return ClockAnchor(clock.since_boot(), int(instant))
+    connection.execute_all(f"LISTEN {_ANSWERS}")
+    try:
+        connection.execute(_NOTIFY, (QUESTIONS, question))
+        with closing(connection.raw.notifies(timeout=_PATIENCE)) as answers:
+            for answer in answers:
+                asked, _, instant = answer.payload.rpartition(" ")
+                if asked == question:
+                    return ClockAnchor(clock.since_boot(), int(instant))
+    finally:
+        connection.execute_all(f"UNLISTEN {_ANSWERS}")
     return None
 
 
