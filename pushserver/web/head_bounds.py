@@ -17,6 +17,7 @@ from pushserver.web.head_budget import (
     FREE_BYTES,
     SHORT_BYTES,
     HeadBudget,
+    copies_of,
     head_memory,
 )
 from pushserver.web.paced import PacedConnection, size_of
@@ -33,12 +34,12 @@ class HeadBoundedConnection(PacedConnection):
     """
     A connection that is closed when there is no room for what it holds of requests.
 
-    `_head_size` and `_head_lines` are of the head that arrives. `_current_head` and
-    `_waiting_heads` are the memory of those that are parsed; `_room_taken` is what the
-    connection has of the budget, `_last_fed` the end of what was parsed. That
-    `_ends_whole` if a request is sure to begin with what comes next. `_request_bytes`
-    are what a stranger's request takes while it waits, which is not much if it
-    `_is_excused`.
+    `_head_size`, `_head_lines` and `_head_copies` are of the head that arrives.
+    `_current_head` and `_waiting_heads` are the memory of those that are parsed;
+    `_room_taken` is what the connection has of the budget, `_last_fed` the end of what
+    was parsed. That `_ends_whole` if a request is sure to begin with what comes next.
+    `_request_bytes` are what a stranger's request takes while it waits, which is not
+    much if it `_is_excused`.
     """
 
     _messages: ParsedRequests  # type: ignore[assignment]  # aiohttp's is a deque
@@ -47,6 +48,7 @@ class HeadBoundedConnection(PacedConnection):
         "_current_head",
         "_ends_whole",
         "_head_budget",
+        "_head_copies",
         "_head_lines",
         "_head_size",
         "_is_excused",
@@ -64,7 +66,7 @@ class HeadBoundedConnection(PacedConnection):
         self._max_msg_queue_size = MAX_PARSED_AHEAD
         self._msg_queue_resume_size = MAX_PARSED_AHEAD // 2
         self._head_budget = head_budget
-        self._head_size = self._head_lines = self._room_taken = 0
+        self._head_size = self._head_lines = self._head_copies = self._room_taken = 0
         self._current_head = self._waiting_heads = self._request_bytes = 0
         self._last_fed = b""
         self._ends_whole = self._is_excused = True
@@ -103,13 +105,14 @@ class HeadBoundedConnection(PacedConnection):
 
     def _begin_head(self, data: bytes, start: int) -> None:
         """Measure the next head; what is there of it is in *data* from *start* on."""
-        self._head_size = self._head_lines = 0
+        self._head_size = self._head_lines = self._head_copies = 0
         if self._is_in_head:
             self._measure_head(data[start:])
 
     def _measure_head(self, data: bytes) -> None:
         self._head_size += len(data)
         self._head_lines += data.count(b"\n")
+        self._head_copies = max(self._head_copies, copies_of(data))
 
     def _end_of_head(self, data: bytes) -> int:
         """Return where the head that arrives ends in *data*; 0: it does not."""
@@ -170,7 +173,8 @@ class HeadBoundedConnection(PacedConnection):
     @property
     def _held_bytes(self) -> int:
         """The memory that requests take that are not answered, but for their bodies."""
-        arriving = head_memory(self._head_size, self._head_lines)
+        size, lines = self._head_size, self._head_lines
+        arriving = head_memory(size, lines, self._head_copies)
         unparsed = len(self._unparsed) if self._is_in_head else 0
         return arriving + unparsed + self._current_head + self._waiting_heads
 
@@ -242,5 +246,6 @@ def _memory_of(message: object) -> int:
     """Return about how much memory the head of a request takes."""
     if not isinstance(message, RawRequestMessage):
         return 0
-    size = len(message.path) + sum(len(n) + len(v) for n, v in message.raw_headers)
-    return head_memory(size, len(message.raw_headers) + 1)
+    fields = b"".join([each for field in message.raw_headers for each in field])
+    size, lines = len(message.path) + len(fields), len(message.raw_headers) + 1
+    return head_memory(size, lines, copies_of(fields))

@@ -18,15 +18,32 @@ HEAD_ROOM = 32 * 1024 * 1024
 #: What a connection holds with the head of a browser takes less; one that holds more
 #: gets no room when so many bytes of it are taken.
 SHORT_BYTES, LONG_ROOM = 12_288, 16 * 1024 * 1024
-#: A head is kept as it came and as text, and so much is around each of its fields.
-_COPIES, _FIELD_BYTES = 2, 300
+#: So much is around each field of a head.
+_FIELD_BYTES = 300
 #: Fields of a head, at most; other lines of what arrives are empty ones before it.
 _MAX_FIELDS = 128
+#: Bytes that begin no character of which text takes four bytes.
+_BELOW_WIDE = bytes(range(0xF0))
 
 
-def head_memory(size: int, lines: int) -> int:
-    """Return about how much memory a head of *size* bytes, or a part of one, takes."""
-    return size * _COPIES + min(lines, _MAX_FIELDS) * _FIELD_BYTES
+def head_memory(size: int, lines: int, copies: int) -> int:
+    """
+    Return about how much memory a head of *size* bytes, or a part of one, takes.
+
+    It is kept in so many *copies*.
+    """
+    return size * copies + min(lines, _MAX_FIELDS) * _FIELD_BYTES
+
+
+def copies_of(head: bytes) -> int:
+    """
+    Return how many times its size a head takes: as it came, and as text.
+
+    All characters of a text take as many bytes as its widest, and each may be ASCII.
+    """
+    if head.isascii():
+        return 2
+    return 5 if head.translate(None, _BELOW_WIDE) else 3
 
 
 class Waiting(Protocol):

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from pushserver.web.head_bounds import MAX_HEAD
-from pushserver.web.head_budget import SHORT_BYTES, HeadBudget
+from pushserver.web.head_budget import FREE_BYTES, SHORT_BYTES, HeadBudget
 from tests.clock import ManualClock
 from tests.each_case import each_case
 from tests.web.local_server import DEVICE, LocalServer, running_server, wait_until
@@ -189,4 +189,28 @@ async def test_room_of_all(
         assert 200 == (await server.poll()).status
         assert 0 < budget.taken <= budget.limit
 
+    await wait_until(lambda: budget.taken == 0)
+
+
+@pytest.mark.parametrize("end", ["", "Content-Length: 3\r\n\r\n"], ids=["head", "body"])
+@each_case(("mark", "copies"), [("", 2), ("\xe9", 3), ("\u20ac", 3), ("\U0001f600", 5)])
+async def test_wide_characters(
+    server: LocalServer, end: str, mark: str, copies: int
+) -> None:
+    """
+    A head takes room for its bytes and for its text, in which all characters take as
+    much as the widest.
+    """
+    fields = f"Host: x\r\nX: {'y' * 5_000}{mark}\r\n{end}".encode()
+    path = f"/result?deviceId={HELD}"
+    sent = f"POST {path} HTTP/1.1\r\n".encode() + fields
+    # Of a head that is parsed there are its path, and names and values of its fields.
+    framing = len(b"POST  HTTP/1.1\r\n") + len(b": \r\n") * 3 + len(b"\r\n")
+    size = len(sent) - framing if end else len(sent)
+    needed = size * copies + (4 if end else 3) * 300 - FREE_BYTES
+    await server.api("PUT", f"/devices/{HELD}", {})
+    budget = server.services.head_budget
+    async with server.connect() as (_, writer):
+        writer.write(sent)
+        await wait_until(lambda: budget.taken == needed)
     await wait_until(lambda: budget.taken == 0)
