@@ -65,7 +65,8 @@ def restore(settings: Settings, backup: Path, now: int) -> Restored:
     Put a backup in the place of the database, which no server may be using.
 
     Raises:
-        Misconfigured: it cannot be done; nothing was changed.
+        Misconfigured: it cannot be done, and nothing was changed; or it is in place,
+            but perhaps not on the disk.
     """
     return sqlite_restore.restore(backup, _file_of(settings, "pg_restore"), now)
 

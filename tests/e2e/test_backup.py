@@ -1,6 +1,8 @@
 """Backups of the real program at work, and what a restored one does."""
 
 import asyncio
+import errno
+import os
 import stat
 import subprocess
 from importlib.util import find_spec
@@ -46,6 +48,36 @@ async def test_backup(program: Program, capsys: pytest.CaptureFixture[str]) -> N
     assert before == backup.read_bytes()
     assert 0o600 == stat.S_IMODE(backup.stat().st_mode)
     assert [] == list(program.folder.glob("*.part"))
+
+
+@pytest.mark.only_on("sqlite")
+async def test_restored_and_not_synced(
+    program: Program,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A backup that was put in place before its folder could not be synced is said to be
+    there, and where the file before is.
+    """
+    backup, real = program.folder / "monday.db", os.fsync
+
+    def fail_for_folders(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        real(file)
+
+    program.start()
+    made = await run(program, "backup", backup)
+    program.stop()
+    monkeypatch.setattr(os, "fsync", fail_for_folders)
+    restored = await run(program, "restore", backup)
+    said = " ".join(capsys.readouterr().err.split())
+    (kept,) = program.folder.glob("*.before-restore.*Z")
+
+    assert [0, 1] == [made, restored]
+    assert f"monday.db was restored, and the one before is {kept}" in said
+    assert "Input/output error" in said
 
 
 @pytest.mark.only_on("sqlite")

@@ -34,7 +34,16 @@ class PostgresMigrator:
 
     def migrate(self, now: int) -> Migrated:  # noqa: ARG002 - only a copy has a date
         with self._opened() as link:
-            return migrate_database(link)
+            try:
+                return migrate_database(link)
+            except psycopg.OperationalError as error:
+                if link.is_open:
+                    raise
+                # It may have been lost after the commit.
+                raise Misconfigured(
+                    "The connection to the database was lost, so all steps were done,"
+                    f" or nothing: run it again ({_first_line(error)})."
+                ) from error
 
     @contextmanager
     def _opened(self) -> Iterator[Connection]:
@@ -44,5 +53,10 @@ class PostgresMigrator:
                 link.configure(0)
                 yield link
         except psycopg.Error as error:
-            said = str(error).partition("\n")[0]
-            raise Misconfigured(f"Cannot migrate the database: {said}") from error
+            raise Misconfigured(
+                f"Cannot migrate the database: {_first_line(error)}"
+            ) from error
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).partition("\n")[0]

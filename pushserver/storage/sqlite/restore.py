@@ -33,7 +33,8 @@ def restore(backup: Path, path: Path, now: int) -> Restored:
 
     Raises:
         Misconfigured: a server has the file, or the backup is damaged or of a newer
-            release; nothing was changed.
+            release, and nothing was changed; or it is in place, but perhaps not on the
+            disk.
     """
     _refuse_unusable(backup)
     was_there = path.exists()
@@ -73,7 +74,14 @@ def _replace(backup: Path, path: Path, now: int, *, was_there: bool) -> Restored
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+    try:
+        sync(path.parent)
+    except OSError as error:
+        aside = "" if kept is None else f", and the one before is {kept}"
+        raise Misconfigured(
+            f"{backup} was restored{aside}; but {path.parent} cannot be synced, so a"
+            f" crash of the machine now may lose that: {error}."
+        ) from error
     return Restored(rows, kept, revoked)
 
 

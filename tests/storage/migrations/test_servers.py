@@ -20,6 +20,7 @@ from pushserver.storage.postgres.store import PostgresStore
 from pushserver.stores import migrator_of
 from tests.clock import ManualClock
 from tests.database_rows import open_reader
+from tests.e2e.faulty_network import FaultyNetwork
 from tests.model.factories import command
 from tests.storage.cluster import open_server as server
 from tests.storage.migrations.catalogue import catalogue
@@ -160,6 +161,20 @@ def test_two_at_once(old: str) -> None:
         done = list(pool.map(migrator.migrate, (NOW, NOW)))
 
     assert [0, SCHEMA_VERSION - 1] == sorted(len(each.steps) for each in done)
+
+
+async def test_the_answer_to_the_commit_is_lost(old: str) -> None:
+    """
+    Who does not know whether all was done says so; to run it again tells.
+    """
+    async with FaultyNetwork.in_front_of(old) as network:
+        network.cut_at = [b"\x0bCOMMIT\0"]
+        migrator = migrator_of(load({"database": network.url}, {}))
+        with pytest.raises(Misconfigured, match="or nothing: run it again"):
+            await asyncio.to_thread(migrator.migrate, NOW)
+    again = migrator_of(load({"database": old}, {})).migrate(NOW)
+
+    assert (SCHEMA_VERSION, []) == (again.old, again.steps)
 
 
 def test_one_waits_for_the_other(old: str) -> None:
