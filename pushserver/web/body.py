@@ -4,8 +4,8 @@ Who asks is known before: of whoever was not let in, only the beginning is read.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 
 import attrs
@@ -19,6 +19,7 @@ from pushserver.errors import (
     TooLarge,
     Unavailable,
 )
+from pushserver.fair_turns import CALLER
 from pushserver.web.body_budget import MEBIBYTE
 from pushserver.web.body_framing import announces_no_length
 from pushserver.web.connection import (
@@ -36,8 +37,8 @@ MAX_BODY_SIZE = 64 * MEBIBYTE
 MAX_SMALL_BODY = MEBIBYTE
 #: Seconds without a byte after which a body counts as broken off.
 BODY_IDLE_TIMEOUT = 30.0
-#: Seconds that the body of a program's call has in any case, and how many bytes of it
-#: have to come for each further one. A device's result may take for ever.
+#: Seconds that a body has in any case, and how many bytes of it have to come for each
+#: further one.
 BODY_TIMEOUT, LEAST_PACE = 300.0, 100
 #: Seconds for which a body is waited for that was not announced.
 UNANNOUNCED_WAIT = 5.0
@@ -64,20 +65,22 @@ NO_BODY = Body(b"")
 _BROKEN_OFF = (TimeoutError, ClientConnectionError, ConnectionError, PushServerError)
 
 
-async def read_body(
-    request: web.Request, *, waits: bool = False, limit: int = MAX_BODY_SIZE
-) -> Body:
+async def read_body(request: web.Request, *, limit: int = MAX_BODY_SIZE) -> Body:
     """
-    Read the body of somebody who was let in, or the part of it that arrives.
+    Read the body of somebody who was let in, or what arrives of it; *limit* at most.
 
-    It may have *limit* bytes.
-
-    Without its end the connection is of no more use: it is closed with the answer. Who
-    *waits* does so until there is room for a large one.
+    Without its end the connection is of no more use: it is closed with the answer.
 
     Raises:
-        Unavailable: there is no room, and it does not wait.
+        Unavailable: there is no room.
     """
+    return await _read_body(request, CALLER.get(), limit, waits=False)
+
+
+async def _read_body(
+    request: web.Request, caller: Hashable, limit: int, *, waits: bool
+) -> Body:
+    """Read a body of the caller's; who *waits* does so until there is room for it."""
     content = request.content
     piece = connection_of(request).unannounced_body(request)
     if piece:
@@ -89,7 +92,7 @@ async def read_body(
         body = Body(b"", _too_large(limit))
     else:
         with closing(connection_of(request).body_budget.new_spool()) as spool:
-            body = await _receive(request, spool, waits, limit)
+            body = await _receive(request, spool, caller, limit, waits=waits)
     if body.error is not None:
         linger = LONG_LINGER if isinstance(body.error, TooLarge) else LINGER
         connection_of(request).end_body(content, linger)
@@ -102,8 +105,6 @@ async def receive_body(
     """
     Receive the body of somebody who was let in into *spool*; return what is wrong.
 
-    It may have *limit* bytes.
-
     Without its end the connection is closed with the answer, as by `read_body`.
 
     Raises:
@@ -115,18 +116,23 @@ async def receive_body(
     if (request.content_length or 0) > limit:
         error = _too_large(limit)
     else:
-        error = await _receive_into(request, spool, waits=False, limit=limit)
+        with _room(request, CALLER.get()):
+            error = await _receive_into(request, spool, waits=False, limit=limit)
     if error is not None:
         linger = LONG_LINGER if isinstance(error, TooLarge) else LINGER
         connection_of(request).end_body(request.content, linger)
     return error
 
 
-async def read_result(request: web.Request) -> Body:
-    """Read a body; wait a while for one that was not announced."""
+async def read_result(request: web.Request, caller: Hashable = None) -> Body:
+    """
+    Read a body; wait a while for one that was not announced.
+
+    Unless it is known to be a device's own, it takes the caller's room while it comes.
+    """
     if announces_no_length(request):
         await connection_of(request).await_unannounced(UNANNOUNCED_WAIT)
-    return await read_body(request, waits=True)
+    return await _read_body(request, caller, MAX_BODY_SIZE, waits=True)
 
 
 async def read_refused_result(request: web.Request) -> Body:
@@ -177,10 +183,13 @@ def refuse_unannounced(request: web.Request) -> LengthRequired:
     return LengthRequired("A body needs a Content-Length, or chunks.")
 
 
-async def _receive(request: web.Request, spool: Spool, waits: bool, limit: int) -> Body:
+async def _receive(
+    request: web.Request, spool: Spool, caller: Hashable, limit: int, *, waits: bool
+) -> Body:
     """Receive a body; a large one takes room before, and its turn after."""
     budget = connection_of(request).body_budget
-    error = await _receive_into(request, spool, waits=waits, limit=limit)
+    with _room(request, caller):
+        error = await _receive_into(request, spool, waits=waits, limit=limit)
     if isinstance(error, TooLarge):
         return Body(b"", error)
     is_long = spool.size > MAX_IN_MEMORY
@@ -191,6 +200,22 @@ async def _receive(request: web.Request, spool: Spool, waits: bool, limit: int) 
         return Body(b"", _no_room())
 
 
+def _room(request: web.Request, caller: Hashable) -> AbstractContextManager[None]:
+    """Take room for a body of the caller's while it arrives, if there is any."""
+    if caller is None or request.content.is_eof():
+        return nullcontext()
+    length, most = request.content_length, FREE_BYTES
+    size = REQUEST_BYTES + (most if length is None else min(length, most))
+    room = connection_of(request).body_budget.arriving
+    return room.arriving(caller, size, partial(end_arriving, request))
+
+
+def end_arriving(request: web.Request) -> None:
+    """End a body that still arrives, of which nothing is left."""
+    connection_of(request).end_for_others()
+    request.task.cancel()
+
+
 async def _receive_into(
     request: web.Request, spool: Spool, *, waits: bool, limit: int
 ) -> PushServerError | None:
@@ -198,7 +223,7 @@ async def _receive_into(
     budget = connection_of(request).body_budget
     content, length, error = request.content, request.content_length, None
     if length is None or length <= FREE_BYTES:
-        error = await _fill(spool, content, FREE_BYTES, for_ever=waits)
+        error = await _fill(spool, content, FREE_BYTES)
     if error is None and not content.at_eof():
         expected = limit if length is None else length
         if waits:
@@ -206,7 +231,7 @@ async def _receive_into(
         else:
             budget.take(expected)
         with budget.transfers.under_way(lambda: spool.size, partial(_end, request)):
-            error = await _fill(spool, content, limit, for_ever=waits)
+            error = await _fill(spool, content, limit)
     return _too_large(limit) if spool.size > limit else error
 
 
@@ -215,12 +240,10 @@ def _end(request: web.Request) -> None:
 
 
 async def _fill(
-    spool: Spool, content: StreamReader, limit: int, *, for_ever: bool
+    spool: Spool, content: StreamReader, limit: int
 ) -> PushServerError | None:
     """
-    Read until the end, or beyond *limit*; return why the end does not come.
-
-    Unless it may take *for_ever*, so does one that comes too slowly.
+    Read until the end, or beyond *limit*; return why it does not come, or too slowly.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -231,7 +254,7 @@ async def _fill(
             # Reading parses what comes next, so tiny chunks would never have it wait.
             await asyncio.sleep(0)
             seconds = BODY_TIMEOUT + spool.size / LEAST_PACE
-            if not (for_ever or content.at_eof()) and loop.time() - began > seconds:
+            if not content.at_eof() and loop.time() - began > seconds:
                 return BodyTimeout("The body came too slowly.")
     except _BROKEN_OFF as error:
         # It keeps all that has called this, and some of that has it.

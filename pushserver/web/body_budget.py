@@ -18,6 +18,7 @@ import attrs
 from pushserver.errors import TooMany, Unavailable
 from pushserver.fair_room import FairRoom
 from pushserver.fair_turns import CALLER, FairTurns
+from pushserver.web.arriving_bodies import ArrivingBodies
 from pushserver.web.spool import Spool, SpoolMemory
 from pushserver.web.transfers import Transfers
 
@@ -59,6 +60,7 @@ class BodyBudget:
     memory: SpoolMemory = attrs.field(
         factory=partial(SpoolMemory, MAX_PIECES), init=False
     )
+    arriving: ArrivingBodies = attrs.field(init=False)
     transfers: Transfers = attrs.field(init=False)
     #: By caller; those of whom no call has a place are forgotten.
     _places: WeakValueDictionary[int, FairTurns] = attrs.field(
@@ -67,6 +69,10 @@ class BodyBudget:
     _room: FairRoom = attrs.field(init=False)
     #: When it is looked next who is slow.
     _check: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+
+    @arriving.default
+    def _new_arriving(self) -> ArrivingBodies:
+        return ArrivingBodies(self.counts)
 
     @transfers.default
     def _new_transfers(self) -> Transfers:

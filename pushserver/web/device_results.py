@@ -11,6 +11,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.errors import BrokenBody, TooLarge, TooMany, Unavailable
+from pushserver.fair_turns import DEVICES
 from pushserver.model.command import Result
 from pushserver.model.device import Device
 from pushserver.model.device_access import KeyState
@@ -19,7 +20,13 @@ from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.off_loop import begin_piece
 from pushserver.services.posted_result import PostedResult
 from pushserver.services.result_places import ReceivingResult
-from pushserver.web.body import NO_BODY, Body, read_refused_result, read_result
+from pushserver.web.body import (
+    NO_BODY,
+    Body,
+    end_arriving,
+    read_refused_result,
+    read_result,
+)
 from pushserver.web.body_framing import announces_no_length
 from pushserver.web.connection import connection_of
 from pushserver.web.middleware import LOG_FIELDS
@@ -56,7 +63,7 @@ async def receive_result(
     device_result = DeviceResult(services, protocol, call, device, request.headers)
     device_result.begin()
     is_arriving = announces_no_length(request) or not request.content.is_eof()
-    end = partial(_end, request) if is_arriving else None
+    end = partial(end_arriving, request) if is_arriving else None
     with device_result.receiving(end) as receiving:
         # A large body is held by nobody else when it is dropped.
         return await device_result.keep(await _read(request, receiving), request)
@@ -149,15 +156,12 @@ class DeviceResult:
 
 async def _read(request: web.Request, receiving: ReceivingResult) -> Body:
     """Read the body; as much of it as came is kept from then on."""
-    body = await read_result(request)
+    device_id, uuid = receiving.addressee
+    # Only the device knows the uuid of its delivery.
+    caller = None if uuid is not None else (DEVICES, device_id)
+    body = await read_result(request, caller)
     receiving.end = None
     return body
-
-
-def _end(request: web.Request) -> None:
-    """End a result that still arrives, of which nothing is left."""
-    connection_of(request).end_for_others()
-    request.task.cancel()
 
 
 def result_log_fields(device: Device, recorded: Result) -> dict[str, object]:

@@ -72,6 +72,7 @@ from pushserver.web.api.events import BATCH_SIZE
 from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
+from pushserver.web.arriving_bodies import ARRIVING_ROOM
 from pushserver.web.body import (
     BODY_IDLE_TIMEOUT,
     BODY_TIMEOUT,
@@ -145,6 +146,8 @@ def test_sizes_and_times() -> None:
         "the body of any other call": _mib(MAX_SMALL_BODY),
         "the body of whoever is not let in: an unknown device or path, a wrong key or"
         " token": f"{_kib(MAX_BEGINNING)} are read, for {BODY_IDLE_TIMEOUT:g} s in all",
+        f"bodies that still arrive, of those who were let in, {_kib(FREE_BYTES)} of"
+        f" each and {_kib(REQUEST_BYTES)} of its request": _mib(ARRIVING_ROOM),
         f"bodies over {_kib(FREE_BYTES)} that are under way, both ways": (
             f"`BODIES`, {DEFAULTS.bodies} MiB"
         ),
@@ -176,7 +179,7 @@ def test_sizes_and_times() -> None:
         ),
         "time for a request's headers, in all": f"{HEADER_TIMEOUT:g} s",
         "time without a byte while a body is sent": f"{BODY_IDLE_TIMEOUT:g} s",
-        "time for the body of a program's call, in all": (
+        "time for a body, in all": (
             f"{BODY_TIMEOUT:g} s, and a second for each {LEAST_PACE} bytes that came"
         ),
         "time without a byte while an answer is taken: a command, a list, a result, a"
@@ -272,6 +275,8 @@ def test_numbers_in_sentences() -> None:
         f"ends at most {MAX_ENDED_AT_ONCE} waiting commands",
         f"A body over {_mib(MAX_IN_MEMORY)} is in a private file",
         f"one over {_kib(FREE_BYTES)} when those that arrive fill {_mib(MAX_PIECES)}",
+        f"while they arrive they share {_mib(ARRIVING_ROOM)}: each takes its announced"
+        f" length, up to {_kib(FREE_BYTES)}, and {_kib(REQUEST_BYTES)} for the request",
         f"An event of over {_kib(FREE_BYTES)}, such as one with a long error",
         f"is in a file when {_mib(MAX_PIECES)} of memory are filled",
         f"or {MAX_WAITING_IN_ALL} of all, more are 429",

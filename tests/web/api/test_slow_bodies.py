@@ -1,4 +1,4 @@
-"""Bodies of programs' calls that come by and by, and too slowly."""
+"""Bodies that come by and by, and too slowly."""
 
 import asyncio
 
@@ -40,14 +40,17 @@ async def test_a_call(
     assert status == await status_of(server, CALL)
 
 
-async def test_a_result(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("pace", "status"), [(0.01, b"200"), (1e9, b"408")])
+async def test_a_result(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, pace: float, status: bytes
+) -> None:
     """
-    A device's result may come as slowly as it likes.
+    Nor may a device's result come more slowly.
     """
     monkeypatch.setattr(body, "BODY_TIMEOUT", 0.0)
-    monkeypatch.setattr(body, "LEAST_PACE", 1e9)
+    monkeypatch.setattr(body, "LEAST_PACE", pace)
     await server.enqueue()
     await server.poll(f"deviceId={DEVICE}&uuid=u1")
 
     head = f"POST /result?deviceId={DEVICE}&uuid=u1 {HEAD}"
-    assert b"200" == await status_of(server, head)
+    assert status == await status_of(server, head)

@@ -100,7 +100,7 @@ async def test_slow_but_steady(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    A body may take for ever as long as bytes come.
+    A body may come byte by byte, as long as some come.
     """
     # Long enough for a machine that does something else for a moment.
     monkeypatch.setattr(body, "BODY_IDLE_TIMEOUT", 0.5)

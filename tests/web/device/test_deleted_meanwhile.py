@@ -58,7 +58,7 @@ async def test_refused_result(
     """
     A result that the server refuses fails its command, also if its device is deleted.
     """
-    monkeypatch.setitem(web_body.read_body.__kwdefaults__ or {}, "limit", 100)
+    monkeypatch.setattr(web_body, "MAX_BODY_SIZE", 100)
     monkeypatch.setattr(web_body, "LONG_LINGER", 0.1)
     command = await server.enqueue(OPEN_DOOR)
     await server.poll(f"{QUERY}&uuid=u1")

@@ -25,7 +25,7 @@ LIMIT = 1000
 @pytest.fixture(name="limited", autouse=True)
 def _limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lower the limit, and see that nothing waits for the end of what is refused."""
-    monkeypatch.setitem(body.read_body.__kwdefaults__ or {}, "limit", LIMIT)
+    monkeypatch.setattr(body, "MAX_BODY_SIZE", LIMIT)
     monkeypatch.setattr(plain_request, "_MAX_BODY", LIMIT)
     monkeypatch.setattr(body, "LONG_LINGER", 0.1)
 
