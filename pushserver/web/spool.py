@@ -13,6 +13,8 @@ import attrs
 MAX_IN_MEMORY = 1024 * 1024
 #: Up to so many take no shared memory: connections are bounded, too.
 FREE_BYTES = 65_536
+#: Pieces with fewer are put together, up to so many: each takes 40 for itself.
+_SMALL_PIECE, _JOINED_PIECE = 1024, 4096
 #: So many are written at once, on a thread.
 _PIECE_SIZE = 256 * 1024
 
@@ -45,7 +47,9 @@ class Spool:
     memory: SpoolMemory
     size: int = attrs.field(default=0, init=False)
     position: int = attrs.field(default=0, init=False)
-    _pieces: list[bytes | memoryview] = attrs.field(factory=list, init=False)
+    _pieces: list[bytes | bytearray | memoryview] = attrs.field(
+        factory=list, init=False
+    )
     _pending: int = attrs.field(default=0, init=False)
     _held: int = attrs.field(default=0, init=False)
     _file: IO[bytes] | None = attrs.field(default=None, init=False)
@@ -63,7 +67,7 @@ class Spool:
         Raises:
             OSError: the disk takes no more.
         """
-        self._pieces.append(data)
+        self._add(data)
         self.size += len(data)
         self._pending += len(data)
         enough = _PIECE_SIZE if self.is_file else MAX_IN_MEMORY
@@ -138,6 +142,15 @@ class Spool:
         self._hold(0)
         if self._file is not None:
             self._file.close()
+
+    def _add(self, data: bytes | memoryview) -> None:
+        """Add a piece; a small one to the last, or to be added to."""
+        last = self._pieces[-1] if self._pieces else None
+        is_small = len(data) < _SMALL_PIECE
+        if is_small and isinstance(last, bytearray) and len(last) < _JOINED_PIECE:
+            last += data
+        else:
+            self._pieces.append(bytearray(data) if is_small else data)
 
     def _hold(self, size: int) -> bool:
         """Hold *size* bytes of the shared memory from now on; tell if there are."""

@@ -1,6 +1,7 @@
 """Bodies of those who were let in: bounded in all, in files, and none is lost."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -236,6 +237,26 @@ async def test_file(tmp_path: Path, more: int) -> None:
     assert bool(more) == spool.is_file
     assert [] == files_in(tmp_path)
     assert piece * 16 + b"x" * more == await spool.take()
+    spool.close()
+
+
+@pytest.mark.parametrize("size", [2, 1023, 1024, 5000])
+async def test_small_pieces(tmp_path: Path, size: int) -> None:
+    """
+    Bytes that come by twos take little more memory than they are, and stay in order.
+    """
+    spool = Spool(tmp_path, SpoolMemory(MAX_PIECES))
+    sent = bytes(range(250)) * 200
+    tracemalloc.start()
+    try:
+        for start in range(0, len(sent), size):
+            await spool.write(sent[start : start + size])
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert taken < 2 * len(sent)
+    assert sent == await spool.take()
     spool.close()
 
 
