@@ -72,7 +72,7 @@ from pushserver.web.api.events import BATCH_SIZE
 from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.api.subscription_types import MAX_DEVICE_IDS
 from pushserver.web.api.types import MAX_ITEMS
-from pushserver.web.arriving_bodies import ARRIVING_ROOM
+from pushserver.web.arriving_bodies import ARRIVING_ROOM, ROOM_OF_ONLY_ONES
 from pushserver.web.body import (
     BODY_IDLE_TIMEOUT,
     BODY_TIMEOUT,
@@ -147,7 +147,9 @@ def test_sizes_and_times() -> None:
         "the body of whoever is not let in: an unknown device or path, a wrong key or"
         " token": f"{_kib(MAX_BEGINNING)} are read, for {BODY_IDLE_TIMEOUT:g} s in all",
         f"bodies that still arrive, of those who were let in, {_kib(FREE_BYTES)} of"
-        f" each and {_kib(REQUEST_BYTES)} of its request": _mib(ARRIVING_ROOM),
+        f" each and {_kib(REQUEST_BYTES)} of its request": (
+            f"{_mib(ARRIVING_ROOM)}; {_mib(ROOM_OF_ONLY_ONES)} while nobody has two"
+        ),
         f"bodies over {_kib(FREE_BYTES)} that are under way, both ways": (
             f"`BODIES`, {DEFAULTS.bodies} MiB"
         ),
@@ -277,6 +279,7 @@ def test_numbers_in_sentences() -> None:
         f"one over {_kib(FREE_BYTES)} when those that arrive fill {_mib(MAX_PIECES)}",
         f"while they arrive they share {_mib(ARRIVING_ROOM)}: each takes its announced"
         f" length, up to {_kib(FREE_BYTES)}, and {_kib(REQUEST_BYTES)} for the request",
+        f"an only one is ended when {_mib(ROOM_OF_ONLY_ONES)} are taken",
         f"An event of over {_kib(FREE_BYTES)}, such as one with a long error",
         f"is in a file when {_mib(MAX_PIECES)} of memory are filled",
         f"or {MAX_WAITING_IN_ALL} of all, more are 429",

@@ -1,8 +1,8 @@
 """Bodies that still arrive share room, and who has most of it makes room for others."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 
 import pytest
@@ -20,6 +20,8 @@ from tests.web.local_server import (
 )
 from tests.web.test_body_budget import Upload, uploads
 
+#: Begins a body of a caller, with a name and a size; returns what is taken then.
+Begin = Callable[[str, str, int], int]
 BODY_SIZE = FREE_BYTES
 OTHER = DEVICE + 1
 ENDED = "bodies.ended"
@@ -120,27 +122,59 @@ async def test_unannounced_length(server: LocalServer) -> None:
     await wait_until(lambda: room.taken == 0)
 
 
-def test_room() -> None:
-    """
-    Of the caller who has most, the body is ended that has arrived for longest; it is
-    given back once.
-    """
-    room, ended = ArrivingBodies(Counter(), limit=10), list[str]()
-    blocks = []
-    for caller, name, size in (
-        ("a", "a1", 2),
-        ("b", "b1", 3),
-        ("b", "b2", 3),
-        ("c", "c1", 2),
-        ("c", "c2", 2),
-        ("a", "a2", 9),
-    ):
-        blocks.append(room.arriving(caller, size, partial(ended.append, name)))
-        blocks[-1].__enter__()
+@pytest.fixture(name="ended")
+def _ended() -> list[str]:
+    """Return the names of the bodies that were ended, in order."""
+    return []
 
-    assert ["b1", "a1", "a2"] == ended
-    assert 7 == room.taken
-    for block in blocks:
-        block.__exit__(None, None, None)
+
+@pytest.fixture(name="begin")
+def _begin(ended: list[str]) -> Iterator[Begin]:
+    """Return what begins a body, by its caller, name and size, until the test's end."""
+    room = ArrivingBodies(Counter(), limit=10, limit_of_only_ones=20)
+    with ExitStack() as stack:
+
+        def begin(caller: str, name: str, size: int) -> int:
+            end = partial(ended.append, name)
+            stack.enter_context(room.arriving(caller, size, end))
+            return room.taken
+
+        yield begin
     assert 0 == room.taken
-    assert 3 == room.counts[ENDED]
+    assert len(ended) == room.counts[ENDED]
+
+
+def test_room(begin: Begin, ended: list[str]) -> None:
+    """
+    Of the caller who has most, the body is ended that has arrived for longest.
+    """
+    bodies = [("a", "a1", 2), ("b", "b1", 3), ("b", "b2", 3), ("c", "c1", 2)]
+
+    assert [2, 5, 8, 10] == [begin(*each) for each in bodies]
+    assert 9 == begin("c", "c2", 2)
+    assert ["b1"] == ended
+    assert 10 == begin("a", "a2", 3)
+    assert ["b1", "a1"] == ended
+
+
+def test_only_ones(begin: Begin, ended: list[str]) -> None:
+    """
+    Who has a single one keeps it, unless there are twice as many bytes; then the oldest
+    of all is ended.
+    """
+    assert [5, 10, 15, 20] == [begin(each, each, 5) for each in "abcd"]
+    assert [] == ended
+    assert 16 == begin("e", "e", 1)
+    assert ["a"] == ended
+
+
+def test_only_ones_of_others(begin: Begin, ended: list[str]) -> None:
+    """
+    Where somebody has several, only theirs are ended, down to the last.
+    """
+    for each in "abc":
+        begin(each, each, 5)
+
+    assert 16 == begin("d", "d1", 1)
+    assert 17 == begin("d", "d2", 2)
+    assert ["d1"] == ended
