@@ -11,6 +11,7 @@ from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, location
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
+from pushserver.web.api.token_life import while_valid
 from pushserver.web.blob_parts import BlobPart
 from pushserver.web.blob_response import BlobResponse
 
@@ -44,12 +45,17 @@ async def keep(call: ApiCall[None, None]) -> web.StreamResponse:
 
 @routes("GET", "/blobs/{blob_id}", "getBlob", (OCTET_STREAM,))
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Download the bytes of a blob."""
+    """
+    Download the bytes of a blob.
+
+    It breaks off when its token is revoked.
+    """
     services, sha256 = call.services, call.path_params["blob_id"]
     blob = await services.store.blobs.find(call.scope_id, sha256)
     if blob is None:
         raise NotFound("There is no such blob.")
     response = BlobResponse([BlobPart(blob)], services.blobs, OCTET_STREAM)
     await response.prepare(call.request)
-    await response.send_parts()
+    async with while_valid(call):
+        await response.send_parts()
     return response

@@ -24,6 +24,7 @@ from pushserver.web.api.rendering import as_seconds
 from pushserver.web.api.responses import encode_json
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
+from pushserver.web.api.token_life import require_valid
 from pushserver.web.draining import write_and_drain
 from pushserver.web.request import is_head
 
@@ -45,7 +46,11 @@ routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
     limits_itself=True,
 )
 async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse:
-    """Send what is set of all adopted devices, as NDJSON or CSV."""
+    """
+    Send what is set of all adopted devices, as NDJSON or CSV.
+
+    It breaks off when its token is revoked.
+    """
     format_, query = _format(call), call.query
     criteria = device_filter(call, query)
     devices = partial(call.services.devices.iter_matching, call.scope_id, criteria)
@@ -63,6 +68,7 @@ async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse
     if is_head(call.request):
         return response
     async for page in pages_of(lines):
+        await require_valid(call)
         await write_and_drain(call.request, response, page)
     await response.write_eof()
     return response
