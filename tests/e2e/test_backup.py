@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import os
+import signal
 import stat
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -112,6 +114,52 @@ async def test_restore(program: Program, device_of: MakeDevice) -> None:
     assert 1 == len(program.log_lines("restore.commands_held"))
     assert 1 == len(list(program.folder.glob("*.before-restore.*Z")))
     assert [] == list(program.folder.glob("*.restoring"))
+
+
+#: Restores as the program does, and is killed when it renames for the n-th time.
+KILLED = """
+import os, sys
+from pushserver.cli import main
+left = int(sys.argv[1])
+def die_at_rename(event, _arguments):
+    global left
+    if event == "os.rename":
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), 9)
+sys.addaudithook(die_at_rename)
+main(["restore", sys.argv[2]])
+"""
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize("rename", [2, 3, 4])
+async def test_killed(program: Program, rename: int) -> None:
+    """
+    Where a restore was killed, no server begins anew; once more it does all it does.
+    """
+    backup = program.folder / "monday.db"
+    program.start()
+    async with Client(program.url, program.token) as api:
+        token = await api.tokens.create("left", ["devices:read"])
+        await run(program, "backup", backup)
+        await api.tokens.revoke(token["id"])
+        program.kill()  # what it wrote last is beside the file
+    killed = subprocess.run(  # noqa: S603, ASYNC221 - our own program, for a moment
+        [sys.executable, "-c", KILLED, str(rename), str(backup)],
+        env={**os.environ, "PUSHSERVER_DATABASE": program.database},
+        check=False,
+    )
+    refused = program.run()
+    restored = await run(program, "restore", backup)
+    program.start()
+    async with Client(program.url, program.token) as api:
+        tokens = await api.tokens.list()
+
+    assert [-signal.SIGKILL, 1, 0] == [killed.returncode, refused, restored]
+    assert "restore again" in program.log.read_text()
+    assert token["id"] not in [each["id"] for each in tokens["items"]]
+    assert 1 == len(list(program.folder.glob("*.before-restore.*Z")))
 
 
 @pytest.mark.only_on("postgres")

@@ -47,12 +47,15 @@ class FileLock:
     Only its owner may read a file that is created, and with it those beside it, which
     SQLite gives the same mode.
 
+    Unless it *restores*, a file that a restore has put aside is not begun anew.
+
     Raises:
         Misconfigured: it is in use, or is no file that can be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, restores: bool = False) -> None:
         self._path = path
+        self._restores = restores
         try:
             self._refuse_if_locked_here()
             self._fd = os.open(
@@ -102,10 +105,20 @@ class FileLock:
         refuse_odd_beside(self._path)
         refuse_other_names(self._path, found.st_nlink)
         if found.st_size == 0:
+            self._refuse_if_put_aside()
             self._refuse_if_cut()
         elif os.pread(self._fd, len(_HEADER), 0) != _HEADER:
             # SQLite takes a file of a few bytes for an empty one, and overwrites it.
             raise _cannot_open(self._path, "it is no SQLite database")
+
+    def _refuse_if_put_aside(self) -> None:
+        unfinished = restoring(self._path)
+        if unfinished.exists() and not self._restores:
+            raise _cannot_open(
+                self._path,
+                "a restore of it has not come to its end: run pushserver restore again,"
+                f" or remove {unfinished} to begin anew",
+            )
 
     def _refuse_if_cut(self) -> None:
         """Refuse an empty file that has a log: SQLite would delete that."""
@@ -118,6 +131,11 @@ class FileLock:
                 " last good copy of the database in its place, or remove both to begin"
                 " anew",
             )
+
+
+def restoring(path: Path) -> Path:
+    """Return the path of what a restore is about to put in the place of a file."""
+    return path.with_name(f"{path.name}.restoring")
 
 
 def refuse_other_names(path: Path, links: int) -> None:

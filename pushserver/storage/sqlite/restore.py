@@ -1,5 +1,6 @@
 """Puts a backup in the place of the file, and keeps the one that was there."""
 
+import glob
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -10,12 +11,14 @@ from pushserver.storage.backup import Restored
 from pushserver.storage.migrations import refuse_newer
 from pushserver.storage.sqlite.backup import copy_checked, open_to_read
 from pushserver.storage.sqlite.copying import compact, sync
-from pushserver.storage.sqlite.file_lock import FileLock
+from pushserver.storage.sqlite.file_lock import FileLock, restoring
 from pushserver.storage.sqlite.marks import mark_restored
 from pushserver.storage.sqlite.schema import read_version
 
 #: The file itself, and what SQLite keeps beside it.
 _PARTS = ("", "-wal", "-shm")
+#: What the name of a file that was put aside has before the instant.
+_ASIDE = ".before-restore."
 #: What was revoked; entries of the audit also tell of tokens whose rows are gone.
 _REVOKED = (
     "SELECT id FROM token WHERE revoked_at IS NOT NULL",
@@ -37,14 +40,20 @@ def restore(backup: Path, path: Path, now: int) -> Restored:
             disk.
     """
     _refuse_unusable(backup)
+    try:
+        _undo_unfinished(path)
+        return _restore(backup, path, now)
+    except (sqlite3.Error, OSError) as error:
+        raise Misconfigured(f"Cannot restore {backup}: {error}.") from error
+
+
+def _restore(backup: Path, path: Path, now: int) -> Restored:
     was_there = path.exists()
-    lock = FileLock(path)
+    lock = FileLock(path, restores=True)
     try:
         if backup.samefile(path):
             raise Misconfigured("The backup is the database itself.")
         return _replace(backup, path, now, was_there=was_there)
-    except (sqlite3.Error, OSError) as error:
-        raise Misconfigured(f"Cannot restore {backup}: {error}.") from error
     finally:
         lock.release()
         if not was_there and not path.stat().st_size:
@@ -62,15 +71,28 @@ def _refuse_unusable(backup: Path) -> None:
     refuse_newer(version)
 
 
+def _undo_unfinished(path: Path) -> None:
+    """Put the file back that a restore has put aside, and was killed."""
+    if not restoring(path).exists() or (path.exists() and path.stat().st_size):
+        return
+    names = glob.escape(path.name) + _ASIDE
+    if kept := max(path.parent.glob(f"{names}*Z"), default=None):
+        lock = FileLock(kept)  # unless that restore is still at work
+        try:
+            _put_back(kept, path)
+        finally:
+            lock.release()
+
+
 def _replace(backup: Path, path: Path, now: int, *, was_there: bool) -> Restored:
-    unfinished = path.with_name(f"{path.name}.restoring")
+    unfinished = restoring(path)
     # One is left if a restore was killed; the lock says that none is at work.
     unfinished.unlink(missing_ok=True)
     rows = copy_checked(backup, unfinished)
     try:
         revoked = _prepare(unfinished, path if was_there else None, now)
         kept = _put_aside(path, now) if was_there else None
-        unfinished.rename(path)
+        _put_in_place(unfinished, path, kept)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
@@ -126,7 +148,7 @@ def _has_table(file: sqlite3.Connection, name: str) -> bool:
 
 
 def _put_aside(path: Path, now: int) -> Path:
-    kept = path.with_name(f"{path.name}.before-restore.{compact(now)}")
+    kept = path.with_name(path.name + _ASIDE + compact(now))
     if kept.exists():
         raise Misconfigured(f"{kept} exists already.")
     # The file first: a log without its file is refused, a file without it is not.
@@ -134,3 +156,19 @@ def _put_aside(path: Path, now: int) -> Path:
         with suppress(FileNotFoundError):
             path.with_name(path.name + part).rename(kept.with_name(kept.name + part))
     return kept
+
+
+def _put_in_place(unfinished: Path, path: Path, kept: Path | None) -> None:
+    try:
+        unfinished.rename(path)
+    except BaseException:
+        if kept is not None:
+            _put_back(kept, path)
+        raise
+
+
+def _put_back(kept: Path, path: Path) -> None:
+    """Undo what has put it aside, in the other order."""
+    for part in reversed(_PARTS):
+        with suppress(FileNotFoundError):
+            kept.with_name(kept.name + part).rename(path.with_name(path.name + part))
