@@ -56,11 +56,11 @@ class DryRunDevice(TypedDict):
     deviceId: str
     """The device."""
     name: NotRequired[str]
-    """What people call it."""
+    """What people call it, for who has `devices:read`."""
     online: bool
     """Whether it polls."""
     lastSeenAt: NotRequired[str]
-    """When it polled last."""
+    """When it polled last, for who has `devices:read`."""
     expectedAt: NotRequired[str]
     """When it should poll next."""
 

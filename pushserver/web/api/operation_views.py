@@ -149,9 +149,16 @@ def progress_fields(task: Task, counts: OperationCounts) -> dict[str, Any]:
 
 
 async def dry_run_out(
-    protocols: DeviceProtocols, target_devices: AsyncIterator[TargetDevice]
+    protocols: DeviceProtocols,
+    target_devices: AsyncIterator[TargetDevice],
+    *,
+    shows_devices: bool,
 ) -> DryRunOut:
-    """Render which devices it would be for, and when to expect the first of them."""
+    """
+    Render which devices it would be for, and when to expect the first of them.
+
+    `shows_devices`: also what they are called, and when they polled last.
+    """
     ids, items, count, online = bytearray(), list[DryRunDeviceOut](), 0, 0
     async for each in target_devices:
         shown_id = protocols.display_id(each.device.device_id)
@@ -160,7 +167,7 @@ async def dry_run_out(
         count += 1
         online += each.online
         if len(items) < MAX_DRY_RUN_ITEMS:
-            items.append(_dry_run_device(each, shown_id))
+            items.append(_dry_run_device(each, shown_id, shows_devices))
     return render(
         DryRunOut,
         None,
@@ -172,10 +179,12 @@ async def dry_run_out(
     )
 
 
-def _dry_run_device(target: TargetDevice, shown_id: str) -> DryRunDeviceOut:
+def _dry_run_device(
+    target: TargetDevice, shown_id: str, shows_device: bool
+) -> DryRunDeviceOut:
     return render(
         DryRunDeviceOut,
-        target.device,
+        target.device if shows_device else None,
         device_id=shown_id,
         online=target.online,
         expected_at=optional_instant(target.next_poll_at),

@@ -11,6 +11,7 @@ from pushserver.model.actor import Actor
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import OperationCounts, Task, TaskState
+from pushserver.model.token import Permission
 from pushserver.services.door_permission import (
     require_door_permission,
     require_door_permission_for_task,
@@ -108,7 +109,9 @@ async def _preview(
 ) -> web.StreamResponse:
     services = call.services
     devices = services.task_creator.preview_targets(call.scope_id, targets)
-    return json_response(await dry_run_out(services.protocols, devices))
+    may_read = call.token.has_permission(Permission.DEVICES_READ)
+    out = await dry_run_out(services.protocols, devices, shows_devices=may_read)
+    return json_response(out)
 
 
 async def add_failures(

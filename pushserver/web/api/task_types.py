@@ -206,11 +206,11 @@ class DryRunDeviceOut(Out, kw_only=True):
     device_id: str
     """The device."""
     name: str | None = None
-    """What people call it."""
+    """What people call it, for who has `devices:read`."""
     online: bool
     """Whether it polls."""
     last_seen_at: Instant | None = None
-    """When it polled last."""
+    """When it polled last, for who has `devices:read`."""
     expected_at: Instant | None = None
     """When it should poll next."""
 

@@ -51,7 +51,7 @@ async def list_commands(call: SignedInCall) -> web.StreamResponse:
     return await call.render(
         "commands.html",
         records=records,
-        titles=titles(call.services, call.scope_id, ids),
+        titles=titles(call, ids),
         shown_ids={each: call.services.protocols.display_id(each) for each in ids},
         next_cursor=records[-1].command.id if len(found) > PAGE_SIZE else None,
         has_cursor=cursor is not None,
@@ -84,7 +84,7 @@ async def _show(call: SignedInCall, *, reveals: bool) -> web.StreamResponse:
         "command.html",
         record=record,
         command=record.command,
-        title=titles(services, call.scope_id, [device_id])[device_id],
+        title=titles(call, [device_id])[device_id],
         shown_id=services.protocols.display_id(device_id),
         order=await shown_order(services.protocols, record.command, reveals=reveals),
         reason=reason_of(record.command),

@@ -6,8 +6,10 @@ import attrs
 
 from pushserver.model.device import Device
 from pushserver.model.queue_status import EMPTY_QUEUE, QueueStatus
+from pushserver.model.token import Permission
 from pushserver.services.off_loop import in_pieces
 from pushserver.services.online_rule import OnlineState
+from pushserver.web.console.page import SignedInCall
 from pushserver.web.services import Services
 
 
@@ -58,9 +60,13 @@ def device_row(services: Services, device: Device, queue: QueueStatus) -> Device
     )
 
 
-def titles(services: Services, scope_id: int, ids: Collection[int]) -> dict[int, str]:
-    """Return the names of devices, or else their ids, by the ids inside."""
-    found = {each: services.devices.find(scope_id, each) for each in ids}
+def titles(call: SignedInCall, ids: Collection[int]) -> dict[int, str]:
+    """Return the names of devices for who may see them, or else their ids."""
+    services, may_see = call.services, call.may(Permission.DEVICES_READ)
+    found = {
+        each: services.devices.find(call.scope_id, each) if may_see else None
+        for each in ids
+    }
     return {
         device_id: (device.name if device else None)
         or services.protocols.display_id(device_id)

@@ -32,7 +32,7 @@ async def list_operations(call: SignedInCall) -> web.StreamResponse:
         "operations.html",
         operations=shown,
         statuses=[*OperationStatus],
-        titles=titles(services, call.scope_id, ids),
+        titles=titles(call, ids),
         shown_ids={each: services.protocols.display_id(each) for each in ids},
         next_cursor=next_cursor,
     )
@@ -68,7 +68,7 @@ async def show_operation(call: SignedInCall) -> web.StreamResponse:
     return await call.render(
         "operation.html",
         operation=operation,
-        title=titles(services, call.scope_id, [device_id])[device_id],
+        title=titles(call, [device_id])[device_id],
         shown_id=services.protocols.display_id(device_id),
         steps=await services.store.operations.step_records(operation),
         notifications=notifications,

@@ -59,7 +59,7 @@ async def _list(call: SignedInCall) -> web.StreamResponse:
     return await call.render(
         "results.html",
         results=found,
-        titles=titles(services, call.scope_id, ids),
+        titles=titles(call, ids),
         shown_ids={each: services.protocols.display_id(each) for each in ids},
         next_cursor=found[-1].id if more else None,
         has_cursor=cursor is not None,
@@ -121,7 +121,7 @@ async def _show(call: SignedInCall, *, reveals: bool) -> web.StreamResponse:
     return await call.render(
         "result.html",
         result=result,
-        title=titles(services, call.scope_id, [device_id])[device_id],
+        title=titles(call, [device_id])[device_id],
         shown_id=services.protocols.display_id(device_id),
         answer=await shown_result(services.protocols, result, reveals=reveals),
         reveals=reveals,

@@ -5,9 +5,10 @@ from typing import Any, Self
 
 import attrs
 
-from pushserver.errors import Invalid
+from pushserver.errors import Forbidden, Invalid
 from pushserver.model.device import DeviceIdentity, DeviceState
 from pushserver.model.target import TargetDevice, TargetSelector
+from pushserver.model.token import Permission
 from pushserver.web.console.device_search import DeviceSearch, parse_device_search
 from pushserver.web.console.page import SignedInCall
 
@@ -69,11 +70,14 @@ async def find_target(call: SignedInCall, kind: str, typed: str) -> Target:
     Raises:
         Invalid: nothing is selected, or nobody knows what is typed.
         NotFound: the token does not concern the device.
+        Forbidden: it runs no tasks, or what is typed asks for what it does not see.
     """
     if kind == ONE:
         return await _one(call, typed)
     if kind not in (MATCHING, ALL):
         raise Invalid("to must be one, matching or all.", pointer="/to")
+    if not call.may(Permission.OPERATIONS_WRITE):
+        raise Forbidden("For many devices the permission operations:write is needed.")
     search = parse_device_search(typed if kind == MATCHING else "")
     if search.unknown or (kind == MATCHING and search.is_for_all):
         raise Invalid("This is no filter of devices.", pointer="/who")
@@ -111,6 +115,9 @@ async def _selector(
         tags = dict(pairs)
         words = ",".join(f"tag:{key}={value}" for key, value in pairs)
         return TargetSelector(tags=tags), {"tags": tags}, words
+    if not call.may(Permission.DEVICES_READ):
+        # How many match tells what devices are called.
+        raise Forbidden("To find devices by more than tags needs devices:read.")
     ids = await _matching_ids(call, search)
     shown = [call.services.protocols.display_id(each) for each in ids[:SHOWN_IDS]]
     shown += ["…"] * (len(ids) > SHOWN_IDS)

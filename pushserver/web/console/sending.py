@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from pushserver.errors import Forbidden
 from pushserver.model.token import Permission
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.blobs import ByteSource
@@ -99,8 +98,6 @@ async def _send_to_many(
     """Enqueue it as a task of one step."""
     services = call.services
     assert target.selector is not None  # noqa: S101 - there are many
-    if not call.may(Permission.OPERATIONS_WRITE):
-        raise Forbidden("For many devices the permission operations:write is needed.")
     protocol = await services.task_creator.protocol_of(call.scope_id, target.selector)
     task_in, bodies = await _parse_task(call, asked, protocol)
     request = parse_operation_request(task_in, protocol)

@@ -78,7 +78,7 @@ async def show_task(call: SignedInCall) -> web.StreamResponse:
         counts=counts,
         rows=[(each.operation, *_failure(call, each)) for each in shown],
         statuses=[*OperationStatus],
-        titles=titles(services, call.scope_id, ids),
+        titles=titles(call, ids),
         shown_ids={each: services.protocols.display_id(each) for each in ids},
         next_cursor=next_cursor,
         noun="task",

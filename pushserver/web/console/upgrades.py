@@ -58,7 +58,7 @@ async def show_upgrade(call: SignedInCall) -> web.StreamResponse:
         counts=progress.counts,
         rows=[(each, _state(each)) for each in shown],
         upgrade_states=[*DeviceUpgradeState],
-        titles=titles(services, call.scope_id, ids),
+        titles=titles(call, ids),
         shown_ids={each: services.protocols.display_id(each) for each in ids},
         next_cursor=next_cursor,
         noun="upgrade",

@@ -2,6 +2,7 @@
 
 from tests.web.api.operations import IDEMPOTENCY_HEADER, STEP
 from tests.web.api.tasks import ALL, post_task
+from tests.web.api.upgrades import PHASES
 from tests.web.local_server import LocalServer
 
 
@@ -38,6 +39,34 @@ async def test_dry_run(server_with_devices: LocalServer) -> None:
     } == answer.json()
     assert [] == (await server_with_devices.api("GET", "/tasks")).json()["items"]
     assert [] == (await server_with_devices.api("GET", "/operations")).json()["items"]
+
+
+async def test_dry_run_shows_devices(server_with_devices: LocalServer) -> None:
+    """
+    Names, and when devices polled, are in a dry run for who may read devices alone.
+    """
+    server = server_with_devices
+    await server.poll("deviceId=1")
+    await server.api("PATCH", "/devices/1", {"name": "Front"})
+    one = {"targets": {"deviceIds": [1]}, "dryRun": True}
+    calls = {
+        ("POST", "/tasks"): {**one, "steps": [STEP]},
+        ("POST", "/upgrades"): {**one, "targetVersion": "2", "phases": PHASES},
+        ("PATCH", "/shadows"): {**one, "desired": {"general": {"language": "pt_BR"}}},
+    }
+    seen = {}
+    for permissions in (["operations:write"], ["operations:write", "devices:read"]):
+        token = await server.create_token(*permissions)
+        for (method, path), body in calls.items():
+            answer = await server.api(method, path, body, token=token)
+            (item,) = answer.json()["items"]
+            seen[path, len(permissions)] = set(item) & {"name", "lastSeenAt"}
+
+    paths = [path for _, path in calls]
+    assert {
+        **{(path, 1): set() for path in paths},
+        **{(path, 2): {"name", "lastSeenAt"} for path in paths},
+    } == seen
 
 
 async def test_dry_run_uses_no_key(server_with_devices: LocalServer) -> None:

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from pushserver.model.token import Permission
 from pushserver.web.console import ROUTES
 from pushserver.web.console.formats import Formats
 from pushserver.web.console.page import POLICY
@@ -24,6 +25,7 @@ CHOICES = [
 ]  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e\u0001{{7*7}}"
 
+FOR_DEVICES = {Permission.DEVICES_READ, Permission.DEVICES_WRITE}
 UPGRADE = {
     "targetVersion": HOSTILE[:90].replace("\x01", ""),
     "phases": {
@@ -74,6 +76,33 @@ async def subscribe(server: LocalServer) -> str:
     """Make a subscription of everything, with a hostile name; return its id."""
     body = {"url": "https://9.9.9.9/", "events": ["*"], "description": HOSTILE}
     return str((await server.api("POST", "/subscriptions", body)).json()["id"])
+
+
+async def test_names_of_devices(visitor: Visitor) -> None:
+    """
+    What devices are called is on the pages of who reads devices alone.
+    """
+    server, name = visitor.server, "the vault"
+    ids = await fill(server)
+    await server.api("PATCH", f"/devices/{DEVICE}", {"name": name})
+    showing = {}
+    for others in (FOR_DEVICES, set()):
+        reader = Visitor(server)
+        permissions = {*Permission} - {Permission.ADMIN} - others
+        await reader.sign_in(await server.create_token(*permissions))
+        pages = {
+            each.path: await reader.get(path_of(each.path, **ids)) for each in PAGES
+        }
+        showing[len(others)] = {
+            path for path, page in pages.items() if name in page.body.decode()
+        }
+
+    assert set() == showing[len(FOR_DEVICES)]
+    assert showing[0] >= {
+        *("/commands", "/commands/{command_id}", "/results", "/results/{posted_id}"),
+        *("/operations", "/operations/{operation_id}", "/tasks/{task_id}"),
+        *("/upgrades/{upgrade_id}", "/devices", "/send"),
+    }
 
 
 @pytest.mark.parametrize("language", catalogues())

@@ -234,6 +234,35 @@ async def test_who_may(visitor: Visitor) -> None:
     assert b'value="matching"' not in page
 
 
+async def test_nobody_asks_for_names(visitor: Visitor) -> None:
+    """
+    Who reads no devices finds none by what they are called: tags are what the API
+    takes, too, of who may run tasks.
+    """
+    server = visitor.server
+    await server.api("PUT", f"/devices/{DEVICE}", {"name": "vault", "tags": {"a": "b"}})
+    statuses = {}
+    for permissions in (
+        ["commands:write"],
+        ["commands:write", "operations:write"],
+        ["commands:write", "operations:write", "devices:read"],
+    ):
+        narrow = Visitor(server)
+        await narrow.sign_in(await server.create_token(*permissions))
+        form = {"form": "reboot", "to": "matching"}
+        answers = [
+            await narrow.send("/send", **form, who=each)
+            for each in ("vault", "attic", "online:no", "tag:a=b", "tag:a=c")
+        ]
+        statuses[len(permissions)] = [each.status for each in answers]
+
+    assert {
+        1: [403] * 5,
+        2: [403, 403, 403, 200, 422],
+        3: [200, 422, 200, 200, 422],
+    } == statuses
+
+
 async def test_every_form(visitor: Visitor) -> None:
     """
     Each form opens, and previews with what is filled in at first.
