@@ -21,6 +21,9 @@ from pushserver.storage.postgres.connection.connection import Connection
 #: Sends the question; a pipeline ends with its sync.
 Send = Callable[[PGconn], None]
 
+#: Seconds after which the socket is read though the event loop does not say that it can
+#: be: uvloop says nothing of one that was reset.
+_LOOK_AGAIN = 0.25
 _ANSWERED = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
@@ -39,6 +42,7 @@ class Question:
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False)
     _socket: int = attrs.field(init=False, default=-1)
     _answers: list[PGresult] = attrs.field(factory=list, init=False)
+    _look: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
 
     @_loop.default
     def _running_loop(self) -> asyncio.AbstractEventLoop:
@@ -56,6 +60,7 @@ class Question:
             self._loop.add_reader(self._socket, self._on_readable)
             if raw.flush():
                 self._loop.add_writer(self._socket, self._on_writable)
+            self._look = self._loop.call_later(_LOOK_AGAIN, self._look_again)
         except psycopg.Error as error:
             self._end(error)
 
@@ -85,6 +90,11 @@ class Question:
         except psycopg.Error as error:
             self._end(error)
 
+    def _look_again(self) -> None:
+        self._on_readable()
+        if not self.future.done():
+            self._look = self._loop.call_later(_LOOK_AGAIN, self._look_again)
+
     def _is_last(self, answer: PGresult | None) -> bool:
         if answer is not None:
             return answer.status == ExecStatus.PIPELINE_SYNC
@@ -102,6 +112,8 @@ class Question:
 
     def _end(self, error: psycopg.Error | None) -> None:
         connection = self.connection
+        if self._look is not None:
+            self._look.cancel()
         if self._socket != -1:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
