@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from pushserver.clock import SECOND
 from pushserver.errors import Misconfigured
 from pushserver.model.clock_start import ClockAnchor
 from pushserver.storage.postgres.cluster import asked_time
@@ -59,6 +60,23 @@ def test_another_question(link: Connection, other: Connection) -> None:
         answered.result(PATIENCE)
 
     assert ClockAnchor(MACHINE.since_boot_ns // 1000, START + 7) == anchor
+
+
+def test_late_answer(link: Connection, other: Connection) -> None:
+    """An answer that is read late, as the machine stood still, is asked for again."""
+
+    def answer() -> None:
+        for turn, stood_still in enumerate((10 * SECOND, 0)):
+            (question,) = other.raw.notifies(timeout=PATIENCE, stop_after=1)
+            MACHINE.pass_by(stood_still)
+            say_time(other, [question.payload], START + turn)
+
+    with ThreadPoolExecutor() as executor:
+        answered = executor.submit(answer)
+        anchor = ask_others(link, MACHINE.clock())
+        answered.result(PATIENCE)
+
+    assert ClockAnchor(MACHINE.since_boot_ns // 1000, START + 1) == anchor
 
 
 def test_asked_again(

@@ -7,7 +7,7 @@ stored that yet.
 from collections.abc import Iterable
 from contextlib import closing
 
-from pushserver.clock import SystemClock
+from pushserver.clock import SECOND, SystemClock
 from pushserver.errors import Unavailable
 from pushserver.model.clock_start import ClockAnchor
 from pushserver.storage.postgres.cluster.server_locks import count_others
@@ -44,15 +44,18 @@ def ask_leader(connection: Connection, clock: SystemClock) -> ClockAnchor | None
 
     An answer to an earlier question may be too old.
     """
-    question = f"{connection.pid} {clock.since_boot()}"
+    asked_at = clock.since_boot()
+    question = f"{connection.pid} {asked_at}"
     connection.execute_all(f"LISTEN {_ANSWERS}")
     try:
         connection.execute(_NOTIFY, (QUESTIONS, question))
         with closing(connection.raw.notifies(timeout=_PATIENCE)) as answers:
             for answer in answers:
                 asked, _, instant = answer.payload.rpartition(" ")
-                if asked == question:
-                    return ClockAnchor(clock.since_boot(), int(instant))
+                now = clock.since_boot()
+                # This machine may have stood still since, with the answer there.
+                if asked == question and now - asked_at <= _PATIENCE * SECOND:
+                    return ClockAnchor(now, int(instant))
     finally:
         connection.execute_all(f"UNLISTEN {_ANSWERS}")
     return None
