@@ -52,7 +52,7 @@ def refuse_wrong_file(path: Path, types: Mapping[str, object]) -> None:
 def _read_document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError) as error:  # also a number of thousands of digits
         raise Misconfigured(f"{path} is no TOML: {error}") from None
     except RecursionError:
         raise Misconfigured(f"{path} is no TOML of settings: it is nested.") from None

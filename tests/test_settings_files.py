@@ -73,9 +73,13 @@ def test_files_without_an_end(tmp_path: Path) -> None:
             load({}, {"PUSHSERVER_ADMIN_TOKEN_FILE": file})
 
 
-@pytest.mark.parametrize("text", ["a=" + "[" * 100_000, "a" + ".a" * 3000 + "=1"])
-def test_nested_file(text: str, tmp_path: Path) -> None:
-    """A settings file that is nested without end is refused in one line."""
+@pytest.mark.parametrize(
+    "text",
+    ["a=" + "[" * 100_000, "a" + ".a" * 3000 + "=1", "hold=" + "9" * 5000],
+    ids=["arrays", "tables", "digits"],
+)
+def test_endless_file(text: str, tmp_path: Path) -> None:
+    """A settings file with a value that has no end is refused in one line."""
     file = tmp_path / "settings.toml"
     file.write_text(f"[pushserver]\n{text}\n")
 
