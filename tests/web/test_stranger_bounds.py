@@ -166,10 +166,11 @@ async def test_no_wait_no_room(server: LocalServer, sent: bytes) -> None:
     """
     budget = server.services.head_budget
     budget.limit = budget.long_limit = 0
-    async with server.connect() as (reader, writer), asyncio.timeout(15):
-        writer.write(sent)
-        assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+    closing = sent.replace(b"Host: x", b"Host: x\r\nConnection: close")
+    async with asyncio.timeout(15):
+        answer = await server.send_raw(closing)
 
+    assert answer.startswith(b"HTTP/1.1 ")
     assert 0 == server.services.counts[CLOSED]
 
 
