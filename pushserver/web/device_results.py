@@ -1,16 +1,13 @@
 """The device face's other half: what devices post of the commands they were given."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TypeVar
 
 import attrs
 from aiohttp import web
 
-from pushserver.errors import BrokenBody, TooLarge, TooMany, Unavailable
+from pushserver.errors import BrokenBody, TooLarge, TooMany
 from pushserver.fair_turns import DEVICES
 from pushserver.model.command import Result
 from pushserver.model.device import Device
@@ -33,14 +30,9 @@ from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.request_identity import trace_fields
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
+from pushserver.web.store_wait import retry_while_unavailable
 from pushserver.web.unknown_requests import answer_refused
 
-T = TypeVar("T")
-
-#: Seconds for which a result waits for a store that is away. Devices wait 30.
-STORE_WAIT = 25.0
-#: Seconds between two tries.
-STORE_RETRY_INTERVAL = 0.5
 _MAX_HEADER_LENGTH = 255
 #: What a command fails with whose result was refused, by the error that says so.
 _REJECTIONS: Mapping[type, str] = MappingProxyType(
@@ -132,7 +124,7 @@ class DeviceResult:
             await begin_piece(self.device.device_id)
         for part in _parts(services, self.protocol, self.call, body):
             posted = self.posted(body, part)
-            recorded = await _retry_while_unavailable(
+            recorded = await retry_while_unavailable(
                 services, partial(services.result_intake.accept, posted)
             )
         return recorded
@@ -197,7 +189,7 @@ async def _receive_from_refused(
         posted_result = _make_posted_result(
             request.headers, protocol, identity.device_id, None, body, part
         )
-        stored = await _retry_while_unavailable(
+        stored = await retry_while_unavailable(
             services, partial(services.result_intake.accept_late, posted_result)
         )
         if stored is not None:
@@ -224,7 +216,7 @@ async def _is_awaited(
         request.headers, protocol, call.device.device_id, None, NO_BODY, part
     )
     with connection_of(request).waiting_here():
-        return await _retry_while_unavailable(
+        return await retry_while_unavailable(
             services, partial(services.result_intake.awaits_late, announced)
         )
 
@@ -236,7 +228,7 @@ async def _admit_late(
     admission, device_id = services.admission, call.device.device_id
     refused_admission = admission.admission_state(device_id)
     with connection_of(request).waiting_here():
-        await _retry_while_unavailable(services, services.cluster_sync.catch_up)
+        await retry_while_unavailable(services, services.cluster_sync.catch_up)
     if refused_admission == admission.admission_state(device_id):
         return None
     return admission.admit(call.device, call.key, request.remote)
@@ -287,17 +279,3 @@ def _parts(
     if protocol.max_commands > 1 and call.uuid is None:
         count = services.result_intake.in_flight_count(call.device.device_id)
     return [part] * max(count, 1)
-
-
-async def _retry_while_unavailable(
-    services: Services, attempt: Callable[[], Awaitable[T]]
-) -> T:
-    """Retry while the store is away: 200 must mean that the result is stored."""
-    until = time.monotonic() + STORE_WAIT
-    while True:
-        try:
-            return await attempt()
-        except Unavailable:
-            if time.monotonic() >= until or services.holds.is_closed:
-                raise
-            await asyncio.sleep(STORE_RETRY_INTERVAL)
