@@ -1,6 +1,7 @@
 """Fixtures in front of the real program: its API, and devices that call it."""
 
-from collections.abc import AsyncIterator, Callable
+import resource
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,8 @@ from tests.program import Program
 
 #: A deviceId as real ones are; it exceeds 2^53.
 DEVICE = 4408801109440198
+#: Connections of one test, at most.
+_MANY = 6000
 #: Makes a simulated device of this id, with these habits, in front of the program.
 MakeDevice = Callable[..., SimulatedDevice]
 
@@ -30,6 +33,15 @@ async def _session() -> AsyncIterator[aiohttp.ClientSession]:
         # A device does not repeat a poll behind its own back.
         session._retry_connection = False
         yield session
+
+
+@pytest.fixture(name="files")
+def _files() -> Iterator[None]:
+    """Let this process have a file for each of many connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, _MANY + 1000), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture(name="device_of")

@@ -1,7 +1,5 @@
 """Whoever was let in takes little memory with bodies that stall before their end."""
 
-import resource
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -13,20 +11,11 @@ from tests.e2e.test_memory import at_most
 from tests.e2e.test_memory_of_heads import GARBAGE, OF_EACH, ask
 from tests.program import Program
 
-pytestmark = pytest.mark.proof_on("postgres")
+pytestmark = [pytest.mark.proof_on("postgres"), pytest.mark.usefixtures("files")]
 #: Bodies that stall: without a bound they would take 230 MiB.
 MANY, SIZE = 3000, 60_000
 #: What those take that have room, for what is not counted, and what all take.
 BOUND = 2 * ARRIVING_ROOM + MANY * OF_EACH + GARBAGE
-
-
-@pytest.fixture(name="files", autouse=True)
-def _files() -> Iterator[None]:
-    """Let this process have a file for each connection."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, MANY + 1000), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("who", ["program", "device"])

@@ -1,8 +1,6 @@
 """Who has not said who he is takes little memory, however many connections he opens."""
 
 import asyncio
-import resource
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import cast
 
@@ -14,7 +12,7 @@ from tests.e2e.raw_connection import connect
 from tests.e2e.test_memory import MEBIBYTE, at_most
 from tests.program import Program
 
-pytestmark = pytest.mark.proof_on("postgres")
+pytestmark = [pytest.mark.proof_on("postgres"), pytest.mark.usefixtures("files")]
 #: Connections that send at the same time, and what each of them takes in any case.
 MANY, OF_EACH = 2000, 6 * 1024
 #: What they take besides: what the garbage is that they make.
@@ -34,15 +32,6 @@ LOGIN = b"POST /v1/authentication/apikey HTTP/1.1\r\nContent-Type: application/j
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 SIGN_IN = b"/console/sign-in HTTP/1.1\r\n"
 REFERENCE = b"GET /api/v1/docs HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-@pytest.fixture(name="files", autouse=True)
-def _files() -> Iterator[None]:
-    """Let this process have a file for each connection."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, WAITING + 1000), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import attrs
@@ -219,15 +219,6 @@ async def test_stopped(driver: WebhookDriver) -> None:
 
     assert 0 == driver.body_room.long.all.taken
     assert 0 == driver.body_room.short.all.taken
-
-
-@pytest.fixture(name="no_collector")
-def _no_collector() -> Iterator[None]:
-    """Collect no garbage: what is old is collected late."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collector")
