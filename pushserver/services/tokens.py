@@ -133,7 +133,8 @@ class Tokens:
 
     def is_valid(self, token: Token) -> bool:
         """Tell whether an authenticated token is still valid."""
-        return self.find(token.hash) is not None
+        # By its own expiry: in a session, it is the session's if that is earlier.
+        return token.hash in self._by_hash and not token.has_expired(self.clock.now())
 
     def require_valid(self, token: Token) -> None:
         """
